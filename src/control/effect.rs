@@ -1,0 +1,143 @@
+//! Everything the signal box can ask for.
+
+use crate::control::event::{CommandTicket, ProbeBudget, ProbeTicket};
+use crate::health::observation::Evidence;
+use crate::health::standing::Health;
+use crate::model::id::TargetId;
+use crate::model::time::Now;
+use crate::policy::choice::Decision;
+
+/// Something to be done by the shell, in order.
+#[derive(Clone, Debug)]
+pub enum Effect {
+    /// Probe a target now.
+    Probe {
+        /// Comes back in `Event::Probed`.
+        ticket: ProbeTicket,
+        /// Which target of the plan in force.
+        target: TargetId,
+        /// At the most.
+        budget: ProbeBudget,
+    },
+    /// Probe a reference target now (TCP connect).
+    ProbeReference {
+        /// Index into `[isolation] references`.
+        reference: usize,
+    },
+    /// Stop this probe: its target is gone. No event is owed.
+    Forget(ProbeTicket),
+    /// Answer from these from now on.
+    Publish(Vec<Decision>),
+    /// Keep over restarts: the active member of a failover group.
+    Remember {
+        /// `www.example.test` or `www.example.test/pool`.
+        group: String,
+        /// Member's name.
+        active: String,
+    },
+    /// Log (and later: keep in the history).
+    Tell(HistoryEvent),
+    /// The answer to a command.
+    Answer(CommandTicket, Result<Done, Refusal>),
+    /// Every endpoint has a verdict, or `startup_wait` is over: serve.
+    OpenSockets,
+}
+
+/// A command was carried out: a sentence for the operator.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Done(pub String);
+
+/// A command was refused.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{rule}: {detail}")]
+pub struct Refusal {
+    /// Short name of the rule, e.g. `no-such-service`.
+    pub rule: &'static str,
+    /// The sentence: what stands against it, and how to go on.
+    pub detail: String,
+}
+
+/// Something for the timeline.
+#[derive(Clone, Debug, PartialEq)]
+pub struct HistoryEvent {
+    /// When.
+    pub at: Now,
+    /// Whether somebody should look.
+    pub alarm: bool,
+    /// What.
+    pub kind: HistoryKind,
+}
+
+/// What happened.
+#[derive(Clone, Debug, PartialEq)]
+pub enum HistoryKind {
+    /// An endpoint's address changed state.
+    StateChanged {
+        /// `check` as named in the zone.
+        check: String,
+        /// Address and port.
+        target: String,
+        /// Services that use it.
+        services: Vec<String>,
+        /// Before.
+        from: Health,
+        /// After.
+        to: Health,
+        /// Why, in a sentence.
+        why: String,
+        /// The last probe's evidence.
+        evidence: Evidence,
+        /// Nanoseconds since the first failed (or good) probe of this change.
+        since_first: u64,
+    },
+    /// A service's answer changed.
+    AnswerChanged {
+        /// The service.
+        service: String,
+        /// Addresses before.
+        from: Vec<String>,
+        /// Addresses after.
+        to: Vec<String>,
+        /// Why, in a sentence.
+        why: String,
+    },
+    /// A manual switch is proposed.
+    Proposed {
+        /// The service.
+        service: String,
+        /// The endpoint that answers now.
+        active: String,
+        /// The endpoint that should.
+        proposed: String,
+    },
+    /// This node seems cut off: states are frozen (true), or thawed.
+    Isolated(bool),
+    /// The correlation brake holds endpoints of a check up.
+    Braked {
+        /// The check.
+        check: String,
+        /// How many wait.
+        waiting: usize,
+    },
+    /// A command was carried out.
+    Commanded {
+        /// Who.
+        by: String,
+        /// What, in a sentence.
+        what: String,
+    },
+    /// The sockets open; what is still unknown is treated as up.
+    Opened {
+        /// `check address:port` of what is unknown.
+        unknown: Vec<String>,
+    },
+    /// A new configuration is in force.
+    Planned {
+        /// How many targets kept their health.
+        kept: usize,
+        /// How many are new.
+        new: usize,
+        /// How many are gone.
+        gone: usize,
+    },
+}

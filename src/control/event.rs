@@ -1,0 +1,71 @@
+//! Everything that can happen to the signal box.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::health::observation::Observation;
+use crate::model::plan::Plan;
+
+/// Names one probe that was asked for; never reused within a process.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct ProbeTicket(pub u64);
+
+/// Names one command, so that its answer finds the one who asked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct CommandTicket(pub u64);
+
+/// Something happened.
+#[derive(Clone, Debug)]
+pub enum Event {
+    /// A probe ended.
+    Probed {
+        /// Which.
+        ticket: ProbeTicket,
+        /// What it found.
+        seen: Observation,
+    },
+    /// A probe of a reference target (`[isolation] references`) ended.
+    ReferenceProbed {
+        /// Index into `[isolation] references`.
+        reference: usize,
+        /// Whether it answered.
+        reachable: bool,
+    },
+    /// An operator asks for something.
+    Commanded {
+        /// Who asks.
+        ticket: CommandTicket,
+        /// For the history: user, address.
+        by: String,
+        /// What.
+        command: Command,
+    },
+    /// A new configuration is in force.
+    Planned(Arc<Plan>),
+    /// A deadline passed.
+    Woke,
+}
+
+/// What an operator may ask for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Command {
+    /// Switch a failover service by hand: to `to`, or to the next healthy endpoint (to the most preferred healthy
+    /// one when the active one is not it).
+    Failover {
+        /// The service's name: `www.example.test`.
+        service: String,
+        /// The endpoint's name.
+        to: Option<String>,
+    },
+}
+
+/// What must survive a restart, as it was stored.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Remembered {
+    /// Service name and path of pools (`www.example.test`, `www.example.test/eu`) to active member's name.
+    pub actives: Vec<(String, String)>,
+}
+
+/// How long a probe may take; the remaining part of `startup_wait` may cut it short.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ProbeBudget(pub Duration);

@@ -1,0 +1,145 @@
+//! The result of one probe: phase reached, times, class of failure, evidence.
+
+use std::fmt;
+use std::time::Duration;
+
+use crate::model::time::{Now, UnixTime};
+
+/// What one probe found.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Observation {
+    /// When it ended.
+    pub at: Now,
+    /// Good, or what was wrong.
+    pub finding: Finding,
+    /// How long each phase took.
+    pub phases: Phases,
+    /// What an operator wants to see.
+    pub evidence: Evidence,
+}
+
+/// Good or bad.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Finding {
+    /// The endpoint answered as the check asks.
+    Good,
+    /// It did not.
+    Bad {
+        /// The phase in which it failed.
+        phase: Phase,
+        /// How it failed.
+        class: FaultClass,
+    },
+}
+
+impl Finding {
+    /// Whether the probe succeeded.
+    #[must_use]
+    pub fn is_good(self) -> bool {
+        matches!(self, Self::Good)
+    }
+}
+
+/// Phases of a probe, in order.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Phase {
+    /// Finding the address.
+    Resolve,
+    /// Connecting.
+    Connect,
+    /// TLS handshake.
+    Tls,
+    /// Until the first octet of the answer (the status line, for HTTP).
+    FirstByte,
+    /// Reading the answer.
+    Body,
+}
+
+impl fmt::Display for Phase {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Resolve => "resolve",
+            Self::Connect => "connect",
+            Self::Tls => "tls",
+            Self::FirstByte => "first-byte",
+            Self::Body => "body",
+        })
+    }
+}
+
+/// How a probe failed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum FaultClass {
+    /// The connection was refused: somebody is there and says no.
+    Refused,
+    /// The connection was reset or closed early.
+    Reset,
+    /// Nothing came in time.
+    Timeout,
+    /// The network said that there is no way.
+    Unreachable,
+    /// TLS failed: certificate, protocol, alert.
+    Tls,
+    /// An HTTP status that is not accepted.
+    Status,
+    /// The content is not what the check expects.
+    Content,
+    /// What came is not the protocol.
+    Garbage,
+    /// This node's own fault (no file descriptors, no route of ours): says nothing about the endpoint.
+    Local,
+}
+
+impl FaultClass {
+    /// Whether the endpoint itself spoke: such a failure is not explained by lost packets.
+    #[must_use]
+    pub fn is_spoken(self) -> bool {
+        !matches!(self, Self::Timeout | Self::Unreachable | Self::Local)
+    }
+}
+
+impl fmt::Display for FaultClass {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Refused => "refused",
+            Self::Reset => "reset",
+            Self::Timeout => "timeout",
+            Self::Unreachable => "unreachable",
+            Self::Tls => "tls",
+            Self::Status => "status",
+            Self::Content => "content",
+            Self::Garbage => "garbage",
+            Self::Local => "local",
+        })
+    }
+}
+
+/// Time of each phase that was reached.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Phases {
+    /// Finding the address.
+    pub resolve: Option<Duration>,
+    /// Connecting.
+    pub connect: Option<Duration>,
+    /// TLS handshake.
+    pub tls: Option<Duration>,
+    /// Until the first octet of the answer.
+    pub first_byte: Option<Duration>,
+    /// Reading the answer.
+    pub body: Option<Duration>,
+    /// From beginning to end.
+    pub total: Duration,
+}
+
+/// What an operator wants to see of a probe.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Evidence {
+    /// A sentence: `connection refused`, `status 503, expected 200-299`.
+    pub text: String,
+    /// HTTP status, when one came.
+    pub status: Option<u16>,
+    /// First 256 octets of a refused body.
+    pub body: Vec<u8>,
+    /// When the certificate ends.
+    pub certificate_expiry: Option<UnixTime>,
+}

@@ -1,0 +1,4 @@
+//! Command line in, exit code out.
+#![forbid(unsafe_code)]
+
+fn main() {}

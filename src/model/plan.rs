@@ -1,0 +1,186 @@
+//! The whole checked configuration, immutable.
+
+use std::net::{IpAddr, SocketAddr};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::model::check::{Check, Target};
+use crate::model::id::{ServiceId, ZoneId};
+use crate::model::service::{Endpoint, Service};
+use crate::wire::name::Name;
+
+/// Everything the operator described, checked and numbered.
+#[derive(Clone, Debug)]
+pub struct Plan {
+    /// Settings of this node.
+    pub node: NodeSettings,
+    /// By [`ZoneId`].
+    pub zones: Vec<ZonePlan>,
+    /// By [`ServiceId`].
+    pub services: Vec<Service>,
+    /// By `EndpointId`.
+    pub endpoints: Vec<Endpoint>,
+    /// By `CheckId`.
+    pub checks: Vec<Arc<Check>>,
+    /// By `TargetId`.
+    pub targets: Vec<Target>,
+    /// How many `GroupId`s there are.
+    pub groups: usize,
+}
+
+impl Plan {
+    /// The service named `name` (absolute or without the final dot, any case).
+    #[must_use]
+    pub fn service_named(&self, name: &str) -> Option<&Service> {
+        let wanted = name.trim_end_matches('.').to_ascii_lowercase();
+        self.services
+            .iter()
+            .find(|service| service.display_name().to_ascii_lowercase() == wanted)
+    }
+}
+
+/// One zone.
+#[derive(Clone, Debug)]
+pub struct ZonePlan {
+    /// Its number in the plan.
+    pub id: ZoneId,
+    /// Its origin.
+    pub origin: Name,
+    /// The file that describes it.
+    pub source: Arc<Path>,
+    /// Its services.
+    pub services: Vec<ServiceId>,
+    /// Who may transfer it.
+    pub transfer: TransferRules,
+    /// A zone whose files have mistakes is known but not served: SERVFAIL below its origin,
+    /// so that an enclosing zone never answers for it.
+    pub refused: bool,
+}
+
+/// Who may transfer a zone: a client within `allow`, or one that signs with one of `keys`.
+/// Both empty: nobody.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct TransferRules {
+    /// Networks that need no key.
+    pub allow: Vec<Prefix>,
+    /// Names of TSIG keys.
+    pub keys: Vec<Name>,
+}
+
+/// A network: address and prefix length.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Prefix {
+    /// Any address within; bits past `length` are zero.
+    pub address: IpAddr,
+    /// 0..=32 or 0..=128.
+    pub length: u8,
+}
+
+impl Prefix {
+    /// Whether `address` lies within; IPv4-mapped IPv6 addresses count as IPv4.
+    #[must_use]
+    pub fn contains(&self, address: IpAddr) -> bool {
+        fn same(a: u128, b: u128, width: u32, length: u8) -> bool {
+            let keep = u32::from(length).min(width);
+            keep == 0 || (a ^ b) >> (width - keep) == 0
+        }
+        match (self.address, address.to_canonical()) {
+            (IpAddr::V4(a), IpAddr::V4(b)) => same(u32::from(a).into(), u32::from(b).into(), 32, self.length),
+            (IpAddr::V6(a), IpAddr::V6(b)) => same(a.into(), b.into(), 128, self.length),
+            _ => false,
+        }
+    }
+}
+
+/// A shared secret for TSIG (RFC 8945).
+#[derive(Clone, PartialEq, Eq)]
+pub struct TsigKey {
+    /// The key's name.
+    pub name: Name,
+    /// Its algorithm.
+    pub algorithm: TsigAlgorithm,
+    /// The secret, decoded.
+    pub secret: Vec<u8>,
+}
+
+impl std::fmt::Debug for TsigKey {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("TsigKey")
+            .field("name", &self.name)
+            .field("algorithm", &self.algorithm)
+            .finish_non_exhaustive()
+    }
+}
+
+/// TSIG algorithms served (RFC 8945 section 6, the recommended ones).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum TsigAlgorithm {
+    /// `hmac-sha256`
+    HmacSha256,
+    /// `hmac-sha384`
+    HmacSha384,
+    /// `hmac-sha512`
+    HmacSha512,
+}
+
+/// Settings of this node.
+#[derive(Clone, Debug)]
+pub struct NodeSettings {
+    /// `node`: in NSID, logs and events.
+    pub name: String,
+    /// `[dns] listen`: UDP and TCP.
+    pub listen: Vec<SocketAddr>,
+    /// `[dns] workers`: UDP threads per address; 0 = one per core.
+    pub workers: usize,
+    /// `[dns] startup_wait`.
+    pub startup_wait: Duration,
+    /// `[dns] version`: what `version.bind` answers; `None`: REFUSED.
+    pub version: Option<String>,
+    /// `[dns] identity`: what `id.server` answers; `None`: REFUSED.
+    pub identity: Option<String>,
+    /// `[dns] udp_payload`: EDNS payload limit, 512..=4096.
+    pub udp_payload: u16,
+    /// `[dns.tcp]`.
+    pub tcp: TcpSettings,
+    /// `[probes] concurrency`: probes under way at once, at the most.
+    pub probe_concurrency: usize,
+    /// `[zones] directory`, resolved.
+    pub zones_directory: PathBuf,
+    /// `[zones] watch`.
+    pub watch: bool,
+    /// `[state] directory`, resolved.
+    pub state_directory: PathBuf,
+    /// `[api] listen`; `None`: no API.
+    pub api: Option<SocketAddr>,
+    /// `[api] token_file`, its content.
+    pub api_token: Option<String>,
+    /// `[isolation]`.
+    pub isolation: IsolationSettings,
+    /// `[keys]`.
+    pub keys: Vec<TsigKey>,
+}
+
+/// `[dns.tcp]`: RFC 7766 section 6.2.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct TcpSettings {
+    /// Connections in all.
+    pub connections: usize,
+    /// Connections of one client address (IPv4 /32, IPv6 /64).
+    pub per_client: usize,
+    /// Idle time before a connection is closed.
+    pub idle: Duration,
+    /// Lifetime of a connection.
+    pub total: Duration,
+    /// Time for a begun message to arrive whole, or for an answer to be taken.
+    pub message: Duration,
+}
+
+/// `[isolation]`: is it them, or is it us?
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct IsolationSettings {
+    /// Reachable by TCP whenever this node is well connected.
+    pub references: Vec<SocketAddr>,
+    /// Share of the endpoints of one check (with ten or more) that may go down per minute, in (0, 1].
+    pub max_down_per_minute: Option<f64>,
+}

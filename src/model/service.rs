@@ -1,0 +1,189 @@
+//! Services: a name, its endpoints, and how one is chosen.
+
+use std::net::IpAddr;
+use std::time::Duration;
+
+use crate::model::id::{EndpointId, GroupId, ServiceId, TargetId, ZoneId};
+use crate::model::time::Ttl;
+use crate::wire::name::Name;
+
+/// A service as described by the operator, checked, with everything defaulted.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Service {
+    /// Its number in the plan.
+    pub id: ServiceId,
+    /// The zone it stands in.
+    pub zone: ZoneId,
+    /// As written in the zone file: `www`, `@`.
+    pub label: String,
+    /// The absolute owner name.
+    pub owner: Name,
+    /// The service's own group: policy and members; pools are nested groups.
+    pub group: Group,
+    /// TTL of its answers.
+    pub ttl: TtlRule,
+    /// Who decides on failure.
+    pub switch: Switch,
+    /// Who decides on recovery.
+    pub failback: Failback,
+    /// What is answered when nothing is healthy.
+    pub when_all_down: WhenAllDown,
+    /// Whether A and AAAA are judged together.
+    pub families: Families,
+    /// An objective: the promise must not be worse.
+    pub recover_within: Option<Duration>,
+}
+
+impl Service {
+    /// What operators call it: `www.example.test` without the final dot.
+    #[must_use]
+    pub fn display_name(&self) -> String {
+        self.owner.to_string().trim_end_matches('.').to_owned()
+    }
+}
+
+/// Members under one policy.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Group {
+    /// Its number in the plan.
+    pub id: GroupId,
+    /// The pool's name; `None` for a service's own group.
+    pub pool: Option<String>,
+    /// How members are chosen.
+    pub policy: Policy,
+    /// In the order written.
+    pub members: Vec<Member>,
+    /// How many members must be up for the group to count as up; 1 or more.
+    pub min_up: u32,
+}
+
+/// A member of a group.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Member {
+    /// Its share under `weighted`, 0..=65535; 0 is used only when every other member is down.
+    pub weight: u32,
+    /// What it is.
+    pub kind: MemberKind,
+}
+
+/// What a member is.
+#[derive(Clone, Debug, PartialEq)]
+pub enum MemberKind {
+    /// An endpoint.
+    Endpoint(EndpointId),
+    /// A pool, as this service uses it.
+    Pool(Group),
+}
+
+/// How members are chosen.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Policy {
+    /// The first healthy member in the order written.
+    Failover,
+    /// One healthy member by weight.
+    Weighted,
+    /// Every healthy member's addresses, rotated; at most `max_answers` of them.
+    All {
+        /// Addresses in an answer, 1 or more; `None`: as many as there are.
+        max_answers: Option<u16>,
+    },
+}
+
+impl Policy {
+    /// As written in a zone file.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Failover => "failover",
+            Self::Weighted => "weighted",
+            Self::All { .. } => "all",
+        }
+    }
+}
+
+/// An endpoint as one service uses it.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Endpoint {
+    /// Its number in the plan.
+    pub id: EndpointId,
+    /// The service that uses it.
+    pub service: ServiceId,
+    /// The operator's name for it, unique within its service.
+    pub name: String,
+    /// Its addresses, at least one, in the order written.
+    pub addresses: Vec<EndpointAddress>,
+}
+
+/// One address of an endpoint, judged on its own.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct EndpointAddress {
+    /// What is answered.
+    pub address: IpAddr,
+    /// What is probed; `None` without a check: up until an operator says otherwise.
+    pub target: Option<TargetId>,
+}
+
+/// TTL of a service's answers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum TtlRule {
+    /// Always this.
+    Fixed(Ttl),
+    /// `max` while nothing is in doubt, `min` from the first failed probe until settled.
+    Stable {
+        /// While nothing is in doubt.
+        max: Ttl,
+        /// From the first failed probe until settled.
+        min: Ttl,
+    },
+    /// Never past the earliest possible flip, within `min..=max`.
+    Strict {
+        /// At the most.
+        max: Ttl,
+        /// At the least.
+        min: Ttl,
+    },
+}
+
+/// Who decides on failure.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Switch {
+    /// The server.
+    Auto,
+    /// The operator; the server alarms and proposes.
+    Manual,
+}
+
+/// Who decides on recovery of a preferred member.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Failback {
+    /// The server, at once.
+    Auto,
+    /// The operator.
+    Manual,
+    /// The server, when the preferred member has been up for this long.
+    After(Duration),
+}
+
+/// What is answered when nothing is healthy.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum WhenAllDown {
+    /// The last answer; before there was one, as `AssumeUp`.
+    Last,
+    /// As if every endpoint were up.
+    AssumeUp,
+    /// NODATA.
+    None,
+    /// SERVFAIL.
+    Servfail,
+    /// These addresses.
+    Fallback(Vec<IpAddr>),
+}
+
+/// How address families are judged.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Families {
+    /// A and AAAA apart.
+    Apart,
+    /// An endpoint is healthy only when all its addresses of both families are.
+    Together,
+}

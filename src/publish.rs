@@ -1,0 +1,3 @@
+//! From decisions to a snapshot: encoded once, swapped whole.
+
+pub mod publisher;
