@@ -31,8 +31,10 @@ pub(crate) struct Tools {
     pub(crate) provider: Arc<CryptoProvider>,
     system_trust: OnceCell<Arc<Trust>>,
     /// By address of the check; the check is held, so that its address stays its own.
-    questions: Mutex<HashMap<usize, (Arc<Check>, Arc<Question>)>>,
+    questions: Mutex<HashMap<usize, Prepared>>,
 }
+
+type Prepared = (Arc<Check>, Arc<Question>);
 
 impl Tools {
     pub(crate) fn new(clock: Arc<dyn Clock>) -> Self {

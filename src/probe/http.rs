@@ -9,6 +9,7 @@
 //!                              └──────────── redirect, 5 at most ───────┘
 //! ```
 
+mod failure;
 pub(crate) mod heard;
 mod hop;
 pub(crate) mod idle;
@@ -83,7 +84,8 @@ async fn ask(
     hop: &Hop,
     tools: &Arc<Tools>,
 ) -> Result<(Wire, Response<Incoming>), Fault> {
-    if question.keeps_alive() && hop.is_first()
+    if question.keeps_alive()
+        && hop.is_first()
         && let Some(mut wire) = idle::take(question, hop.address())
     {
         sheet.watch.enter(Phase::FirstByte);

@@ -74,7 +74,12 @@ impl Runner {
     /// A runner on the runtime of `handle`, with at most `concurrency` probes at once (at least 1), whose events
     /// (`Event::Probed`, `Event::ReferenceProbed`) go to `results`.
     #[must_use]
-    pub fn new(handle: Handle, concurrency: usize, clock: Arc<dyn Clock>, results: mpsc::Sender<Event>) -> Self {
+    pub fn new(
+        handle: Handle,
+        concurrency: usize,
+        clock: Arc<dyn Clock>,
+        results: mpsc::Sender<Event>,
+    ) -> Self {
         let limit = concurrency.clamp(1, Semaphore::MAX_PERMITS);
         let runner = Self {
             inner: Arc::new(Inner {
@@ -113,9 +118,10 @@ impl Runner {
     pub fn probe(&self, ticket: ProbeTicket, target: &Target, budget: Duration) {
         let tools = Arc::clone(&self.inner.tools);
         let target = target.clone();
-        self.launch(ticket, async move {
-            conduct::conduct(&target, budget, &tools).await
-        });
+        self.launch(
+            ticket,
+            async move { conduct::conduct(&target, budget, &tools).await },
+        );
     }
 
     /// Ends a probe at once: its connection is closed, no event comes of it. Nothing happens when it has ended.
@@ -200,7 +206,10 @@ impl Inner {
             Err(panic) => {
                 self.panics.fetch_add(1, Ordering::Relaxed);
                 tracing::error!(ticket = ticket.0, panic, "a probe panicked");
-                conduct::broken(format!("internal error, please report: {panic}"), self.tools.clock.as_ref())
+                conduct::broken(
+                    format!("internal error, please report: {panic}"),
+                    self.tools.clock.as_ref(),
+                )
             }
         };
         if self.probes().remove(&ticket).is_none() {
@@ -254,10 +263,12 @@ impl Drop for Counted<'_> {
 /// state is behind locks whose poison is ignored since each update is a single step.
 async fn uncaught<T>(work: impl Future<Output = T> + Send) -> Result<T, String> {
     let mut work = Box::pin(work);
-    poll_fn(|cx| match catch_unwind(AssertUnwindSafe(|| work.as_mut().poll(cx))) {
-        Ok(polled) => polled.map(Ok),
-        Err(panic) => Poll::Ready(Err(message(panic.as_ref()))),
-    })
+    poll_fn(
+        |cx| match catch_unwind(AssertUnwindSafe(|| work.as_mut().poll(cx))) {
+            Ok(polled) => polled.map(Ok),
+            Err(panic) => Poll::Ready(Err(message(panic.as_ref()))),
+        },
+    )
     .await
 }
 

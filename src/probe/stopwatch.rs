@@ -2,8 +2,6 @@
 //!
 //! A probe enters one phase after the other; a redirect enters them again, and the times add up.
 
-use std::time::Duration;
-
 use tokio::time::Instant;
 
 use crate::health::observation::{Phase, Phases};
@@ -41,11 +39,6 @@ impl Stopwatch {
         self.phase
     }
 
-    /// Since the beginning.
-    pub(crate) fn elapsed(&self) -> Duration {
-        self.started.elapsed()
-    }
-
     /// Ends the phase that is running and the measurement.
     pub(crate) fn stop(&mut self) -> Phases {
         let now = Instant::now();
@@ -72,6 +65,8 @@ impl Stopwatch {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use super::*;
 
     #[tokio::test(start_paused = true)]

@@ -14,10 +14,15 @@ use rustls::crypto::CryptoProvider;
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
 use rustls::server::ParsedCertificate;
-use rustls::{CertificateError, ClientConfig, DigitallySignedStruct, RootCertStore, SignatureScheme};
+use rustls::{
+    AlertDescription, CertificateError, ClientConfig, DigitallySignedStruct, RootCertStore, SignatureScheme,
+};
 
 use crate::health::observation::FaultClass;
 use crate::probe::certificate;
+
+/// The sentence when ALPN (RFC 7301) finds nothing in common.
+pub(crate) const NO_VERSION: &str = "the endpoint speaks none of the HTTP versions that were offered";
 
 /// Whom a check trusts. Shared by all its probes.
 #[derive(Debug)]
@@ -51,7 +56,8 @@ impl Trust {
     pub(crate) fn file(provider: Arc<CryptoProvider>, path: &Path) -> Result<Self, String> {
         let name = path.display();
         let mut pinned = Vec::new();
-        let found = CertificateDer::pem_file_iter(path).map_err(|error| format!("ca_file {name}: {error}"))?;
+        let found =
+            CertificateDer::pem_file_iter(path).map_err(|error| format!("ca_file {name}: {error}"))?;
         for certificate in found {
             pinned.push(certificate.map_err(|error| format!("ca_file {name}: {error}"))?);
         }
@@ -206,8 +212,13 @@ impl ServerCertVerifier for Witness {
 pub(crate) fn describe(error: &rustls::Error) -> (FaultClass, String) {
     let text = match error {
         rustls::Error::InvalidCertificate(wrong) => describe_certificate(wrong),
+        rustls::Error::AlertReceived(AlertDescription::NoApplicationProtocol)
+        | rustls::Error::NoApplicationProtocol => NO_VERSION.to_owned(),
         rustls::Error::AlertReceived(alert) => {
-            format!("the endpoint refused the TLS handshake: {}", words(&format!("{alert:?}")))
+            format!(
+                "the endpoint refused the TLS handshake: {}",
+                words(&format!("{alert:?}"))
+            )
         }
         rustls::Error::InvalidMessage(_) => {
             return (FaultClass::Garbage, "the answer is not TLS".to_owned());
@@ -241,7 +252,11 @@ fn describe_certificate(wrong: &CertificateError) -> String {
             if presented.is_empty() {
                 "no name at all".to_owned()
             } else {
-                presented.iter().map(|name| plain(name)).collect::<Vec<_>>().join(", ")
+                presented
+                    .iter()
+                    .map(|name| plain(name))
+                    .collect::<Vec<_>>()
+                    .join(", ")
             }
         ),
         CertificateError::NotValidForName => "certificate is not for the expected name".to_owned(),

@@ -37,9 +37,7 @@ impl Hop {
             },
             str::to_owned,
         );
-        let server_name = question
-            .sni()
-            .map_or_else(|| host_of(&authority), str::to_owned);
+        let server_name = question.sni().map_or_else(|| host_of(&authority), str::to_owned);
         Self {
             tls,
             address,
@@ -82,7 +80,11 @@ impl Hop {
             },
             authority: target.authority,
             path: target.path,
-            method: if becomes_get { Method::GET } else { self.method.clone() },
+            method: if becomes_get {
+                Method::GET
+            } else {
+                self.method.clone()
+            },
             first: false,
         })
     }
@@ -257,9 +259,15 @@ mod tests {
             ("http://www.test/b", "http 8080 www.test /b sni.example.test"),
             ("http://www.test:81/b", "http 81 www.test:81 /b sni.example.test"),
             ("https://www.test/b", "https 443 www.test /b sni.example.test"),
-            ("https://other.test:8443", "https 8443 other.test:8443 / other.test"),
+            (
+                "https://other.test:8443",
+                "https 8443 other.test:8443 / other.test",
+            ),
             ("http://192.0.2.1/b", "http 80 192.0.2.1 /b 192.0.2.1"),
-            ("http://u:p@other.test/b?c=d:e", "http 80 other.test /b?c=d:e other.test"),
+            (
+                "http://u:p@other.test/b?c=d:e",
+                "http 80 other.test /b?c=d:e other.test",
+            ),
             ("b/c:d", "http 8080 www.test /a/b/c:d sni.example.test"),
         ];
         for (location, expected) in cases {
@@ -285,10 +293,22 @@ mod tests {
     #[test]
     fn a_redirect_that_leads_away_is_refused_in_words() {
         for (location, told) in [
-            ("http://192.0.2.9/", "redirects to 192.0.2.9, which is another address"),
-            ("http://[2001:db8::1]:80/", "redirects to 2001:db8::1, which is another address"),
-            ("ftp://www.test/", "redirects to `ftp://www.test/`, which is no address of HTTP"),
-            ("mailto:a@b.test", "redirects to `mailto:a@b.test`, which is no address of HTTP"),
+            (
+                "http://192.0.2.9/",
+                "redirects to 192.0.2.9, which is another address",
+            ),
+            (
+                "http://[2001:db8::1]:80/",
+                "redirects to 2001:db8::1, which is another address",
+            ),
+            (
+                "ftp://www.test/",
+                "redirects to `ftp://www.test/`, which is no address of HTTP",
+            ),
+            (
+                "mailto:a@b.test",
+                "redirects to `mailto:a@b.test`, which is no address of HTTP",
+            ),
             ("http://", "redirects to `http://`, which is no address of HTTP"),
         ] {
             let error = hop(false, 80, "www.test", "/")

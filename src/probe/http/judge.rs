@@ -59,10 +59,7 @@ impl<'a> Reading<'a> {
             return Ok(());
         };
         let (found, wanted) = match matcher {
-            Matcher::Substring(text) => (
-                self.matched || text.is_empty(),
-                format!("contain `{text}`"),
-            ),
+            Matcher::Substring(text) => (self.matched || text.is_empty(), format!("contain `{text}`")),
             Matcher::Regex(regex) => (regex.is_match(&self.kept), format!("match `{regex}`")),
         };
         if found {

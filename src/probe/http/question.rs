@@ -5,9 +5,9 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
 
+use hyper::Method;
 use hyper::header::{self, HeaderMap, HeaderName, HeaderValue};
 use hyper::http::uri::PathAndQuery;
-use hyper::Method;
 use tokio::sync::OnceCell;
 
 use crate::model::check::{BodyMatch, HttpCheck, HttpVersion};
@@ -178,7 +178,9 @@ impl Question {
 
     /// Whether `status` is accepted.
     pub(crate) fn accepts(&self, status: u16) -> bool {
-        self.status.iter().any(|(least, most)| (*least..=*most).contains(&status))
+        self.status
+            .iter()
+            .any(|(least, most)| (*least..=*most).contains(&status))
     }
 
     /// `status 503, expected 200-299`.
@@ -186,7 +188,13 @@ impl Question {
         let expected: Vec<String> = self
             .status
             .iter()
-            .map(|(least, most)| if least == most { least.to_string() } else { format!("{least}-{most}") })
+            .map(|(least, most)| {
+                if least == most {
+                    least.to_string()
+                } else {
+                    format!("{least}-{most}")
+                }
+            })
             .collect();
         format!("status {status}, expected {}", expected.join(", "))
     }
@@ -217,7 +225,14 @@ mod tests {
     #[test]
     fn status_codes_are_accepted_by_ranges_and_refused_in_words() {
         let question = Question::prepare(&check()).unwrap();
-        for (status, accepted) in [(199, false), (200, true), (299, true), (300, false), (404, true), (405, false)] {
+        for (status, accepted) in [
+            (199, false),
+            (200, true),
+            (299, true),
+            (300, false),
+            (404, true),
+            (405, false),
+        ] {
             assert_eq!(question.accepts(status), accepted, "{status}");
         }
         assert_eq!(question.refusal(503), "status 503, expected 200-299, 404");
@@ -240,16 +255,28 @@ mod tests {
         assert!(!question.headers().contains_key(header::HOST));
         let plain = Question::prepare(&check()).unwrap();
         let agent = plain.headers()[header::USER_AGENT].to_str().unwrap();
-        assert!(agent.starts_with("pointsman/") && agent.ends_with(" (health check)"), "{agent}");
+        assert!(
+            agent.starts_with("pointsman/") && agent.ends_with(" (health check)"),
+            "{agent}"
+        );
     }
 
     #[test]
     fn a_setting_that_cannot_be_asked_is_named() {
         for (change, told) in [
-            ((|c| c.method = "GE T".to_owned()) as fn(&mut HttpCheck), "method `GE T`"),
+            (
+                (|c| c.method = "GE T".to_owned()) as fn(&mut HttpCheck),
+                "method `GE T`",
+            ),
             (|c| c.path = "/a b".to_owned(), "path `/a b`"),
-            (|c| c.headers = vec![("a b".to_owned(), String::new())], "header `a b`"),
-            (|c| c.headers = vec![("a".to_owned(), "\n".to_owned())], "value of header `a`"),
+            (
+                |c| c.headers = vec![("a b".to_owned(), String::new())],
+                "header `a b`",
+            ),
+            (
+                |c| c.headers = vec![("a".to_owned(), "\n".to_owned())],
+                "value of header `a`",
+            ),
             (|c| c.body = Some(BodyMatch::Regex("(".to_owned())), "body_regex"),
         ] {
             let mut wrong = check();

@@ -23,12 +23,12 @@ use tokio_util::task::TaskTracker;
 use crate::health::observation::{FaultClass, Phase};
 use crate::model::check::HttpVersion;
 use crate::probe::conduct::Tools;
+use crate::probe::http::failure::{cause, describe, is_unseen};
 use crate::probe::http::heard::{Ear, Heard};
 use crate::probe::http::hop::Hop;
 use crate::probe::http::question::Question;
 use crate::probe::sheet::{Farewell, Fault, Sheet};
-use crate::probe::tcp::quote;
-use crate::probe::{dial, fault, tls};
+use crate::probe::{dial, tls};
 
 /// Room for the head of an answer; more is refused as unreadable.
 const HEAD: usize = 64 * 1024;
@@ -72,7 +72,14 @@ impl Wire {
         if !hop.is_tls() {
             let speaks_h2 = question.version() == HttpVersion::Http2;
             sheet.heard = Some(Arc::clone(&heard));
-            return Self::open(sheet, Ear::new(stream, Arc::clone(&heard)), heard, speaks_h2, tools).await;
+            return Self::open(
+                sheet,
+                Ear::new(stream, Arc::clone(&heard)),
+                heard,
+                speaks_h2,
+                tools,
+            )
+            .await;
         }
         sheet.watch.enter(Phase::Tls);
         let local = |sheet: &Sheet, text: String| sheet.fault(FaultClass::Local, text);
@@ -92,10 +99,17 @@ impl Wire {
         })?;
         let speaks_h2 = stream.get_ref().1.alpn_protocol() == Some(H2);
         if !speaks_h2 && question.version() == HttpVersion::Http2 {
-            return Err(sheet.fault(FaultClass::Tls, "the endpoint does not offer HTTP/2"));
+            return Err(sheet.fault(FaultClass::Tls, tls::NO_VERSION));
         }
         sheet.heard = Some(Arc::clone(&heard));
-        let mut wire = Self::open(sheet, Ear::new(stream, Arc::clone(&heard)), heard, speaks_h2, tools).await?;
+        let mut wire = Self::open(
+            sheet,
+            Ear::new(stream, Arc::clone(&heard)),
+            heard,
+            speaks_h2,
+            tools,
+        )
+        .await?;
         wire.expiry = sheet.evidence.certificate_expiry;
         Ok(wire)
     }
@@ -155,7 +169,11 @@ impl Wire {
     }
 
     /// Asks; waits for the head of the answer.
-    pub(crate) async fn send(&mut self, question: &Question, hop: &Hop) -> Result<Response<Incoming>, hyper::Error> {
+    pub(crate) async fn send(
+        &mut self,
+        question: &Question,
+        hop: &Hop,
+    ) -> Result<Response<Incoming>, hyper::Error> {
         let mut request = Request::new(Empty::<Bytes>::new());
         *request.method_mut() = hop.method().clone();
         *request.headers_mut() = question.headers().clone();
@@ -215,7 +233,7 @@ impl Wire {
 
     /// Whether `error` only says that the endpoint had closed a kept connection before it heard the question.
     pub(crate) fn was_left(&self, error: &hyper::Error) -> bool {
-        self.heard.octets() == 0 && describe(error, &self.heard).0 == FaultClass::Reset
+        is_unseen(error) || (self.heard.octets() == 0 && describe(error, &self.heard).0 == FaultClass::Reset)
     }
 
     /// Whether it cannot be used again.
@@ -250,12 +268,14 @@ impl Wire {
         let (class, text) = cause(error).unwrap_or((FaultClass::Reset, String::new()));
         let got = sheet.octets;
         match (class, length) {
-            (FaultClass::Reset, Some(length)) => {
-                sheet.fault(class, format!("connection closed after {got} of {length} octets of the body"))
-            }
-            (FaultClass::Reset, None) => {
-                sheet.fault(class, format!("connection closed within the body, after {got} octets"))
-            }
+            (FaultClass::Reset, Some(length)) => sheet.fault(
+                class,
+                format!("connection closed after {got} of {length} octets of the body"),
+            ),
+            (FaultClass::Reset, None) => sheet.fault(
+                class,
+                format!("connection closed within the body, after {got} octets"),
+            ),
             (_, _) => sheet.fault(class, format!("{text} within the body, after {got} octets")),
         }
     }
@@ -263,7 +283,10 @@ impl Wire {
     /// Ends the connection: politely, when the answer was read to its end.
     pub(crate) fn leave(self) -> Farewell {
         let Self {
-            sender, driver, guard, ..
+            sender,
+            driver,
+            guard,
+            ..
         } = self;
         Box::pin(async move {
             // Nobody will ask again: the driver sees that, and closes.
@@ -289,46 +312,6 @@ async fn driven<T>(driver: &mut Option<Driver>, waiting: impl Future<Output = T>
         polled
     })
     .await
-}
-
-/// Class and sentence of a question that got no answer.
-fn describe(error: &hyper::Error, heard: &Heard) -> (FaultClass, String) {
-    let octets = heard.octets();
-    if let Some((class, text)) = cause(error) {
-        return match class {
-            FaultClass::Reset if octets > 0 => (class, format!("connection closed within the header, after {octets} octets")),
-            FaultClass::Reset => (class, format!("{text} before an answer")),
-            FaultClass::Garbage if octets > 0 => {
-                (class, format!("{text}; it begins with {}", quote(&heard.beginning())))
-            }
-            _ => (class, text),
-        };
-    }
-    (FaultClass::Reset, "connection closed by the endpoint before an answer".to_owned())
-}
-
-/// Class and sentence of hyper's errors.
-fn cause(error: &hyper::Error) -> Option<(FaultClass, String)> {
-    if let Some(h2) = std::error::Error::source(error).and_then(|source| source.downcast_ref::<h2::Error>()) {
-        if let Some(io) = h2.get_io() {
-            return Some(fault::of_io(io));
-        }
-        if h2.is_remote() {
-            let reason = h2.reason().map_or_else(String::new, |reason| format!(" ({})", reason.description()));
-            return Some((FaultClass::Reset, format!("the endpoint ended the HTTP/2 stream{reason}")));
-        }
-        return Some((FaultClass::Garbage, "the answer is not HTTP/2".to_owned()));
-    }
-    if error.is_parse_too_large() {
-        return Some((FaultClass::Garbage, "the header of the answer is too long".to_owned()));
-    }
-    if error.is_parse() {
-        return Some((FaultClass::Garbage, "the answer is not HTTP".to_owned()));
-    }
-    if error.is_incomplete_message() {
-        return Some((FaultClass::Reset, "connection closed by the endpoint".to_owned()));
-    }
-    fault::of_chain(error)
 }
 
 /// Runs hyper's tasks where all others run.
