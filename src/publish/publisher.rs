@@ -109,6 +109,12 @@ impl Publisher {
         ))
     }
 
+    /// Octets that the tables of all zones take.
+    #[must_use]
+    pub fn octets(&self) -> usize {
+        self.built.iter().map(|built| built.table.octets()).sum()
+    }
+
     /// The services of `plan`, with the answers that they had under the same names.
     fn keep_services(&mut self, plan: &Plan) {
         let answers = |id: usize| {
