@@ -1,0 +1,5 @@
+//! The front ends on real sockets of the loopback, with a real snapshot.
+
+mod fixture;
+mod tcp;
+mod udp;
