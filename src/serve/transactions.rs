@@ -26,8 +26,8 @@ use crate::answer::snapshot::{Ask, Client, Outcome, Scratch, Snapshot, Transport
 use crate::clock::{Clock, SystemClock};
 use crate::serve::dice::Dice;
 use crate::serve::transactions::handler::{Handler, keys};
-use crate::serve::tsig::Signer;
 use crate::serve::tsig::layout::{Layout, Malformed};
+use crate::serve::tsig::{Fault, Signer};
 use crate::serve::udp::Datagram;
 
 const HEADER: usize = 12;
@@ -117,13 +117,13 @@ impl Transactions {
         if let Some(signature) = &layout.signature {
             let now = self.clock.now().wall.secs();
             match signature.verify(&query, keys(&snapshot), now) {
-                Err(Malformed) => return out.send(bare(&query, Some(&layout), FORMERR)).await,
-                Ok(Err((flaw, key))) => {
+                Err(Fault::Malformed) => return out.send(bare(&query, Some(&layout), FORMERR)).await,
+                Err(Fault::Flawed(flaw, key)) => {
                     tracing::info!(%peer, key = %signature.key, ?flaw, "a signature does not hold");
                     out.sign(Signer::flawed(signature, flaw, key, now));
                     return out.send(bare(&query, Some(&layout), NOTAUTH)).await;
                 }
-                Ok(Ok(known)) => {
+                Ok(known) => {
                     key = Some(known.name.clone());
                     out.sign(Signer::new(signature, known));
                     stripped = Some(signature.strip(&query));

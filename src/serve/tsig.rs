@@ -47,6 +47,15 @@ pub enum Flaw {
     BadTrunc,
 }
 
+/// Why a message is not to be taken for its signer's.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Fault<'k> {
+    /// The MAC has a length that no MAC has (RFC 8945 section 5.2.2.1): FORMERR.
+    Malformed,
+    /// NOTAUTH; with the key, when the answer that says so can be signed.
+    Flawed(Flaw, Option<&'k TsigKey>),
+}
+
 impl Flaw {
     fn code(self) -> u16 {
         match self {
@@ -102,18 +111,18 @@ impl Signature {
     /// Whether `message`, which bears this record, was signed with one of `keys` at about `now` (seconds since 1970).
     ///
     /// # Errors
-    /// [`Malformed`] when the MAC has a length that no MAC has (RFC 8945 section 5.2.2.1).
+    /// [`Fault`].
     pub fn verify<'k>(
         &self,
         message: &[u8],
         keys: &'k [TsigKey],
         now: u64,
-    ) -> Result<Result<&'k TsigKey, (Flaw, Option<&'k TsigKey>)>, Malformed> {
+    ) -> Result<&'k TsigKey, Fault<'k>> {
         let wanted = |key: &&TsigKey| {
             key.name == self.key && *algorithm_name(key.algorithm) == *self.algorithm.to_lower().as_wire()
         };
         let Some(key) = keys.iter().find(wanted) else {
-            return Ok(Err((Flaw::BadKey, None)));
+            return Err(Fault::Flawed(Flaw::BadKey, None));
         };
         let mut input = self.strip(message);
         if let Some(id) = input.get_mut(..2) {
@@ -122,18 +131,18 @@ impl Signature {
         self.variables(&mut input);
         let expected = mac(key, &input);
         if self.mac.len() > expected.len() || self.mac.len() < (expected.len() / 2).max(10) {
-            return Err(Malformed);
+            return Err(Fault::Malformed);
         }
         if !same(&self.mac, &expected) {
-            return Ok(Err((Flaw::BadSig, None)));
+            return Err(Fault::Flawed(Flaw::BadSig, None));
         }
         if now.abs_diff(self.time) > u64::from(self.fudge) {
-            return Ok(Err((Flaw::BadTime, Some(key))));
+            return Err(Fault::Flawed(Flaw::BadTime, Some(key)));
         }
         if self.mac.len() < expected.len() {
-            return Ok(Err((Flaw::BadTrunc, Some(key))));
+            return Err(Fault::Flawed(Flaw::BadTrunc, Some(key)));
         }
-        Ok(Ok(key))
+        Ok(key)
     }
 
     /// The TSIG variables (RFC 8945 section 4.3.3).

@@ -2,4 +2,5 @@
 
 mod fixture;
 mod tcp;
+mod tsig;
 mod udp;
