@@ -1,11 +1,14 @@
-//! The suite: one binary, modules by behaviour.
+//! One test binary (it links once): modules by behaviour.
 #![forbid(unsafe_code)]
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,
     clippy::panic,
     clippy::indexing_slicing,
-    reason = "a test that meets the unexpected should fail there and then"
+    clippy::disallowed_methods,
+    clippy::disallowed_macros,
+    reason = "a test that meets the unexpected must fail loudly"
 )]
 
 mod probes;
+mod serve;
