@@ -94,7 +94,7 @@ impl Publisher {
     /// Octets that the tables of all zones take.
     #[must_use]
     pub fn octets(&self) -> usize {
-        self.built.iter().map(|built| built.table.octets()).sum()
+        self.tables.octets()
     }
 
     /// The services of `plan`, with the answers that they had under the same names.
