@@ -12,3 +12,8 @@
 
 mod probes;
 mod serve;
+mod zone_data;
+mod zone_form;
+mod zone_mistakes;
+mod zone_reading;
+mod zone_text;
