@@ -12,6 +12,8 @@
 
 mod config_mistakes;
 mod config_plan;
+mod probes;
+mod serve;
 mod zone_data;
 mod zone_form;
 mod zone_mistakes;
