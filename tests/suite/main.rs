@@ -10,6 +10,8 @@
     reason = "a test that meets the unexpected must fail loudly"
 )]
 
+mod config_mistakes;
+mod config_plan;
 mod probes;
 mod serve;
 mod zone_data;
