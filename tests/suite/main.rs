@@ -10,6 +10,7 @@
     reason = "a test that meets the unexpected must fail loudly"
 )]
 
+<<<<<<< HEAD
 mod config_mistakes;
 mod config_plan;
 mod probes;
@@ -19,3 +20,6 @@ mod zone_form;
 mod zone_mistakes;
 mod zone_reading;
 mod zone_text;
+=======
+mod simulation;
+>>>>>>> decide
