@@ -10,16 +10,17 @@
     reason = "a test that meets the unexpected must fail loudly"
 )]
 
-<<<<<<< HEAD
+mod commands;
 mod config_mistakes;
 mod config_plan;
+mod failover;
 mod probes;
+mod reload;
 mod serve;
+mod simulation;
+mod support;
 mod zone_data;
 mod zone_form;
 mod zone_mistakes;
 mod zone_reading;
 mod zone_text;
-=======
-mod simulation;
->>>>>>> decide
