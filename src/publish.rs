@@ -3,3 +3,4 @@
 pub mod flatten;
 pub mod publisher;
 pub mod service;
+pub mod tables;

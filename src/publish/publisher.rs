@@ -5,29 +5,18 @@ use std::sync::Arc;
 
 use crate::answer::service::ServiceAnswers;
 use crate::answer::snapshot::{SERVICES_PER_CHUNK, ServiceChunk, Settings, Snapshot};
-use crate::answer::table::{NameHash, Table};
 use crate::answer::zones::{Zone, Zones};
-use crate::model::id::ServiceId;
-use crate::model::plan::{Plan, ZonePlan};
+use crate::model::plan::Plan;
 use crate::policy::choice::Decision;
-use crate::publish::flatten::flatten;
 use crate::publish::service::{encode, undecided};
+use crate::publish::tables::Tables;
 use crate::wire::name::Name;
 use crate::zone::contents::Contents;
-
-/// What a zone's table was built from: the same again needs no building.
-#[derive(Debug)]
-struct Built {
-    contents: Arc<Contents>,
-    owners: Vec<Name>,
-    table: Arc<Table>,
-}
 
 /// The single writer of snapshots.
 #[derive(Debug)]
 pub struct Publisher {
-    hash: NameHash,
-    built: Vec<Built>,
+    tables: Tables,
     owners: Vec<Name>,
     zones: Arc<Zones>,
     services: Arc<[ServiceChunk]>,
@@ -39,52 +28,49 @@ impl Publisher {
     /// until [`Publisher::apply`] was called for them. `seed` makes the hash of names unpredictable.
     #[must_use]
     pub fn new(plan: &Plan, contents: &[Option<Arc<Contents>>], seed: u64) -> Self {
-        let hash = NameHash::new(seed);
+        let tables = Tables::build(plan, contents, seed);
         let mut publisher = Self {
-            built: Vec::new(),
             owners: Vec::new(),
-            zones: Arc::new(Zones::new(Vec::new(), hash.clone())),
+            zones: Arc::new(Zones::new(Vec::new(), tables.hash().clone())),
             services: Arc::from([]),
             settings: Arc::new(Settings::of(&plan.node)),
-            hash,
+            tables: tables.clone(),
         };
-        publisher.replan(plan, contents);
+        publisher.adopt(plan, tables);
         publisher
     }
 
-    /// A new plan: tables of zones whose contents are the same `Arc` and whose services stand at the same names
-    /// are kept, others are built. A service that stands at the same name as before answers as before until the
-    /// next [`Publisher::apply`] for it.
+    /// The tables in force: what the next plan's are best made from, see [`Tables::next`].
+    #[must_use]
+    pub fn tables(&self) -> &Tables {
+        &self.tables
+    }
+
+    /// A new plan with its tables, built here: see [`Publisher::adopt`] for building them elsewhere.
     pub fn replan(&mut self, plan: &Plan, contents: &[Option<Arc<Contents>>]) {
+        let tables = self.tables.next(plan, contents);
+        self.adopt(plan, tables);
+    }
+
+    /// A new plan with `tables` built for it. A service that stands at the same name as before answers as before
+    /// until the next [`Publisher::apply`] for it.
+    pub fn adopt(&mut self, plan: &Plan, tables: Tables) {
         self.settings = Arc::new(Settings::of(&plan.node));
         self.keep_services(plan);
-        let mut before = std::mem::take(&mut self.built);
         let zones = plan.zones.iter().enumerate().map(|(index, zone)| {
-            let contents = contents.get(index).cloned().flatten().filter(|_| !zone.refused);
-            let built = contents.and_then(|contents| {
-                let owners = owners(plan, zone);
-                let same = |built: &Built| Arc::ptr_eq(&built.contents, &contents) && built.owners == owners;
-                let kept = before.iter().position(same).map(|at| before.swap_remove(at));
-                kept.or_else(|| {
-                    let table = Arc::new(flatten(&contents, &owners, &self.hash).ok()?);
-                    Some(Built {
-                        contents,
-                        owners,
-                        table,
-                    })
-                })
-            });
-            let table = built.as_ref().map(|built| Arc::clone(&built.table));
-            self.built.extend(built);
-            Zone::new(
-                &zone.origin,
-                table,
-                zone.services.clone().into(),
-                zone.transfer.clone(),
-            )
+            let services = zone.services.clone().into();
+            Zone::new(&zone.origin, tables.get(index), services, zone.transfer.clone())
         });
         let zones = zones.collect();
-        self.zones = Arc::new(Zones::new(zones, self.hash.clone()));
+        self.zones = Arc::new(Zones::new(zones, tables.hash().clone()));
+        self.tables = tables;
+    }
+
+    /// The snapshot in force.
+    #[must_use]
+    pub fn snapshot(&self) -> Arc<Snapshot> {
+        let (zones, services) = (Arc::clone(&self.zones), Arc::clone(&self.services));
+        Arc::new(Snapshot::new(zones, services, Arc::clone(&self.settings)))
     }
 
     /// The snapshot after these decisions: cost independent of zones, records and other services.
@@ -102,11 +88,7 @@ impl Publisher {
             }
             self.services = spine.into();
         }
-        Arc::new(Snapshot::new(
-            Arc::clone(&self.zones),
-            Arc::clone(&self.services),
-            Arc::clone(&self.settings),
-        ))
+        self.snapshot()
     }
 
     /// The services of `plan`, with the answers that they had under the same names.
@@ -132,14 +114,4 @@ impl Publisher {
             .map(|service| service.owner.clone())
             .collect();
     }
-}
-
-/// Owners of a zone's services, in the order of their numbers.
-fn owners(plan: &Plan, zone: &ZonePlan) -> Vec<Name> {
-    let owner = |id: &ServiceId| {
-        plan.services
-            .get(id.index())
-            .map_or_else(Name::root, |service| service.owner.clone())
-    };
-    zone.services.iter().map(owner).collect()
 }
