@@ -68,10 +68,9 @@ pub(crate) fn of_set<'s>(
     for record in set.records().take(TARGETS) {
         let mut name = [0; MAX_NAME];
         let length = target(record.data, skip, owner.name(), &mut name);
-        let Some(name) = name.get_mut(..length).filter(|name| !name.is_empty()) else {
+        let Some(name) = name.get(..length).filter(|name| !name.is_empty()) else {
             continue;
         };
-        name.make_ascii_lowercase();
         let there = match (name, set.rtype) {
             // In ServiceMode the root stands for the owner (RFC 9460 section 2.5.2); elsewhere for nobody.
             ([0], SVCB | HTTPS)
@@ -90,7 +89,7 @@ pub(crate) fn of_set<'s>(
     }
 }
 
-/// Where `name` (lower case) stands, when some zone here speaks for it.
+/// Where `name` stands, when some zone here speaks for it.
 pub(crate) fn authoritative<'s>(asked: &Asked<'s>, name: &[u8]) -> Option<(Place<'s>, Node<'s>)> {
     let hash = asked.snapshot.zones().hash().of(name);
     let depth = labels(name).count();

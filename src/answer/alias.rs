@@ -7,11 +7,10 @@ use crate::answer::fit::Reply;
 use crate::answer::lookup::{Asked, Place};
 use crate::answer::node::{CNAME, CUT, Node, target};
 use crate::answer::service::Given;
-use crate::answer::snapshot::LowerName;
 use crate::answer::table::Standing;
 use crate::answer::{additional, negative, positive, referral};
 use crate::wire::compose::{Full, Section};
-use crate::wire::name::MAX_NAME;
+use crate::wire::name::{MAX_NAME, labels};
 use crate::wire::rtype::{self, rcode, target_at};
 
 /// Steps of a chain; resolvers follow about as many before they give up.
@@ -25,7 +24,7 @@ enum Next {
     End,
 }
 
-/// Follows the chain that begins at the question, whose name is `lower`.
+/// Follows the chain that begins at the question, whose name is `question`.
 #[inline(never)]
 pub(crate) fn chase<'s>(
     asked: &Asked<'s>,
@@ -33,15 +32,20 @@ pub(crate) fn chase<'s>(
     first: Place<'s>,
     first_hash: u64,
     first_standing: Standing<'s>,
-    lower: &mut LowerName,
+    question: &[u8],
     data: &mut Vec<u8>,
 ) {
     let (mut place, mut hash, mut standing) = (first, first_hash, first_standing);
     let mut seen = [0u64; STEPS];
     let mut dnames = [&[][..]; STEPS];
-    let mut name = [0; MAX_NAME];
+    let (mut owner, mut name) = ([0; MAX_NAME], [0; MAX_NAME]);
+    let mut owner_len = question.len();
+    if let Some(slot) = owner.get_mut(..owner_len) {
+        slot.copy_from_slice(question);
+    }
     reply.composer.learn_question();
     for step in 0..STEPS {
+        let this = owner.get(..owner_len).unwrap_or(&[0]);
         if let Some(slot) = seen.get_mut(step) {
             *slot = hash;
         }
@@ -51,7 +55,7 @@ pub(crate) fn chase<'s>(
                 Next::End
             }
             Standing::Exists(node) | Standing::Wildcard(node) => {
-                at_node(asked, reply, place, node, lower.as_wire(), &mut name, data)
+                at_node(asked, reply, place, node, this, &mut name, data)
             }
             Standing::Below(node) if node.is(CUT) => {
                 referral::write(asked, reply, place, node, data);
@@ -62,7 +66,7 @@ pub(crate) fn chase<'s>(
                 if let Some(slot) = dnames.get_mut(step) {
                     *slot = node.key();
                 }
-                below_dname(asked, reply, node, known, lower.as_wire(), &mut name, data)
+                below_dname(asked, reply, node, known, this, &mut name, data)
             }
             Standing::Missing => {
                 reply.rcode = rcode::NXDOMAIN;
@@ -73,17 +77,18 @@ pub(crate) fn chase<'s>(
         let Next::Name(length) = next else {
             return;
         };
-        lower.set(name.get(..length).unwrap_or(&[0]));
-        hash = asked.snapshot.zones().hash().of(lower.as_wire());
+        (owner, owner_len) = (name, length);
+        let this = owner.get(..owner_len).unwrap_or(&[0]);
+        hash = asked.snapshot.zones().hash().of(this);
         if seen.get(..=step).is_some_and(|seen| seen.contains(&hash)) {
             return;
         }
-        let Some(there) = asked.place_of(lower.as_wire(), hash) else {
+        let Some(there) = asked.place_of(this, hash) else {
             return;
         };
         place = there;
-        let depth = crate::wire::name::labels(lower.as_wire()).count();
-        standing = place.table.standing(hash, lower.as_wire(), depth);
+        let depth = labels(this).count();
+        standing = place.table.standing(hash, this, depth);
     }
 }
 

@@ -6,12 +6,18 @@ use crate::wire::compose::Section;
 use crate::wire::query::Question;
 use crate::wire::rtype::{ANY, TXT, rcode};
 
-/// Answers `question` about `name` (lower case): what the operator wants to be known, else REFUSED.
+const VERSION: [&[u8]; 2] = [b"\x07version\x04bind\0", b"\x07version\x06server\0"];
+const IDENTITY: [&[u8]; 2] = [b"\x08hostname\x04bind\0", b"\x02id\x06server\0"];
+
+/// Answers `question` about `name`: what the operator wants to be known, else REFUSED.
 pub(crate) fn answer(reply: &mut Reply<'_, '_>, settings: &Settings, question: Question, name: &[u8]) {
-    let record = match name {
-        b"\x07version\x04bind\0" | b"\x07version\x06server\0" => &settings.version,
-        b"\x08hostname\x04bind\0" | b"\x02id\x06server\0" => &settings.identity,
-        _ => &None,
+    let is_one_of = |names: [&[u8]; 2]| names.iter().any(|known| name.eq_ignore_ascii_case(known));
+    let record = if is_one_of(VERSION) {
+        &settings.version
+    } else if is_one_of(IDENTITY) {
+        &settings.identity
+    } else {
+        &None
     };
     let known = record.as_ref().filter(|_| matches!(question.qtype, TXT | ANY));
     reply.rcode = rcode::REFUSED;

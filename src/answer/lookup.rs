@@ -3,7 +3,7 @@
 use crate::answer::fit::Reply;
 use crate::answer::node::{CNAME, CUT, Node};
 use crate::answer::service::ServiceAnswers;
-use crate::answer::snapshot::{LowerName, Snapshot};
+use crate::answer::snapshot::Snapshot;
 use crate::answer::table::{Standing, Table};
 use crate::answer::zones::Zone;
 use crate::answer::{alias, negative, positive, referral};
@@ -30,18 +30,18 @@ pub(crate) struct Place<'s> {
 }
 
 impl<'s> Asked<'s> {
-    /// Answers the question, whose name is `lower`, hashed, within the zone at index `zone`.
+    /// Answers the question, whose name is `name`, hashed, within the zone at index `zone`.
     #[inline]
     pub(crate) fn answer(
         &self,
         reply: &mut Reply<'_, 's>,
         zone: Option<usize>,
         hash: u64,
-        lower: &mut LowerName,
+        name: &[u8],
         data: &mut Vec<u8>,
     ) {
         let depth = usize::from(self.question.labels);
-        let Some(zone) = self.responsible(zone, hash, lower.as_wire(), depth) else {
+        let Some(zone) = self.responsible(zone, hash, name, depth) else {
             reply.rcode = rcode::REFUSED;
             return;
         };
@@ -55,7 +55,7 @@ impl<'s> Asked<'s> {
         };
         reply.authoritative = true;
         let place = Place { zone, table };
-        let standing = table.standing(hash, lower.as_wire(), depth);
+        let standing = table.standing(hash, name, depth);
         let (node, shift) = match standing {
             Standing::Exists(node) if !node.is(CUT) || self.question.qtype == rtype::DS => (node, 0),
             Standing::Exists(cut) => return referral::write(self, reply, place, cut, data),
@@ -63,7 +63,7 @@ impl<'s> Asked<'s> {
                 let longer = usize::from(self.question.name_len);
                 (node, longer.saturating_sub(node.key().len()))
             }
-            Standing::Below(_) => return alias::chase(self, reply, place, hash, standing, lower, data),
+            Standing::Below(_) => return alias::chase(self, reply, place, hash, standing, name, data),
             Standing::Missing => {
                 reply.rcode = rcode::NXDOMAIN;
                 return negative::at_question(reply, self.question, table, None);
@@ -73,7 +73,7 @@ impl<'s> Asked<'s> {
             return;
         }
         if node.is(CNAME) {
-            return alias::chase(self, reply, place, hash, standing, lower, data);
+            return alias::chase(self, reply, place, hash, standing, name, data);
         }
         negative::at_question(reply, self.question, table, None);
     }
@@ -99,7 +99,7 @@ impl<'s> Asked<'s> {
         }
     }
 
-    /// Where `name` (lower case) is served; `None` when nowhere, or in a zone that was refused.
+    /// Where `name` is served; `None` when nowhere, or in a zone that was refused.
     pub(crate) fn place_of(&self, name: &[u8], hash: u64) -> Option<Place<'s>> {
         let (zones, depth) = (self.snapshot.zones(), labels(name).count());
         let zone = self.responsible(zones.find(name, depth), hash, name, depth)?;

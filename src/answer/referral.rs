@@ -35,13 +35,12 @@ pub(crate) fn write<'s>(
         for record in set.records() {
             let mut name = [0; MAX_NAME];
             let length = target(record.data, 0, cut.name(), &mut name);
-            let Some(name) = name.get_mut(..length).filter(|name| !name.is_empty()) else {
+            let Some(name) = name.get(..length).filter(|name| !name.is_empty()) else {
                 continue;
             };
             if is_within(name, cut.key()) != in_domain {
                 continue;
             }
-            name.make_ascii_lowercase();
             let hash = asked.snapshot.zones().hash().of(name);
             let glue = match place.table.node(hash, name) {
                 Some(node) => Some((place, node)),

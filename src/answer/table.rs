@@ -4,54 +4,25 @@
 //! four octets. Half of the slots are empty, and a found name costs one slot and the node: two cache misses in a
 //! zone of a million records. The hash is seeded per process, so that nobody can choose names that collide.
 
-use std::hash::Hasher;
-use std::sync::Arc;
-
-use foldhash::SharedSeed;
-use foldhash::quality::FoldHasher;
-
-use crate::answer::node::{Node, OCCLUDED};
+use crate::answer::hash::{NameHash, is_same};
+use crate::answer::node::{CUT, DNAME, Node, OCCLUDED, WILDCARD_BELOW};
+use crate::sys::memory;
 use crate::wire::name::{MAX_NAME, Name};
 
 /// Octets of the arena per unit of an offset.
 pub const UNIT: usize = 4;
 
-/// How names are hashed: by octets of the lower-case wire form.
-#[derive(Clone, Debug)]
-pub struct NameHash {
-    seed: u64,
-    shared: Arc<SharedSeed>,
-}
-
-impl NameHash {
-    /// A hash of its own for each `seed`.
-    #[must_use]
-    pub fn new(seed: u64) -> Self {
-        Self {
-            seed: seed.rotate_left(32) ^ 0x9e37_79b9_7f4a_7c15,
-            shared: Arc::new(SharedSeed::from_u64(seed)),
-        }
-    }
-
-    /// The hash of a lower-case name.
-    #[inline]
-    #[must_use]
-    pub fn of(&self, name: &[u8]) -> u64 {
-        let mut hasher = FoldHasher::with_seed(self.seed, &self.shared);
-        hasher.write(name);
-        hasher.finish()
-    }
-}
-
 /// Hashed slots: what [`Table`] and the index of zones share.
 #[derive(Debug, Default)]
-pub struct Slots(Box<[u64]>);
+pub struct Slots(Box<[[u8; 8]]>);
 
 impl Slots {
     /// Room for `entries`.
     #[must_use]
     pub fn for_entries(entries: usize) -> Self {
-        Self(vec![0; entries.saturating_mul(2).max(2)].into_boxed_slice())
+        let slots = vec![[0; 8]; entries.saturating_mul(2).max(2)].into_boxed_slice();
+        memory::advise_huge(slots.as_flattened());
+        Self(slots)
     }
 
     #[inline]
@@ -63,9 +34,15 @@ impl Slots {
     pub fn enter(&mut self, hash: u64, value: u32) {
         let (start, tag) = (self.first(hash), hash << 32);
         let (before, after) = self.0.split_at_mut_checked(start).unwrap_or((&mut [], &mut []));
-        if let Some(slot) = after.iter_mut().chain(before).find(|slot| **slot == 0) {
-            *slot = tag | u64::from(value);
+        if let Some(slot) = after.iter_mut().chain(before).find(|slot| **slot == [0; 8]) {
+            *slot = (tag | u64::from(value)).to_le_bytes();
         }
+    }
+
+    /// Asks for the first slot under `hash` to be near when it is needed.
+    #[inline]
+    pub fn prefetch(&self, hash: u64) {
+        memory::prefetch(self.0.as_flattened(), self.first(hash) * 8);
     }
 
     /// The first value under `hash` that `is` the one.
@@ -73,7 +50,7 @@ impl Slots {
     pub fn find<T>(&self, hash: u64, mut is: impl FnMut(u32) -> Option<T>) -> Option<T> {
         let (mut at, tag) = (self.first(hash), hash << 32);
         loop {
-            let slot = *self.0.get(at)?;
+            let slot = u64::from_le_bytes(*self.0.get(at)?);
             if slot == 0 {
                 return None;
             }
@@ -88,6 +65,15 @@ impl Slots {
             }
         }
     }
+}
+
+/// An arena of exactly the octets that are used, on huge pages when it is large.
+#[must_use]
+pub fn settle(arena: &[u8]) -> Box<[u8]> {
+    let mut settled = vec![0; arena.len()].into_boxed_slice();
+    memory::advise_huge(&settled);
+    settled.copy_from_slice(arena);
+    settled
 }
 
 /// The SOA of negative answers (RFC 2308 section 3).
@@ -144,13 +130,13 @@ impl Table {
         &self.hash
     }
 
-    /// The node of the lower-case name `name`.
+    /// The node of `name` (any letter case).
     #[inline]
     #[must_use]
     pub fn node(&self, hash: u64, name: &[u8]) -> Option<Node<'_>> {
         self.slots.find(hash, |unit| {
             self.node_at(unit as usize * UNIT)
-                .filter(|node| node.key() == name)
+                .filter(|node| is_same(name, node.key()))
         })
     }
 
@@ -158,6 +144,21 @@ impl Table {
     #[inline]
     fn node_at(&self, offset: usize) -> Option<Node<'_>> {
         Node::read(self.arena.get(offset..)?)
+    }
+
+    /// Asks for the slot of a name to be near.
+    #[inline]
+    pub(crate) fn prefetch_slot(&self, hash: u64) {
+        self.slots.prefetch(hash);
+    }
+
+    /// Asks for what is probably the node of a name to be near.
+    #[inline]
+    pub(crate) fn prefetch_node(&self, hash: u64) {
+        if let Some(unit) = self.slots.find(hash, Some) {
+            memory::prefetch(&self.arena, unit as usize * UNIT);
+            memory::prefetch(&self.arena, unit as usize * UNIT + 64);
+        }
     }
 
     /// The apex.
@@ -176,7 +177,7 @@ impl Table {
         })
     }
 
-    /// What `name` (lower case, within the zone, of `labels` labels, hashed) is in the zone.
+    /// What `name` (any letter case, within the zone, of `labels` labels, hashed) is in the zone.
     #[inline]
     #[must_use]
     pub fn standing(&self, hash: u64, name: &[u8], labels: usize) -> Standing<'_> {
@@ -189,7 +190,6 @@ impl Table {
     /// Where `name` does not exist or is occluded: up to the closest encloser, and on to the topmost cut.
     #[inline(never)]
     fn climb(&self, found: Option<Node<'_>>, name: &[u8], labels: usize) -> Standing<'_> {
-        use crate::answer::node::{CUT, DNAME, WILDCARD_BELOW};
         let (mut rest, mut depth, mut seen) = (name, labels, found.is_some());
         while depth > self.labels {
             let step = 1 + usize::from(rest.first().copied().unwrap_or(0));

@@ -2,7 +2,8 @@
 
 use std::sync::Arc;
 
-use crate::answer::table::{NameHash, Slots, Table};
+use crate::answer::hash::{NameHash, is_same};
+use crate::answer::table::{Slots, Table};
 use crate::model::id::ServiceId;
 use crate::model::plan::TransferRules;
 use crate::wire::name::Name;
@@ -82,7 +83,7 @@ impl Zones {
         self.zones.get(index)
     }
 
-    /// The zone whose origin is the longest that `name` (lower case, of `labels` labels) lies within.
+    /// The zone whose origin is the longest that `name` (any letter case, of `labels` labels) lies within.
     #[inline]
     #[must_use]
     pub fn find(&self, name: &[u8], labels: usize) -> Option<usize> {
@@ -103,13 +104,16 @@ impl Zones {
         None
     }
 
-    /// The zone whose origin is `name` (lower case).
+    /// The zone whose origin is `name` (any letter case).
     #[inline]
     #[must_use]
     pub fn exact(&self, name: &[u8]) -> Option<usize> {
+        if let [only] = &*self.zones {
+            return is_same(name, &only.key).then_some(0);
+        }
         self.slots.find(self.hash.of(name), |value| {
             let index = (value as usize).checked_sub(1)?;
-            self.zones.get(index).filter(|zone| *zone.key == *name)?;
+            self.zones.get(index).filter(|zone| is_same(name, &zone.key))?;
             Some(index)
         })
     }

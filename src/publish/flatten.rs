@@ -6,11 +6,12 @@
 
 use std::iter::Peekable;
 
+use crate::answer::hash::NameHash;
 use crate::answer::node::{
     CNAME, CUT, DIRECTORY_ENTRY, DNAME, MIXED_CASE, NODE_HEADER, OCCLUDED, RECORD_HEADER, SERVICE,
     WILDCARD_BELOW, shorten,
 };
-use crate::answer::table::{NameHash, Negative, Slots, Table, UNIT};
+use crate::answer::table::{Negative, Slots, Table, UNIT, settle};
 use crate::wire::name::{Name, canonical_order, is_within, labels};
 use crate::wire::rtype;
 use crate::zone::contents::{Contents, RecordRef, TooLarge};
@@ -254,7 +255,7 @@ impl Flattening {
             key: origin.as_wire().to_ascii_lowercase().into(),
             hash: hash.clone(),
             slots: Slots::for_entries(self.nodes),
-            arena: self.arena.into_boxed_slice(),
+            arena: settle(&self.arena),
             labels: origin.label_count(),
             deepest: self.deepest,
             negative: Negative::default(),

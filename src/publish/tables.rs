@@ -2,7 +2,8 @@
 
 use std::sync::Arc;
 
-use crate::answer::table::{NameHash, Table};
+use crate::answer::hash::NameHash;
+use crate::answer::table::Table;
 use crate::model::id::ServiceId;
 use crate::model::plan::{Plan, ZonePlan};
 use crate::publish::flatten::flatten;
