@@ -10,6 +10,7 @@
     reason = "a test that meets the unexpected must fail loudly"
 )]
 
+mod answers;
 mod commands;
 mod config_mistakes;
 mod config_plan;
