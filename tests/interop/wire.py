@@ -5,7 +5,7 @@ import struct
 import time
 
 TYPES = {"A": 1, "NS": 2, "CNAME": 5, "SOA": 6, "MINFO": 14, "PTR": 12, "HINFO": 13, "MX": 15, "TXT": 16, "RP": 17,
-         "AFDB": 18, "X25": 19, "RT": 21, "PX": 26, "AAAA": 28, "LOC": 29, "SRV": 33, "NAPTR": 35, "KX": 36,
+         "AFSDB": 18, "X25": 19, "RT": 21, "PX": 26, "AAAA": 28, "LOC": 29, "SRV": 33, "NAPTR": 35, "KX": 36,
          "CERT": 37, "DNAME": 39, "APL": 42, "DS": 43, "SSHFP": 44, "DHCID": 49, "TLSA": 52, "SMIMEA": 53, "CDS": 59,
          "CDNSKEY": 60, "OPENPGPKEY": 61, "CSYNC": 62, "SVCB": 64, "HTTPS": 65, "SPF": 99, "NID": 104, "L32": 105,
          "L64": 106, "LP": 107, "EUI48": 108, "EUI64": 109, "URI": 256, "CAA": 257, "ANY": 255, "TYPE65280": 65280}

@@ -4,7 +4,7 @@ import os
 import wire
 
 LABELS = [b"a", b"b", b"c", b"d", b"www", b"*", b"_sip", b"_udp"]
-ODD = [b"A", b"x.y", b"\\", b"\x00", b"\xff\xfe", b'"', b"a b", b"$x", b"@", b"(;)", b"-", b"0", b"l" * 63, b"**", b"xn--a"]
+ODD = [b"A", b"x.y", b"q\\q", b"\x00", b"\xff\xfe", b'"', b"a b", b"$x", b"@", b"(;)", b"-", b"0", b"l" * 63, b"**", b"xn--a"]
 
 # Data of every type that the references read too; `%n` is a random name.
 SAMPLES = {
@@ -18,14 +18,12 @@ SAMPLES = {
     "NAPTR": ['100 10 "u" "E2U+sip" "!^.*$!sip:i@x!" .', '1 2 "" "" "" %n', '1 2 s x "" %n'],
     "HINFO": ['"PC" "Linux 6"', 'VAX UNIX', '"" ""'],
     "RP": ["%n %n", ". ."],
-    "AFDB": ["1 %n"],
+    "AFSDB": ["1 %n"],
     "RT": ["10 %n"],
     "KX": ["10 %n"],
     "MINFO": ["%n %n"],
-    "PX": ["10 %n %n"],
     "PTR": ["%n"],
     "LP": ["10 %n"],
-    "X25": ['"311061700956"'],
     "LOC": ["52 22 23.000 N 4 53 32.000 E -2.00m 0.00m 10000m 10m", "42 21 54 N 71 06 18 W -24m 30m",
             "52 14 05 N 00 08 50 E 10m", "0 S 0 W 0m", "90 N 180 W 42849672.95m 90000000m 1m 0.09m"],
     "CERT": ["PKIX 65535 RSASHA256 AQIDBA==", "3 0 0 AQIDBA=="],
@@ -218,8 +216,7 @@ class Zone:
                 lines.append(line + (" ; done \"" if chance.random() < 0.05 else ""))
             if chance.random() < 0.05:
                 lines.append(chance.choice(["", "; comment", "   ", "\t; comment"]))
-        end = chance.choice(["\n", "\n", "\r\n"])
-        return end.join(lines) + ("" if chance.random() < 0.1 else end)
+        return "\n".join(lines) + ("" if chance.random() < 0.1 else "\n")
 
 
 def world(folder, chance):
