@@ -13,6 +13,7 @@
 mod config_mistakes;
 mod config_plan;
 mod config_watch;
+mod documented_keys;
 mod probes;
 mod serve;
 mod zone_data;
