@@ -10,6 +10,7 @@
     reason = "a test that meets the unexpected must fail loudly"
 )]
 
+<<<<<<< HEAD
 mod config_mistakes;
 mod config_plan;
 mod config_watch;
@@ -21,3 +22,6 @@ mod zone_form;
 mod zone_mistakes;
 mod zone_reading;
 mod zone_text;
+=======
+mod simulation;
+>>>>>>> decide
