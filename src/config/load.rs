@@ -139,8 +139,8 @@ fn assemble(
     }
     // Objectives need the whole plan; a zone that misses one is refused, and the others are numbered anew.
     let mut missed = false;
-    for draft in &mut *drafts {
-        let found = objective::judge(&plan, draft);
+    for (draft, zone) in drafts.iter_mut().zip(&plan.zones) {
+        let found = objective::judge(&plan, zone, draft);
         draft.found.extend(found);
         let refused = draft.found.iter().any(Diagnostic::is_error);
         missed |= refused && !draft.refused;

@@ -10,18 +10,15 @@
     reason = "a test that meets the unexpected must fail loudly"
 )]
 
-<<<<<<< HEAD
 mod config_mistakes;
 mod config_plan;
 mod config_watch;
 mod documented_keys;
 mod probes;
 mod serve;
+mod simulation;
 mod zone_data;
 mod zone_form;
 mod zone_mistakes;
 mod zone_reading;
 mod zone_text;
-=======
-mod simulation;
->>>>>>> decide
