@@ -2,6 +2,10 @@
 
 use std::process::Command;
 
+#[allow(
+    clippy::disallowed_macros,
+    reason = "a build script speaks to cargo by standard output"
+)]
 fn main() {
     let commit = Command::new("git")
         .args(["rev-parse", "--short=10", "HEAD"])

@@ -6,10 +6,15 @@ use crate::support::server::{BINARY, Folder};
 
 #[test]
 fn every_command_has_help_with_an_example() {
-    for command in ["serve", "demo", "check", "status", "explain", "failover", "reload"] {
+    for command in [
+        "serve", "demo", "check", "status", "explain", "failover", "reload",
+    ] {
         let output = Command::new(BINARY).args([command, "--help"]).output().unwrap();
         let text = String::from_utf8_lossy(&output.stdout).into_owned();
-        assert!(output.status.success() && text.contains("Example:"), "{command}: {text}");
+        assert!(
+            output.status.success() && text.contains("Example:"),
+            "{command}: {text}"
+        );
     }
 }
 
@@ -17,7 +22,10 @@ fn every_command_has_help_with_an_example() {
 fn version_names_version_and_commit() {
     let output = Command::new(BINARY).arg("--version").output().unwrap();
     let text = String::from_utf8_lossy(&output.stdout).into_owned();
-    assert!(text.starts_with(concat!("pointsman ", env!("CARGO_PKG_VERSION"), " (commit ")), "{text}");
+    assert!(
+        text.starts_with(concat!("pointsman ", env!("CARGO_PKG_VERSION"), " (commit ")),
+        "{text}"
+    );
 }
 
 #[test]
@@ -26,7 +34,12 @@ fn bad_usage_and_bad_configuration_exit_with_2() {
     assert_eq!(usage.status.code(), Some(2));
     let folder = Folder::new("nonsense = true");
     let checked = folder.run(&["check"]);
-    assert_eq!(checked.status.code(), Some(2), "{}", String::from_utf8_lossy(&checked.stdout));
+    assert_eq!(
+        checked.status.code(),
+        Some(2),
+        "{}",
+        String::from_utf8_lossy(&checked.stdout)
+    );
     assert_eq!(folder.run(&["serve"]).status.code(), Some(2));
 }
 
@@ -40,7 +53,15 @@ fn check_prints_the_promise_term_by_term() {
     let checked = folder.run(&["check"]);
     let text = String::from_utf8_lossy(&checked.stdout).into_owned();
     assert!(checked.status.success(), "{text}");
-    for part in ["www.example.test", "interval", "fast_interval", "timeout", "TTL", "7.1", "all are down: last"] {
+    for part in [
+        "www.example.test",
+        "interval",
+        "fast_interval",
+        "timeout",
+        "TTL",
+        "7.1",
+        "all are down: last",
+    ] {
         assert!(text.contains(part), "{part} is not in:\n{text}");
     }
 }

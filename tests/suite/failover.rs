@@ -23,17 +23,25 @@ const SECOND: &str = "127.0.1.2";
 
 fn pair(check: &str, service: &str) -> Pair {
     let port = free_port();
-    let (first, second) = (Nginx::start(&format!("{FIRST}:{port}")), Nginx::start(&format!("{SECOND}:{port}")));
+    let (first, second) = (
+        Nginx::start(&format!("{FIRST}:{port}")),
+        Nginx::start(&format!("{SECOND}:{port}")),
+    );
     let folder = Folder::new("");
     folder.zone(&format!(
         "[checks.web]\ntype = \"http\"\nport = {port}\npath = \"/healthz\"\n{check}\n\
          [services.www]\npolicy = \"failover\"\ncheck = \"web\"\nendpoints = [\n\
          {{ name = \"first\", address = \"{FIRST}\" }},\n{{ name = \"second\", address = \"{SECOND}\" }},\n]\n{service}\n"
     ));
-    Pair { folder, first, second }
+    Pair {
+        folder,
+        first,
+        second,
+    }
 }
 
-const QUICK: &str = "interval = \"200ms\"\nfast_interval = \"100ms\"\ntimeout = \"100ms\"\nmin_down = \"300ms\"";
+const QUICK: &str =
+    "interval = \"200ms\"\nfast_interval = \"100ms\"\ntimeout = \"100ms\"\nmin_down = \"300ms\"";
 
 #[test]
 fn a_killed_backend_is_left_within_the_promise_at_the_defaults() {
@@ -45,7 +53,11 @@ fn a_killed_backend_is_left_within_the_promise_at_the_defaults() {
         addresses(server.dns, "www.example.test.") == [SECOND]
     });
     assert!(took <= PROMISED + SLACK, "took {took:?}");
-    assert!(server.log().contains("connection refused"), "the log tells the evidence:\n{}", server.log());
+    assert!(
+        server.log().contains("connection refused"),
+        "the log tells the evidence:\n{}",
+        server.log()
+    );
 }
 
 #[test]
@@ -78,12 +90,20 @@ fn a_recovered_primary_waits_for_the_operator_with_failback_manual_even_over_a_c
     assert_eq!(addresses(server.dns, "www.example.test."), [SECOND]);
     server.kill();
     let server = pair.folder.start();
-    assert_eq!(addresses(server.dns, "www.example.test."), [SECOND], "a restart remembers who was active");
-    let done = pair.folder.run(&["failover", "www.example.test", "--to", "first"]);
+    assert_eq!(
+        addresses(server.dns, "www.example.test."),
+        [SECOND],
+        "a restart remembers who was active"
+    );
+    let done = pair
+        .folder
+        .run(&["failover", "www.example.test", "--to", "first"]);
     assert!(done.status.success(), "{}", String::from_utf8_lossy(&done.stderr));
-    wait_until("the operator's choice is answered", Duration::from_secs(2), || {
-        addresses(server.dns, "www.example.test.") == [FIRST]
-    });
+    wait_until(
+        "the operator's choice is answered",
+        Duration::from_secs(2),
+        || addresses(server.dns, "www.example.test.") == [FIRST],
+    );
 }
 
 #[test]
@@ -107,7 +127,9 @@ fn with_switch_manual_the_server_proposes_and_the_operator_decides() {
     let server = pair.folder.start();
     pair.first.kill();
     wait_until("the switch is proposed", Duration::from_secs(10), || {
-        server.log().contains("pointsman failover www.example.test --to second")
+        server
+            .log()
+            .contains("pointsman failover www.example.test --to second")
     });
     assert_eq!(addresses(server.dns, "www.example.test."), [FIRST]);
     let done = pair.folder.run(&["failover", "www.example.test"]);

@@ -10,13 +10,17 @@
     reason = "a test that meets the unexpected must fail loudly"
 )]
 
+mod commands;
 mod config_mistakes;
 mod config_plan;
 mod config_watch;
 mod documented_keys;
+mod failover;
 mod probes;
+mod reload;
 mod serve;
 mod simulation;
+mod support;
 mod zone_data;
 mod zone_form;
 mod zone_mistakes;

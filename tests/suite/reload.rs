@@ -11,7 +11,8 @@ use crate::support::dns::{addresses, udp};
 use crate::support::server::Folder;
 use crate::support::wait_until;
 
-const SERVICE: &str = "[services.www]\npolicy = \"all\"\nendpoints = [{ name = \"a\", address = \"192.0.2.1\" }]\n";
+const SERVICE: &str =
+    "[services.www]\npolicy = \"all\"\nendpoints = [{ name = \"a\", address = \"192.0.2.1\" }]\n";
 
 #[test]
 fn a_reload_by_command_and_by_signal_serves_the_new_zone() {
@@ -48,12 +49,24 @@ fn a_reload_with_mistakes_names_them_all_and_changes_nothing() {
     let folder = Folder::new("");
     folder.zone(SERVICE);
     let server = folder.start();
-    folder.zone(&SERVICE.replace("\"all\"", "\"al\"").replace("192.0.2.1", "192.0.2.300"));
-    folder.write("zones/other.test.zone", "@ SOA ns1 hostmaster 1 3600 600 604800 60\n");
+    folder.zone(
+        &SERVICE
+            .replace("\"all\"", "\"al\"")
+            .replace("192.0.2.1", "192.0.2.300"),
+    );
+    folder.write(
+        "zones/other.test.zone",
+        "@ SOA ns1 hostmaster 1 3600 600 604800 60\n",
+    );
     let done = folder.run(&["reload"]);
     let said = String::from_utf8_lossy(&done.stderr).into_owned();
     assert_eq!(done.status.code(), Some(2), "{said}");
-    for part in ["example.test.toml:", "did you mean", "192.0.2.300", "other.test.zone"] {
+    for part in [
+        "example.test.toml:",
+        "did you mean",
+        "192.0.2.300",
+        "other.test.zone",
+    ] {
         assert!(said.contains(part), "{part} is not in:\n{said}");
     }
     assert_eq!(addresses(server.dns, "www.example.test."), ["192.0.2.1"]);

@@ -7,7 +7,7 @@ use std::time::Duration;
 use super::wait_until;
 
 /// An nginx that answers 200 at every path.
-pub struct Nginx {
+pub(crate) struct Nginx {
     address: String,
     directory: tempfile::TempDir,
     child: Option<Child>,
@@ -15,7 +15,7 @@ pub struct Nginx {
 
 impl Nginx {
     /// Starts it at `address` (`127.0.1.1:8080`).
-    pub fn start(address: &str) -> Self {
+    pub(crate) fn start(address: &str) -> Self {
         let directory = tempfile::tempdir().expect("a folder");
         let text = format!(
             "daemon off; master_process off; pid {0}/pid; error_log {0}/error.log;\n\
@@ -24,13 +24,17 @@ impl Nginx {
             directory.path().display()
         );
         std::fs::write(directory.path().join("nginx.conf"), text).expect("writes");
-        let mut nginx = Self { address: address.to_owned(), directory, child: None };
+        let mut nginx = Self {
+            address: address.to_owned(),
+            directory,
+            child: None,
+        };
         nginx.restart();
         nginx
     }
 
     /// Starts it again after [`Nginx::kill`].
-    pub fn restart(&mut self) {
+    pub(crate) fn restart(&mut self) {
         let child = Command::new(program())
             .arg("-p")
             .arg(self.directory.path())
@@ -41,11 +45,13 @@ impl Nginx {
             .spawn()
             .expect("nginx starts (Debian: nginx-light)");
         self.child = Some(child);
-        wait_until("nginx listens", Duration::from_secs(10), || std::net::TcpStream::connect(&self.address).is_ok());
+        wait_until("nginx listens", Duration::from_secs(10), || {
+            std::net::TcpStream::connect(&self.address).is_ok()
+        });
     }
 
     /// `kill -9`.
-    pub fn kill(&mut self) {
+    pub(crate) fn kill(&mut self) {
         if let Some(mut child) = self.child.take() {
             child.kill().expect("kills");
             child.wait().expect("ends");

@@ -1,7 +1,6 @@
 //! A DNS client: hickory's messages over std's sockets.
 
-use std::io::{Read, Write};
-use std::net::{SocketAddr, TcpStream, UdpSocket};
+use std::net::{SocketAddr, UdpSocket};
 use std::str::FromStr;
 use std::sync::atomic::{AtomicU16, Ordering};
 use std::time::Duration;
@@ -12,18 +11,24 @@ use hickory_proto::rr::{Name, RecordType};
 static ID: AtomicU16 = AtomicU16::new(1);
 
 /// A query with EDNS.
-pub fn query(name: &str, rtype: RecordType) -> Message {
-    let mut message = Message::new(ID.fetch_add(1, Ordering::Relaxed), MessageType::Query, OpCode::Query);
+pub(crate) fn query(name: &str, rtype: RecordType) -> Message {
+    let mut message = Message::new(
+        ID.fetch_add(1, Ordering::Relaxed),
+        MessageType::Query,
+        OpCode::Query,
+    );
     message.add_query(Query::query(Name::from_str(name).expect("a name"), rtype));
     message.edns = Some(Edns::new());
     message
 }
 
 /// Asks over UDP; `None` when nothing comes within a second.
-pub fn udp(server: SocketAddr, name: &str, rtype: RecordType) -> Option<Message> {
+pub(crate) fn udp(server: SocketAddr, name: &str, rtype: RecordType) -> Option<Message> {
     let socket = UdpSocket::bind("127.0.0.1:0").expect("a socket");
     socket.connect(server).expect("connects");
-    socket.set_read_timeout(Some(Duration::from_secs(1))).expect("a timeout");
+    socket
+        .set_read_timeout(Some(Duration::from_secs(1)))
+        .expect("a timeout");
     let asked = query(name, rtype);
     socket.send(&asked.to_vec().expect("encodes")).ok()?;
     let mut octets = [0; 4096];
@@ -33,25 +38,16 @@ pub fn udp(server: SocketAddr, name: &str, rtype: RecordType) -> Option<Message>
     Some(answer)
 }
 
-/// Asks over TCP.
-pub fn tcp(server: SocketAddr, name: &str, rtype: RecordType) -> Message {
-    let mut stream = TcpStream::connect(server).expect("connects");
-    stream.set_read_timeout(Some(Duration::from_secs(5))).expect("a timeout");
-    let octets = query(name, rtype).to_vec().expect("encodes");
-    let length = u16::try_from(octets.len()).expect("short");
-    stream.write_all(&length.to_be_bytes()).expect("sends");
-    stream.write_all(&octets).expect("sends");
-    let mut length = [0; 2];
-    stream.read_exact(&mut length).expect("a length");
-    let mut octets = vec![0; usize::from(u16::from_be_bytes(length))];
-    stream.read_exact(&mut octets).expect("a message");
-    Message::from_vec(&octets).expect("decodes")
-}
-
 /// The addresses that are answered for `name`, sorted; empty for anything else.
-pub fn addresses(server: SocketAddr, name: &str) -> Vec<String> {
-    let Some(answer) = udp(server, name, RecordType::A) else { return Vec::new() };
-    let mut found: Vec<String> = answer.answers.iter().map(|record| record.data.to_string()).collect();
+pub(crate) fn addresses(server: SocketAddr, name: &str) -> Vec<String> {
+    let Some(answer) = udp(server, name, RecordType::A) else {
+        return Vec::new();
+    };
+    let mut found: Vec<String> = answer
+        .answers
+        .iter()
+        .map(|record| record.data.to_string())
+        .collect();
     found.sort();
     found
 }

@@ -1,8 +1,8 @@
 //! The real binary in a fresh folder, practice backends, a DNS client.
 
-pub mod backend;
-pub mod dns;
-pub mod server;
+pub(crate) mod backend;
+pub(crate) mod dns;
+pub(crate) mod server;
 
 use std::time::{Duration, Instant};
 
@@ -13,7 +13,7 @@ const LOOK: Duration = Duration::from_millis(5);
 ///
 /// # Panics
 /// After `patience`, with `what`.
-pub fn wait_until(what: &str, patience: Duration, mut condition: impl FnMut() -> bool) -> Duration {
+pub(crate) fn wait_until(what: &str, patience: Duration, mut condition: impl FnMut() -> bool) -> Duration {
     let began = Instant::now();
     while !condition() {
         assert!(began.elapsed() < patience, "not within {patience:?}: {what}");
@@ -23,7 +23,7 @@ pub fn wait_until(what: &str, patience: Duration, mut condition: impl FnMut() ->
 }
 
 /// A port that is free for UDP and TCP on 127.0.0.1 (and was a moment ago).
-pub fn free_port() -> u16 {
+pub(crate) fn free_port() -> u16 {
     loop {
         let tcp = std::net::TcpListener::bind("127.0.0.1:0").expect("a free port");
         let address = tcp.local_addr().expect("bound");
