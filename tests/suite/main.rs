@@ -16,6 +16,7 @@ mod config_plan;
 mod config_watch;
 mod documented_keys;
 mod failover;
+mod house;
 mod probes;
 mod reload;
 mod serve;
