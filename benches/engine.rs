@@ -140,7 +140,7 @@ fn plan() -> Plan {
 }
 
 fn decision(id: u32) -> Decision {
-    let take = if id % 3 == 0 { 4 } else { 1 };
+    let take = if id.is_multiple_of(3) { 4 } else { 1 };
     Decision {
         service: ServiceId(id),
         a: Choice {
