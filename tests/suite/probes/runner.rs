@@ -170,3 +170,46 @@ async fn a_reference_is_reachable_when_it_answers_even_by_refusal() {
     }
     runner.stop().await;
 }
+
+/// Resident memory of this process, in octets.
+fn resident() -> usize {
+    let statm = std::fs::read_to_string("/proc/self/statm").unwrap();
+    statm.split(' ').nth(1).unwrap().parse::<usize>().unwrap() * 4096
+}
+
+#[tokio::test]
+#[ignore = "measures the memory of the whole process: run it alone, with --ignored --exact"]
+async fn ten_thousand_targets_that_wait_take_less_than_four_kilobytes_each() {
+    const TARGETS: usize = 10_000;
+    let address = script::play(vec![
+        Step::HearRequest,
+        Step::Say(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"),
+    ])
+    .await;
+    let (runner, mut events) = runner(64);
+    let first = target(super::http("/", |_| {}), address);
+    let mut before = 0;
+    let mut round = 0;
+    // The first round fills what is filled once: buffers of the allocator, the check itself.
+    for targets in [1_000, TARGETS] {
+        before = resident();
+        let kept: Vec<Target> = vec![first.clone(); targets];
+        for (index, target) in kept.iter().enumerate() {
+            runner.probe(ProbeTicket(round + index as u64), target, Duration::from_secs(30));
+        }
+        for _ in 0..targets {
+            let seen = next(&mut events).await;
+            assert!(seen.finding.is_good(), "{}", seen.evidence.text);
+        }
+        round += targets as u64;
+    }
+    let each = resident().saturating_sub(before) / TARGETS;
+    assert!(each <= 4096, "{each} octets for each target");
+    eprint_measure(each);
+    runner.stop().await;
+}
+
+fn eprint_measure(each: usize) {
+    use std::io::Write;
+    let _ = writeln!(std::io::stderr(), "{each} octets for each target that waits");
+}
