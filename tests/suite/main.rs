@@ -12,6 +12,7 @@
 
 mod config_mistakes;
 mod config_plan;
+mod packaging;
 mod probes;
 mod serve;
 mod zone_data;
