@@ -244,7 +244,7 @@ impl Inner {
                 limit = self.limit,
                 waiting = self.waiting.load(Ordering::Relaxed),
                 waited = ?wait,
-                "probes wait for their turn: raise `probe_concurrency`, or probe less"
+                "probes wait for their turn: raise `[probes] concurrency`, or probe less"
             );
         }
     }
