@@ -26,7 +26,7 @@ use crate::clock::Clock;
 use crate::control::event::{Event, ProbeTicket};
 use crate::model::check::Target;
 use crate::probe::conduct::{self, Conducted, Tools};
-use crate::probe::reference;
+use crate::probe::{dial, reference};
 
 /// How often what belongs to vanished checks is looked for.
 const HOUSEKEEPING: Duration = Duration::from_secs(60);
@@ -138,12 +138,15 @@ impl Runner {
         let work = async move {
             let token = inner.tools.token.clone();
             let asking = async {
-                let reachable = reference::is_reachable(address, budget).await;
+                let (reachable, stream) = reference::is_reachable(address, budget).await;
                 // The signal box is gone: the process is ending.
                 let _ = inner
                     .results
                     .send(Event::ReferenceProbed { reference, reachable })
                     .await;
+                if let Some(stream) = stream {
+                    dial::leave(stream).await;
+                }
             };
             token.run_until_cancelled(asking).await;
         };
@@ -207,7 +210,7 @@ impl Inner {
             self.note_wait(asked.elapsed());
             permit
         };
-        let _counted = Counted::one(&self.running);
+        let counted = Counted::one(&self.running);
         let Conducted { seen, farewell } = match uncaught(Box::pin(probe())).await {
             Ok(conducted) => conducted,
             Err(panic) => {
@@ -224,10 +227,12 @@ impl Inner {
         }
         // The signal box is gone: the process is ending.
         let _ = self.results.send(Event::Probed { ticket, seen }).await;
+        // Politeness keeps nobody waiting for a turn.
+        drop(permit);
+        drop(counted);
         if let Some(farewell) = farewell {
             farewell.await;
         }
-        drop(permit);
     }
 
     fn probes(&self) -> std::sync::MutexGuard<'_, HashMap<ProbeTicket, AbortHandle>> {

@@ -52,7 +52,7 @@ async fn until(what: &str, condition: impl Fn() -> bool) {
 
 #[tokio::test]
 async fn no_more_probes_run_at_once_than_allowed_and_waiting_costs_them_nothing() {
-    const BUDGET: Duration = Duration::from_millis(200);
+    const BUDGET: Duration = Duration::from_millis(300);
     let server = silent().await;
     let (runner, mut events) = runner(5);
     for ticket in 0..30 {
@@ -77,7 +77,7 @@ async fn no_more_probes_run_at_once_than_allowed_and_waiting_costs_them_nothing(
             seen.evidence.text
         );
         assert!(
-            seen.phases.total >= BUDGET && seen.phases.total < BUDGET * 2,
+            seen.phases.total >= BUDGET && seen.phases.total < BUDGET * 3,
             "{:?}",
             seen.phases
         );
@@ -154,9 +154,10 @@ async fn a_runner_is_driven_from_a_plain_thread_and_stops_whatever_runs() {
 async fn a_reference_is_reachable_when_it_answers_even_by_refusal() {
     let (runner, mut events) = runner(1);
     let (full, _listening) = script::full().await;
+    let (nobody, _taken) = script::nobody();
     let cases = [
         (script::play(vec![Step::Silence]).await, true),
-        (script::nobody().await, true),
+        (nobody, true),
         (full, false),
     ];
     for (index, (address, expected)) in cases.into_iter().enumerate() {
