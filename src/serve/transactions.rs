@@ -25,7 +25,7 @@ use crate::answer::published::Published;
 use crate::answer::snapshot::{Ask, Client, Outcome, Scratch, Snapshot, Transport};
 use crate::clock::{Clock, SystemClock};
 use crate::serve::dice::Dice;
-use crate::serve::transactions::handler::{Handler, keys};
+use crate::serve::transactions::handler::Handler;
 use crate::serve::tsig::layout::{Layout, Malformed};
 use crate::serve::tsig::{Fault, Signer};
 use crate::serve::udp::Datagram;
@@ -116,7 +116,7 @@ impl Transactions {
         let mut stripped = None;
         if let Some(signature) = &layout.signature {
             let now = self.clock.now().wall.secs();
-            match signature.verify(&query, keys(&snapshot), now) {
+            match signature.verify(&query, snapshot.keys(), now) {
                 Err(Fault::Malformed) => return out.send(bare(&query, Some(&layout), FORMERR)).await,
                 Err(Fault::Flawed(flaw, key)) => {
                     tracing::info!(%peer, key = %signature.key, ?flaw, "a signature does not hold");

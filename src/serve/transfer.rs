@@ -2,11 +2,10 @@
 //!
 //! Records keep the octets that the engine answers from: data is carried as it is, never read and written again.
 
-use std::borrow::Cow;
-
 use hickory_server::proto::rr::rdata::NULL;
 use hickory_server::proto::rr::{Name, RData, Record, RecordType};
 
+use crate::answer::transfer::ZoneRecord;
 use crate::wire::name::labels;
 
 /// Octets of records in one message: compression pointers reach no further than 16 KiB.
@@ -15,19 +14,6 @@ const ENOUGH: usize = 16_000;
 const AROUND: usize = 12 + 255 + 4 + 255 + 10;
 
 const SOA: u16 = 6;
-
-/// One record of a zone.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct ZoneRecord<'a> {
-    /// Owner in wire form, letter case as written.
-    pub owner: &'a [u8],
-    /// Type number.
-    pub rtype: u16,
-    /// Seconds.
-    pub ttl: u32,
-    /// Data in uncompressed wire form.
-    pub rdata: Cow<'a, [u8]>,
-}
 
 /// Why a zone cannot be transferred.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -153,6 +139,8 @@ fn hickory_record(record: &ZoneRecord<'_>, limit: usize) -> Result<Record, Trans
 
 #[cfg(test)]
 mod tests {
+    use std::borrow::Cow;
+
     use super::*;
 
     fn zone(count: usize, length: usize) -> Vec<ZoneRecord<'static>> {

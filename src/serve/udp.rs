@@ -16,11 +16,11 @@ use arc_swap::Cache;
 use tokio::sync::mpsc;
 
 use crate::answer::published::Published;
-use crate::answer::snapshot::{Ask, Client, Outcome, Scratch, Transport};
+use crate::answer::snapshot::{Ask, Client, Outcome, Prepared, Scratch, Snapshot, Transport};
 use crate::clock::{Clock, SystemClock};
 use crate::serve::counters::{Cell, Counters, Tally};
 use crate::serve::dice::Dice;
-use crate::sys::batch::Batch;
+use crate::sys::batch::{BATCH, Batch, Queries};
 use crate::sys::origin::ReturnPath;
 
 /// Socket buffers, each way: with the system's default, 512 outstanding queries already lost some.
@@ -165,18 +165,23 @@ impl Worker {
     fn answer(
         &self,
         batch: &mut Batch,
-        snapshot: &crate::answer::snapshot::Snapshot,
+        snapshot: &Snapshot,
         scratch: &mut Scratch,
         dice: &mut Dice,
         tally: &mut Tally,
     ) {
         let now = self.front.clock.now().moment;
         let (queries, mut replies) = batch.parts();
-        for index in 0..queries.len() {
+        // All are prepared before the first is finished: what they wait for in memory is fetched at the same time.
+        let mut prepared: [Option<Prepared<'_>>; BATCH] = [None; BATCH];
+        for (index, prepared) in prepared.iter_mut().enumerate().take(queries.len()) {
+            *prepared = queries.octets(index).map(|query| snapshot.prepare(query));
+        }
+        for (index, prepared) in prepared.into_iter().enumerate().take(queries.len()) {
             // A socket that is shut down for reading hands out empty messages from nobody.
             let Some(peer) = queries.peer(index) else { continue };
             tally.queries += 1;
-            let Some(query) = queries.octets(index) else {
+            let (Some(query), Some(prepared)) = (queries.octets(index), prepared) else {
                 tally.dropped += 1;
                 continue;
             };
@@ -190,25 +195,30 @@ impl Worker {
                 now,
                 dice: dice.roll(),
             };
-            match snapshot.answer(&ask, scratch, replies.room(index)) {
+            match snapshot.finish(prepared, &ask, scratch, replies.room(index)) {
                 Outcome::Reply { len, about } => {
                     replies.answer(index, len);
                     tally.answered(about);
                 }
                 Outcome::Transaction => {
                     tally.transactions += 1;
-                    let taken = queries.return_path(index).is_some_and(|path| {
-                        let query = query.to_vec();
-                        let socket = Arc::clone(&self.socket);
-                        self.front
-                            .transactions
-                            .try_send(Datagram { query, path, socket })
-                            .is_ok()
-                    });
-                    tally.transactions_refused += u64::from(!taken);
+                    tally.transactions_refused += u64::from(!self.hand_over(&queries, index, query));
                 }
                 Outcome::Drop => tally.dropped += 1,
             }
         }
+    }
+
+    /// Whether the runtime took the transaction.
+    fn hand_over(&self, queries: &Queries<'_>, index: usize, query: &[u8]) -> bool {
+        let Some(path) = queries.return_path(index) else {
+            return false;
+        };
+        let datagram = Datagram {
+            query: query.to_vec(),
+            path,
+            socket: Arc::clone(&self.socket),
+        };
+        self.front.transactions.try_send(datagram).is_ok()
     }
 }

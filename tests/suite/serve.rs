@@ -2,5 +2,6 @@
 
 mod fixture;
 mod tcp;
+mod transfers;
 mod tsig;
 mod udp;

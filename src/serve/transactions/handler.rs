@@ -118,7 +118,7 @@ impl Handler {
         origin.push(0);
         let zone = Some(&self.snapshot)
             .filter(|_| question.query_class() == DNSClass::IN)
-            .and_then(|snapshot| zone_at(snapshot, &origin));
+            .and_then(|snapshot| snapshot.zone_at(&origin));
         let Some(zone) = zone else {
             return Ok(Done::Refused(ResponseCode::NotAuth));
         };
@@ -144,7 +144,7 @@ impl Handler {
     }
 
     fn may_transfer(&self, zone: ZoneId) -> bool {
-        let rules = transfer_rules(&self.snapshot, zone);
+        let rules = self.snapshot.transfer_rules(zone);
         let signed = self.key.as_ref().is_some_and(|key| rules.keys.contains(key));
         signed || rules.allow.iter().any(|network| network.contains(self.address))
     }
@@ -164,7 +164,7 @@ impl Handler {
             .first()
             .map(|question| question.original().name());
         let name = name.map(ToString::to_string).unwrap_or_default();
-        let messages = Messages::new(records(&self.snapshot, zone, self.now), self.reserve);
+        let messages = Messages::new(self.snapshot.records(zone, self.now), self.reserve);
         let (mut count, mut sent) = (0, 0);
         for message in messages {
             let mut message = match message {
@@ -248,22 +248,4 @@ impl<R: ResponseHandler> Exchange<'_, R> {
         self.metadata.response_code = rcode;
         self.send(&[]).await
     }
-}
-
-// SEAM
-fn zone_at(_snapshot: &Snapshot, _origin: &[u8]) -> Option<ZoneId> {
-    None
-}
-fn transfer_rules(_snapshot: &Snapshot, _zone: ZoneId) -> crate::model::plan::TransferRules {
-    crate::model::plan::TransferRules::default()
-}
-pub(super) fn keys(_snapshot: &Snapshot) -> &[crate::model::plan::TsigKey] {
-    &[]
-}
-fn records(
-    _snapshot: &Snapshot,
-    _zone: ZoneId,
-    _now: Moment,
-) -> impl Iterator<Item = crate::serve::transfer::ZoneRecord<'_>> {
-    std::iter::empty()
 }

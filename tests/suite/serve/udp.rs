@@ -172,7 +172,7 @@ async fn a_transaction_is_answered_from_the_address_that_was_asked() {
     assert_eq!(answer[3] & 15, 9, "NOTAUTH: there is no such zone");
     stop.cancel();
     task.await.unwrap();
-    assert_eq!(server.counters.total("udp").transactions, 1);
     server.workers.stop();
     server.workers.join();
+    assert_eq!(server.counters.total("udp").transactions, 1);
 }
