@@ -18,6 +18,7 @@ mod config_watch;
 mod documented_keys;
 mod failover;
 mod house;
+mod packaging;
 mod probes;
 mod reload;
 mod serve;
