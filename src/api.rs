@@ -1,1 +1,10 @@
-//! To be built.
+//! The local API: what is answered, why, and the operator's hand. JSON under `/v1`.
+//!
+//! It decides nothing: every request becomes a [`live::Request`] to the signal box, or to the loader.
+
+pub mod explain;
+pub mod guard;
+pub mod live;
+pub mod page;
+pub mod problem;
+pub mod routes;

@@ -1,1 +1,135 @@
-//! To be built.
+//! Commands: one file each. Exit codes: 0 done, 1 it failed, 2 bad usage or bad configuration.
+
+mod check;
+mod client;
+mod demo;
+mod dig;
+mod explain;
+mod failover;
+mod output;
+mod reload;
+mod serve;
+mod status;
+mod table;
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+/// Version and commit, as `--version` prints them.
+pub const VERSION: &str = concat!(
+    env!("CARGO_PKG_VERSION"),
+    " (commit ",
+    env!("POINTSMAN_COMMIT"),
+    ")"
+);
+
+/// A DNS server that answers with the address of an endpoint that is healthy now.
+#[derive(Debug, Parser)]
+#[command(name = "pointsman", version = VERSION, arg_required_else_help = true)]
+struct Arguments {
+    #[command(flatten)]
+    common: Common,
+    #[command(subcommand)]
+    command: Command,
+}
+
+/// What every command takes.
+#[derive(Debug, Args)]
+pub(crate) struct Common {
+    /// Server configuration [default: config/pointsman.toml, then /etc/pointsman/pointsman.toml]
+    #[arg(long, global = true, value_name = "FILE")]
+    config: Option<PathBuf>,
+    /// Print data as JSON
+    #[arg(long, global = true)]
+    json: bool,
+    /// The running server's API, e.g. http://127.0.0.1:8053 [default: from the configuration]
+    #[arg(long, global = true, value_name = "URL")]
+    api: Option<String>,
+    /// How the log is written
+    #[arg(long, global = true, value_enum, default_value_t = LogFormat::Text, value_name = "FORMAT")]
+    log_format: LogFormat,
+    /// What is logged: error, warn, info, debug, trace, or per part, e.g. `info,pointsman::probe=debug`
+    #[arg(long, global = true, default_value = "info", value_name = "LEVEL")]
+    log_level: String,
+}
+
+/// How the log is written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum LogFormat {
+    /// Lines for people.
+    Text,
+    /// One JSON object a line.
+    Json,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Run the server
+    #[command(after_help = "Example:\n  pointsman serve --config /etc/pointsman/pointsman.toml")]
+    Serve,
+    /// The two-minute tour on this machine: two practice backends, one stops, the answer follows
+    #[command(after_help = "Example:\n  pointsman demo")]
+    Demo(demo::Options),
+    /// Read all configuration and zones, print every mistake and every service's promise
+    #[command(after_help = "Example:\n  pointsman check --config config/pointsman.toml")]
+    Check(check::Options),
+    /// What is answered now and why: a table of services and endpoints
+    #[command(after_help = "Example:\n  pointsman status www.example.test")]
+    Status(status::Options),
+    /// The decision for one question, step by step, with the exact answer
+    #[command(after_help = "Example:\n  pointsman explain www.example.test A --client 192.0.2.7")]
+    Explain(explain::Options),
+    /// Switch a failover service by hand
+    #[command(after_help = "Example:\n  pointsman failover db.example.test --to nyc")]
+    Failover(failover::Options),
+    /// Read the configuration and zones again; mistakes change nothing
+    #[command(after_help = "Example:\n  pointsman reload")]
+    Reload,
+}
+
+/// Runs the command line.
+#[must_use]
+pub fn main() -> ExitCode {
+    let arguments = match Arguments::try_parse() {
+        Ok(arguments) => arguments,
+        Err(error) => {
+            // Help and version are printed, too, and are no failure.
+            let _ = error.print();
+            return ExitCode::from(if error.use_stderr() { 2 } else { 0 });
+        }
+    };
+    let common = arguments.common;
+    let done = match arguments.command {
+        Command::Serve => serve::run(&common),
+        Command::Demo(options) => demo::run(&common, &options),
+        Command::Check(options) => check::run(&common, &options),
+        Command::Status(options) => status::run(&common, &options),
+        Command::Explain(options) => explain::run(&common, &options),
+        Command::Failover(options) => failover::run(&common, &options),
+        Command::Reload => reload::run(&common),
+    };
+    match done {
+        Ok(code) => code,
+        Err(error) => {
+            output::fault(&format!("{error:#}"));
+            ExitCode::FAILURE
+        }
+    }
+}
+
+impl Common {
+    /// The configuration file that was named, else the first default that exists.
+    ///
+    /// # Errors
+    /// When there is none: says where it was looked for.
+    pub(crate) fn config_file(&self) -> anyhow::Result<PathBuf> {
+        self.config.clone().or_else(crate::config::load::default_path).ok_or_else(|| {
+            anyhow::anyhow!(
+                "no configuration: neither config/pointsman.toml nor /etc/pointsman/pointsman.toml exists; \
+                 name one with --config FILE, or try `pointsman demo`"
+            )
+        })
+    }
+}

@@ -1,4 +1,26 @@
 //! The signal box: events in, decisions and other effects out. Pure: no clock, no chance, no I/O.
+//!
+//! [`step::Control`] owns everything that changes; its duties stand in files of their own: [`schedule`] says what is due
+//! when, `probing` sends probes and hears of them, `verdicts` believes or holds,
+//! `isolating` asks the references, `deciding` publishes,
+//! `startup` opens the sockets, `reload` brings what is known into a new plan, `command` obeys operators.
+//! [`status`] and [`explain`] show it all; [`promise`] computes what may be expected of a service.
 
+pub mod chance;
+pub(crate) mod command;
+pub(crate) mod deciding;
 pub mod effect;
 pub mod event;
+pub mod explain;
+pub(crate) mod isolating;
+pub(crate) mod probing;
+pub mod promise;
+pub(crate) mod reload;
+pub mod schedule;
+pub(crate) mod startup;
+pub mod status;
+pub mod step;
+pub(crate) mod verdicts;
+pub(crate) mod watch;
+
+pub use step::Control;

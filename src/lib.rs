@@ -47,6 +47,8 @@ pub mod clock;
 pub mod config;
 /// Targets to observations.
 pub mod probe;
+/// Composition root of `serve`.
+pub mod run;
 /// Sockets to answers.
 pub mod serve;
 /// What survives a restart.

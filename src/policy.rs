@@ -1,3 +1,15 @@
 //! Who is answered: standings and policies become a choice. Pure.
+//!
+//! [`tree`] walks a service's groups; [`failover`] and [`spread`] choose within one; [`all_down`] says what remains when
+//! nothing is healthy; [`ttl`] says for how long; [`witness`] records the reasons when somebody asks for them.
 
+pub mod all_down;
 pub mod choice;
+
+pub mod decide;
+pub mod failover;
+pub mod readings;
+pub mod spread;
+pub mod tree;
+pub mod ttl;
+pub mod witness;

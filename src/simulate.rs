@@ -1,1 +1,7 @@
-//! To be built.
+//! The core on virtual time: a heap of moments and events around [`Control`](crate::control::Control), a network that answers
+//! probes by scenario, clients with caches. Nothing sleeps: a day takes seconds, and the same seed gives the same day.
+
+pub mod client;
+pub mod network;
+pub mod scenario;
+pub mod world;

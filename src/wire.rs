@@ -3,5 +3,6 @@
 pub mod compose;
 pub mod edns;
 pub mod name;
+pub mod places;
 pub mod query;
 pub mod rtype;

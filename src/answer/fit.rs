@@ -1,8 +1,9 @@
 //! How much room a reply has, what it says besides records, and how it is closed.
 
 use crate::answer::snapshot::{About, Outcome, Settings, Transport};
-use crate::wire::compose::{AA, Composer, Header, Mark, Places, QR, TC};
+use crate::wire::compose::{AA, Composer, Header, Mark, QR, TC};
 use crate::wire::edns::{ExtendedError, OptReply};
+use crate::wire::places::Places;
 use crate::wire::query::Query;
 
 /// Every UDP client takes this much (RFC 1035 section 4.2.1), and no EDNS payload counts for less (RFC 6891 section

@@ -93,8 +93,10 @@ impl<'s> Asked<'s> {
         let parent = name.get(1 + usize::from(*name.first()?)..)?;
         let zones = self.snapshot.zones();
         let zone = zones.get(zones.find(parent, depth.checked_sub(1)?)?)?;
-        zone.table.as_deref()?.node(hash, name)?;
-        Some(zone)
+        match zone.table.as_deref()?.standing(hash, name, depth) {
+            Standing::Exists(_) | Standing::Wildcard(_) => Some(zone),
+            Standing::Below(_) | Standing::Missing => None,
+        }
     }
 
     /// Where `name` (lower case) is served; `None` when nowhere, or in a zone that was refused.

@@ -11,8 +11,8 @@
 //!
 //! A name of a few records lies within one or two cache lines.
 
-use crate::wire::compose::name_length;
 use crate::wire::name::MAX_NAME;
+use crate::wire::places::name_length;
 use crate::wire::query::HEADER;
 use crate::wire::rtype::compressible;
 

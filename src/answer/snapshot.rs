@@ -11,8 +11,8 @@ use crate::answer::{chaos, lookup};
 use crate::model::id::{ServiceId, ZoneId};
 use crate::model::plan::{NodeSettings, TransferRules, TsigKey};
 use crate::model::time::Moment;
-use crate::wire::compose::Places;
 use crate::wire::name::MAX_NAME;
+use crate::wire::places::Places;
 use crate::wire::query::{Query, Question};
 
 /// Services per chunk of the spine: publishing one service copies one chunk and the spine.

@@ -110,6 +110,29 @@ pub enum HistoryKind {
         /// The endpoint that should.
         proposed: String,
     },
+    /// An address answers again, but is held down for a while: it flapped, or was down for less than `min_down`.
+    Held {
+        /// `check address:port`.
+        target: String,
+        /// Services that use it.
+        services: Vec<String>,
+        /// For how long, and why.
+        why: String,
+    },
+    /// A service's answer is not what it should be (`Some`: what is answered and why), or is again (`None`).
+    Degraded {
+        /// The service.
+        service: String,
+        /// As the extended error says it.
+        what: Option<String>,
+    },
+    /// Probes of a target fail through this node's own fault; told at the first, second, fourth, eighth… one.
+    ProbeFault {
+        /// `check address:port`.
+        target: String,
+        /// What went wrong.
+        why: String,
+    },
     /// This node seems cut off: states are frozen (true), or thawed.
     Isolated(bool),
     /// The correlation brake holds endpoints of a check up.

@@ -187,3 +187,19 @@ pub enum Families {
     /// An endpoint is healthy only when all its addresses of both families are.
     Together,
 }
+
+/// As written in a zone file.
+impl std::fmt::Display for WhenAllDown {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Last => f.write_str("last (keep the last answer)"),
+            Self::AssumeUp => f.write_str("assume-up (answer as if every endpoint were up)"),
+            Self::None => f.write_str("none (NODATA)"),
+            Self::Servfail => f.write_str("servfail"),
+            Self::Fallback(addresses) => {
+                let list: Vec<String> = addresses.iter().map(ToString::to_string).collect();
+                write!(f, "fallback ({})", list.join(", "))
+            }
+        }
+    }
+}

@@ -91,6 +91,12 @@ impl Publisher {
         self.snapshot()
     }
 
+    /// Octets that the tables of all zones take.
+    #[must_use]
+    pub fn octets(&self) -> usize {
+        self.tables.octets()
+    }
+
     /// The services of `plan`, with the answers that they had under the same names.
     fn keep_services(&mut self, plan: &Plan) {
         let answers = |id: usize| {

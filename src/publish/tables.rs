@@ -69,6 +69,16 @@ impl Tables {
             .map(|built| Arc::clone(&built.table))
     }
 
+    /// Octets that the tables take.
+    #[must_use]
+    pub fn octets(&self) -> usize {
+        self.built
+            .iter()
+            .flatten()
+            .map(|built| built.table.octets())
+            .sum()
+    }
+
     /// The hash that all tables share.
     #[must_use]
     pub fn hash(&self) -> &NameHash {

@@ -7,94 +7,13 @@
 
 use crate::wire::edns::OptReply;
 use crate::wire::name::MAX_NAME;
+use crate::wire::places::{Places, name_length, read_name};
 use crate::wire::query::HEADER;
 use crate::wire::rtype::{CLASS_IN, compressible};
 
 /// The message has no room for what was to be written; roll back to the last boundary.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Full;
-
-/// How many places of names are remembered. A referral with 13 servers and their glue has about 20;
-/// names past the limit are written without being remembered.
-const PLACES: usize = 64;
-/// A pointer has 14 bits (RFC 1035 section 4.1.4).
-const POINTER_LIMIT: usize = 0x4000;
-
-/// Where names (and their ends, label by label) stand in the message: a worker's reusable memory.
-#[derive(Clone, Debug)]
-pub struct Places {
-    offsets: [u16; PLACES],
-    lengths: [u8; PLACES],
-    count: usize,
-}
-
-impl Default for Places {
-    fn default() -> Self {
-        Self {
-            offsets: [0; PLACES],
-            lengths: [0; PLACES],
-            count: 0,
-        }
-    }
-}
-
-impl Places {
-    fn add(&mut self, offset: usize, length: usize) {
-        if offset >= POINTER_LIMIT || length <= 1 {
-            return;
-        }
-        if let (Some(at), Some(len), Ok(offset), Ok(length)) = (
-            self.offsets.get_mut(self.count),
-            self.lengths.get_mut(self.count),
-            u16::try_from(offset),
-            u8::try_from(length),
-        ) {
-            (*at, *len) = (offset, length);
-            self.count += 1;
-        }
-    }
-
-    /// Where `name` stands already.
-    fn find(&self, message: &[u8], name: &[u8]) -> Option<u16> {
-        let length = u8::try_from(name.len()).ok()?;
-        let known = self.lengths.iter().zip(&self.offsets).take(self.count);
-        known
-            .filter(|(len, _)| **len == length)
-            .map(|(_, &offset)| offset)
-            .find(|&offset| stands_at(message, usize::from(offset), name))
-    }
-}
-
-/// Whether the name at `at` (perhaps compressed) is `name` (not compressed), case ignored.
-fn stands_at(message: &[u8], mut at: usize, name: &[u8]) -> bool {
-    let mut rest = name;
-    loop {
-        let Some(&length) = message.get(at) else {
-            return false;
-        };
-        if length >= 0xc0 {
-            let low = message.get(at + 1).copied().unwrap_or(0);
-            let target = usize::from(length & 0x3f) << 8 | usize::from(low);
-            if target >= at {
-                return false;
-            }
-            at = target;
-            continue;
-        }
-        let whole = 1 + usize::from(length);
-        let (Some(label), Some(wanted)) = (message.get(at..at + whole), rest.get(..whole)) else {
-            return false;
-        };
-        if !label.eq_ignore_ascii_case(wanted) {
-            return false;
-        }
-        if length == 0 {
-            return rest.len() == 1;
-        }
-        rest = rest.get(whole..).unwrap_or(&[]);
-        at += whole;
-    }
-}
 
 /// A section of a reply that holds records.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -148,7 +67,7 @@ impl<'o> Composer<'o> {
     /// Begins a reply of at most `limit` octets with `question` (name, type and class; empty for none).
     #[inline]
     pub fn begin(out: &'o mut [u8], limit: usize, question: &[u8], places: &'o mut Places) -> Self {
-        places.count = 0;
+        places.cut_back(0);
         let limit = limit.min(out.len());
         let mut composer = Self {
             out,
@@ -176,7 +95,7 @@ impl<'o> Composer<'o> {
 
     /// Makes the names of the question known, so that records may be compressed against them.
     pub fn learn_question(&mut self) {
-        if self.question && self.places.count == 0 {
+        if self.question && self.places.count() == 0 {
             self.learn(HEADER);
         }
     }
@@ -210,7 +129,7 @@ impl<'o> Composer<'o> {
         Mark {
             at: self.at,
             counts: self.counts,
-            places: self.places.count,
+            places: self.places.count(),
         }
     }
 
@@ -218,7 +137,7 @@ impl<'o> Composer<'o> {
     pub fn roll_back(&mut self, mark: Mark) {
         self.at = mark.at;
         self.counts = mark.counts;
-        self.places.count = mark.places;
+        self.places.cut_back(mark.places);
     }
 
     /// Records in a section.
@@ -360,48 +279,6 @@ impl<'o> Composer<'o> {
     }
 }
 
-/// Octets of the uncompressed name at the beginning of `octets`; more than there are when it is cut off.
-#[must_use]
-pub fn name_length(octets: &[u8]) -> usize {
-    let mut at = 0;
-    loop {
-        match octets.get(at) {
-            Some(0) => return at + 1,
-            Some(&length) => at += 1 + usize::from(length),
-            None => return usize::MAX,
-        }
-    }
-}
-
-/// Reads the name at `at` of a message of ours, uncompressed into `name`; its length, 0 when it is none.
-fn read_name(message: &[u8], mut at: usize, name: &mut [u8; MAX_NAME]) -> usize {
-    let mut length = 0;
-    loop {
-        let Some(&label) = message.get(at) else {
-            return 0;
-        };
-        if label >= 0xc0 {
-            let low = message.get(at + 1).copied().unwrap_or(0);
-            let target = usize::from(label & 0x3f) << 8 | usize::from(low);
-            if target >= at {
-                return 0;
-            }
-            at = target;
-            continue;
-        }
-        let whole = 1 + usize::from(label);
-        match (name.get_mut(length..length + whole), message.get(at..at + whole)) {
-            (Some(slot), Some(octets)) => slot.copy_from_slice(octets),
-            _ => return 0,
-        }
-        length += whole;
-        at += whole;
-        if label == 0 {
-            return length;
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -448,13 +325,13 @@ mod tests {
         assert_eq!(length, 12 + 22 + (12 + 2 + 7) + (12 + 2 + 2) + 16);
         let message = Message::from_vec(&out[..length]).unwrap();
         assert_eq!(message.answers.len(), 2);
-        assert_eq!(message.additionals[0].name.to_string(), "mail.example.TEST.");
+        assert_eq!(message.additionals[0].name.to_string(), "mail.Example.test.");
     }
 
     #[test]
     fn what_does_not_fit_is_rolled_back_whole() {
         let (mut out, mut places) = ([0; 512], Places::default());
-        let mut composer = Composer::begin(&mut out, 60, &question("a.test"), &mut places);
+        let mut composer = Composer::begin(&mut out, 58, &question("a.test"), &mut places);
         composer.learn_question();
         let owner = wire("long-label-for-this.a.test");
         let mark = composer.mark();

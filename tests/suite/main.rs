@@ -10,10 +10,15 @@
     reason = "a test that meets the unexpected must fail loudly"
 )]
 
+mod commands;
 mod config_mistakes;
 mod config_plan;
+mod failover;
 mod probes;
+mod reload;
 mod serve;
+mod simulation;
+mod support;
 mod zone_data;
 mod zone_form;
 mod zone_mistakes;

@@ -1,0 +1,242 @@
+//! One question answered and explained: the engine's own answer, decoded, beside the signal box's reasons.
+
+use std::net::IpAddr;
+use std::str::FromStr;
+
+use hickory_proto::op::{Edns, Message, MessageType, OpCode, Query, ResponseCode};
+use hickory_proto::rr::rdata::opt::{EdnsCode, EdnsOption};
+use hickory_proto::rr::{Record, RecordType};
+use serde::Serialize;
+
+use crate::answer::snapshot::{Ask, Client, Outcome, Scratch, Snapshot, Transport};
+use crate::api::live::Question;
+use crate::control::explain::Explanation;
+use crate::control::step::Control;
+use crate::model::plan::Plan;
+use crate::model::time::Now;
+
+/// What is answered to one question, and why.
+#[derive(Clone, Debug, Serialize)]
+pub struct Report {
+    /// The question's name.
+    pub name: String,
+    /// Its type.
+    #[serde(rename = "type")]
+    pub rtype: String,
+    /// The client it was asked for.
+    pub client: IpAddr,
+    /// Which zone answers; `None`: none of ours.
+    pub zone: Option<String>,
+    /// The service at that name, with every candidate's state and why it was chosen or not.
+    pub service: Option<Explanation>,
+    /// The way to the answer, in sentences.
+    pub steps: Vec<String>,
+    /// The exact answer.
+    pub answer: Answer,
+}
+
+/// An answer in presentation form.
+#[derive(Clone, Debug, Default, Serialize)]
+pub struct Answer {
+    /// `NOERROR`, `NXDOMAIN`, …; empty when nothing is sent.
+    pub rcode: String,
+    /// Whether AA is set.
+    pub authoritative: bool,
+    /// Extended errors (RFC 8914): code and text.
+    pub extended_errors: Vec<String>,
+    /// Answer section.
+    pub answers: Vec<String>,
+    /// Authority section.
+    pub authorities: Vec<String>,
+    /// Additional section, OPT left out.
+    pub additionals: Vec<String>,
+}
+
+/// The number of a type's name: `A`, `aaaa`, `TYPE65280`.
+#[must_use]
+pub fn rtype_named(name: &str) -> Option<u16> {
+    let upper = name.to_ascii_uppercase();
+    match upper.strip_prefix("TYPE") {
+        Some(number) => number.parse().ok(),
+        None => RecordType::from_str(&upper).ok().map(u16::from),
+    }
+}
+
+/// As `dig` prints it: `NOERROR`, `NXDOMAIN`, `SERVFAIL`.
+#[must_use]
+pub fn rcode_named(code: ResponseCode) -> String {
+    format!("{code:?}").to_ascii_uppercase()
+}
+
+/// Asks the engine, decodes its answer, and adds the reasons.
+#[must_use]
+pub fn explain(plan: &Plan, control: &Control, snapshot: &Snapshot, question: &Question, now: Now) -> Report {
+    let mut steps = Vec::new();
+    let zone = plan
+        .zones
+        .iter()
+        .filter(|zone| question.name.is_within(&zone.origin))
+        .max_by_key(|zone| zone.origin.as_wire().len());
+    match zone {
+        None => steps.push("no zone of this server encloses the name: REFUSED".to_owned()),
+        Some(zone) if zone.refused => steps.push(format!(
+            "zone {} ({}) has mistakes and is not served: SERVFAIL; `pointsman check` shows them",
+            zone.origin,
+            zone.source.display()
+        )),
+        Some(zone) => steps.push(format!(
+            "zone {} ({}) encloses the name",
+            zone.origin,
+            zone.source.display()
+        )),
+    }
+    let service = plan
+        .services
+        .iter()
+        .find(|service| service.owner == question.name);
+    let rtype = RecordType::from(question.rtype);
+    let service = service.filter(|_| zone.is_some_and(|zone| !zone.refused));
+    let explanation = service.map(|service| {
+        steps.push(format!(
+            "service {}: policy {}; A and AAAA follow health, other types are static",
+            service.display_name(),
+            service.group.policy.as_str()
+        ));
+        let explanation = control.explain(service.id, now);
+        steps.extend(reasons(&explanation, question.rtype));
+        explanation
+    });
+    if service.is_none() && zone.is_some_and(|zone| !zone.refused) {
+        steps.push("no service stands at the name itself: the zone's records answer".to_owned());
+    }
+    let answer = ask(snapshot, question, rtype, now);
+    steps.push(match (answer.rcode.as_str(), answer.answers.len()) {
+        ("", _) => "nothing is sent".to_owned(),
+        ("NOERROR", 0) if !answer.authoritative => "answered with a referral".to_owned(),
+        ("NOERROR", 0) => format!("answered: NODATA, the name has no {rtype}"),
+        (rcode, 0) => format!("answered: {rcode}"),
+        (rcode, count) => format!(
+            "answered: {rcode} with {count} record{}",
+            if count == 1 { "" } else { "s" }
+        ),
+    });
+    Report {
+        name: question.name.to_string(),
+        rtype: rtype.to_string(),
+        client: question.client,
+        zone: zone.map(|zone| zone.origin.to_string()),
+        service: explanation,
+        steps,
+        answer,
+    }
+}
+
+/// The signal box's reasons in sentences, for the family that was asked for (both for other types).
+fn reasons(explanation: &Explanation, rtype: u16) -> Vec<String> {
+    let wanted = |family: &str| match RecordType::from(rtype) {
+        RecordType::A => family == "A",
+        RecordType::AAAA => family == "AAAA",
+        _ => true,
+    };
+    let mut sentences: Vec<String> = explanation
+        .considered
+        .iter()
+        .filter(|considered| wanted(considered.family))
+        .map(|considered| {
+            format!(
+                "{}: candidates considered: {}",
+                considered.family, considered.which
+            )
+        })
+        .collect();
+    sentences.extend(
+        explanation
+            .candidates
+            .iter()
+            .filter(|candidate| wanted(candidate.family))
+            .map(|candidate| {
+                let mark = if candidate.chosen { "chosen" } else { "not chosen" };
+                let pool = if candidate.pool.is_empty() {
+                    String::new()
+                } else {
+                    format!("{}/", candidate.pool)
+                };
+                format!(
+                    "{}: {pool}{} is {}: {mark}: {}",
+                    candidate.family, candidate.name, candidate.state, candidate.why
+                )
+            }),
+    );
+    if let Some(status) = &explanation.status {
+        if let Some(degraded) = &status.degraded {
+            sentences.push(format!("not as it should be: {degraded}"));
+        }
+        if let Some(proposed) = &status.proposed {
+            sentences.push(format!(
+                "the operator decides (switch = manual): `pointsman failover {} --to {proposed}` is proposed",
+                status.service
+            ));
+        }
+        sentences.push(format!("TTL {} s ({})", status.ttl, status.ttl_mode));
+    }
+    sentences
+}
+
+fn ask(snapshot: &Snapshot, question: &Question, rtype: RecordType, now: Now) -> Answer {
+    let Ok(name) = hickory_proto::rr::Name::from_str(&question.name.to_string()) else {
+        return Answer::default();
+    };
+    let mut query = Message::new(0, MessageType::Query, OpCode::Query);
+    query.add_query(Query::query(name, rtype));
+    query.edns = Some(Edns::new());
+    let Ok(octets) = query.to_vec() else {
+        return Answer::default();
+    };
+    let client = Client {
+        address: question.client,
+        transport: Transport::Tcp,
+    };
+    let mut out = vec![0; 65_535];
+    let ask = Ask {
+        query: &octets,
+        client,
+        now: now.moment,
+        dice: 0,
+    };
+    match snapshot.answer(&ask, &mut Scratch::default(), &mut out) {
+        Outcome::Reply { len, .. } => out
+            .get(..len)
+            .and_then(|octets| Message::from_vec(octets).ok())
+            .map_or_else(Answer::default, decode),
+        Outcome::Transaction | Outcome::Drop => Answer::default(),
+    }
+}
+
+fn decode(message: Message) -> Answer {
+    let lines = |records: &[Record]| records.iter().map(ToString::to_string).collect();
+    Answer {
+        rcode: rcode_named(message.metadata.response_code),
+        authoritative: message.metadata.authoritative,
+        extended_errors: message.edns.as_ref().map(extended_errors).unwrap_or_default(),
+        answers: lines(&message.answers),
+        authorities: lines(&message.authorities),
+        additionals: lines(&message.additionals),
+    }
+}
+
+/// Extended errors (RFC 8914 section 2): INFO-CODE and EXTRA-TEXT.
+fn extended_errors(edns: &Edns) -> Vec<String> {
+    let text = |option: &(EdnsCode, EdnsOption)| match option {
+        (_, EdnsOption::Unknown(15, data)) => {
+            let (code, text) = data.split_at_checked(2)?;
+            let code = u16::from_be_bytes(code.try_into().ok()?);
+            Some(
+                format!("{code} {}", String::from_utf8_lossy(text))
+                    .trim_end()
+                    .to_owned(),
+            )
+        }
+        _ => None,
+    };
+    edns.options().as_ref().iter().filter_map(text).collect()
+}

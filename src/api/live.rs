@@ -1,0 +1,71 @@
+//! The running server as the API sees it: two bounded channels of requests, each with a place for its reply.
+
+use std::net::IpAddr;
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+
+use tokio::sync::{mpsc, oneshot};
+
+use crate::api::explain::Report;
+use crate::control::effect::{Done, Refusal};
+use crate::control::event::Command;
+use crate::control::status::ServiceStatus;
+
+/// Something asked of the signal box.
+#[derive(Debug)]
+pub enum Request {
+    /// The state of one service, or of all.
+    Status {
+        /// The service's name; `None`: all.
+        service: Option<String>,
+        /// `None` when there is no such service.
+        reply: oneshot::Sender<Option<Vec<ServiceStatus>>>,
+    },
+    /// The decision for one question.
+    Explain {
+        /// The question.
+        question: Question,
+        /// The report.
+        reply: oneshot::Sender<Report>,
+    },
+    /// Something to be done.
+    Command {
+        /// Who asks, for the log.
+        by: String,
+        /// What.
+        command: Command,
+        /// Done, or which rule stands against it.
+        reply: oneshot::Sender<Result<Done, Refusal>>,
+    },
+}
+
+/// One question, as `explain` takes it.
+#[derive(Clone, Debug)]
+pub struct Question {
+    /// The name.
+    pub name: crate::wire::name::Name,
+    /// The type's number.
+    pub rtype: u16,
+    /// Who asks.
+    pub client: IpAddr,
+}
+
+/// A reload: the sentence to tell, or every mistake.
+#[derive(Debug)]
+pub struct Reload {
+    /// Where the outcome goes; `Err` holds the mistakes, rendered.
+    pub reply: oneshot::Sender<Result<String, String>>,
+}
+
+/// What the API needs of the running server.
+#[derive(Clone, Debug)]
+pub struct Live {
+    /// To the signal box.
+    pub requests: mpsc::Sender<Request>,
+    /// To the loader.
+    pub reloads: mpsc::Sender<Reload>,
+    /// Whether the sockets are open.
+    pub ready: Arc<AtomicBool>,
+    /// What a client must show, when there is one.
+    pub token: Option<Arc<str>>,
+}

@@ -1,0 +1,187 @@
+//! `pointsman explain NAME [TYPE]`: live when a server runs, else on the configuration alone.
+
+use std::net::{IpAddr, Ipv4Addr};
+use std::process::ExitCode;
+
+use anyhow::bail;
+use serde::Deserialize;
+use serde_json::Value;
+
+use crate::api::explain::{explain, rtype_named};
+use crate::api::live::Question;
+use crate::cli::client::{Client, Unanswered};
+use crate::cli::{Common, output};
+use crate::clock::{Clock, SystemClock};
+use crate::config::diagnostic::render;
+use crate::config::load::load;
+use crate::control::effect::Effect;
+use crate::control::event::{Event, Remembered};
+use crate::control::step::Control;
+use crate::publish::publisher::Publisher;
+use crate::wire::name::Name;
+
+/// What the command takes.
+#[derive(Debug, clap::Args)]
+pub(super) struct Options {
+    /// The name that is asked for
+    name: String,
+    /// The type that is asked for
+    #[arg(value_name = "TYPE", default_value = "A")]
+    rtype: String,
+    /// The address that asks
+    #[arg(long, value_name = "IP", default_value_t = IpAddr::V4(Ipv4Addr::LOCALHOST))]
+    client: IpAddr,
+    /// Do not ask a running server: decide on the configuration, every endpoint taken as up
+    #[arg(long)]
+    offline: bool,
+}
+
+/// Exit code 0 with an explanation, 2 for a name or type that is none, or a refused configuration.
+///
+/// # Errors
+/// When neither a server nor a configuration can be had.
+pub(super) fn run(common: &Common, options: &Options) -> anyhow::Result<ExitCode> {
+    let name = match Name::from_text(&options.name) {
+        Ok(name) => name,
+        Err(error) => {
+            output::fault(&format!("`{}` is no name: {error}", options.name));
+            return Ok(ExitCode::from(2));
+        }
+    };
+    let Some(rtype) = rtype_named(&options.rtype) else {
+        output::fault(&format!(
+            "`{}` is no record type; write e.g. A, AAAA, TYPE65280",
+            options.rtype
+        ));
+        return Ok(ExitCode::from(2));
+    };
+    let question = Question {
+        name,
+        rtype,
+        client: options.client,
+    };
+    let report = if options.offline {
+        None
+    } else {
+        let client = options.client.to_string();
+        let query = [
+            ("name", options.name.as_str()),
+            ("type", &options.rtype),
+            ("client", &client),
+        ];
+        match Client::new(common)?.get::<Value>("/v1/explain", &query) {
+            Ok(report) => Some(report),
+            Err(Unanswered::NoServer(base)) if common.api.is_none() => {
+                output::note(&format!(
+                    "no server answers at {base}: decided on the configuration, every endpoint taken as up"
+                ));
+                None
+            }
+            Err(other) => return Err(other.into()),
+        }
+    };
+    let report = match report {
+        Some(report) => report,
+        None => match offline(common, &question)? {
+            Some(report) => report,
+            None => return Ok(ExitCode::from(2)),
+        },
+    };
+    if common.json {
+        output::json(&report)?
+    } else {
+        output::line(&text(&Report::deserialize(&report)?))
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+/// The same code as the server's, on a plan without observations.
+fn offline(common: &Common, question: &Question) -> anyhow::Result<Option<Value>> {
+    let loaded = load(&common.config_file()?);
+    let Some(plan) = loaded.plan else {
+        output::note(&render(&loaded.diagnostics, false));
+        return Ok(None);
+    };
+    let now = SystemClock::start().now();
+    let mut control = Control::new(plan.clone(), Remembered::default(), 0, now);
+    let mut effects = Vec::new();
+    control.step(now, Event::Woke, &mut effects);
+    let mut publisher = Publisher::new(&plan, &loaded.contents, 0);
+    for effect in effects {
+        if let Effect::Publish(decisions) = effect {
+            publisher.apply(&decisions);
+        }
+    }
+    if plan.zones.iter().all(|zone| zone.refused) && !plan.zones.is_empty() {
+        bail!("no zone is without mistakes; `pointsman check` shows them");
+    }
+    let report = explain(&plan, &control, &publisher.snapshot(), question, now);
+    Ok(Some(serde_json::to_value(report)?))
+}
+
+/// What is printed of a report.
+#[derive(Debug, Deserialize)]
+struct Report {
+    name: String,
+    #[serde(rename = "type")]
+    rtype: String,
+    client: IpAddr,
+    steps: Vec<String>,
+    answer: Answer,
+}
+
+#[derive(Debug, Deserialize)]
+struct Answer {
+    rcode: String,
+    authoritative: bool,
+    extended_errors: Vec<String>,
+    answers: Vec<String>,
+    authorities: Vec<String>,
+    additionals: Vec<String>,
+}
+
+fn text(report: &Report) -> String {
+    let mut lines = vec![
+        format!("{} {} for {}", report.name, report.rtype, report.client),
+        String::new(),
+    ];
+    lines.extend(
+        report
+            .steps
+            .iter()
+            .enumerate()
+            .map(|(index, step)| format!("{:>3}. {step}", index + 1)),
+    );
+    lines.push(String::new());
+    let answer = &report.answer;
+    let aa = if answer.authoritative {
+        ", authoritative"
+    } else {
+        ""
+    };
+    lines.push(format!(
+        ";; {}{aa}",
+        if answer.rcode.is_empty() {
+            "no answer"
+        } else {
+            &answer.rcode
+        }
+    ));
+    for (section, records) in [
+        ("answer", &answer.answers),
+        ("authority", &answer.authorities),
+        ("additional", &answer.additionals),
+    ] {
+        if !records.is_empty() {
+            lines.push(format!(";; {section}"));
+            lines.extend(records.iter().cloned());
+        }
+    }
+    lines.extend(
+        answer
+            .extended_errors
+            .iter()
+            .map(|error| format!(";; extended error: {error}")),
+    );
+    lines.join("\n")
+}

@@ -1,0 +1,33 @@
+//! `pointsman failover SERVICE [--to ENDPOINT]`: a switch by hand.
+
+use std::process::ExitCode;
+
+use serde_json::{Value, json};
+
+use crate::cli::client::Client;
+use crate::cli::{Common, output};
+
+/// What the command takes.
+#[derive(Debug, clap::Args)]
+pub(super) struct Options {
+    /// The service's name, e.g. db.example.test
+    service: String,
+    /// The endpoint to switch to [default: the next healthy one]
+    #[arg(long, value_name = "ENDPOINT")]
+    to: Option<String>,
+}
+
+/// Asks the running server; a refusal says which rule stands against it.
+///
+/// # Errors
+/// When no server answers, or it refuses.
+pub(super) fn run(common: &Common, options: &Options) -> anyhow::Result<ExitCode> {
+    let body = json!({ "service": options.service, "to": options.to });
+    let answer: Value = Client::new(common)?.post("/v1/failover", &body)?;
+    if common.json {
+        output::json(&answer)?;
+    } else {
+        output::line(answer.get("detail").and_then(Value::as_str).unwrap_or("done"));
+    }
+    Ok(ExitCode::SUCCESS)
+}

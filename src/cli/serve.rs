@@ -1,0 +1,93 @@
+//! `pointsman serve`: the server, until SIGTERM or SIGINT; SIGHUP reads the files again.
+
+use std::process::ExitCode;
+
+use anyhow::Context;
+use tokio::signal::unix::{SignalKind, signal};
+
+use crate::cli::{Common, LogFormat, output};
+use crate::config::diagnostic::render;
+use crate::run::{self, StartError};
+
+/// Threads for TCP, the API and probes; the UDP workers have their own.
+const RUNTIME_THREADS: usize = 2;
+
+/// Exit code 0 after a clean stop, 1 when it broke, 2 when the configuration was refused.
+///
+/// # Errors
+/// What the system refused: sockets, threads, the state directory.
+pub(super) fn run(common: &Common) -> anyhow::Result<ExitCode> {
+    start_logging(common.log_format, &common.log_level)?;
+    let file = common.config_file()?;
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(RUNTIME_THREADS)
+        .thread_name("runtime")
+        .enable_all()
+        .build()
+        .context("cannot start the runtime")?;
+    runtime.block_on(async {
+        let mut hangup = signal(SignalKind::hangup())?;
+        let mut terminate = signal(SignalKind::terminate())?;
+        let mut interrupt = signal(SignalKind::interrupt())?;
+        let mut running = match run::start(&file).await {
+            Ok(running) => running,
+            Err(StartError::Configuration(diagnostics)) => {
+                output::note(&render(&diagnostics, false));
+                output::fault("the configuration is refused; nothing is served");
+                return Ok(ExitCode::from(2));
+            }
+            Err(StartError::System(error)) => return Err(error),
+        };
+        let opened = tokio::select! {
+            opened = running.opened() => opened,
+            _ = terminate.recv() => Ok(()),
+            _ = interrupt.recv() => Ok(()),
+        };
+        if let Err(error) = opened {
+            running.stop().await;
+            return Err(error);
+        }
+        if running.is_ready() {
+            for address in &running.plan().node.listen {
+                tracing::info!(target: "pointsman::start", %address, version = crate::cli::VERSION, "listening (UDP and TCP)");
+            }
+        } else {
+            running.stop().await;
+            return Ok(ExitCode::SUCCESS);
+        }
+        loop {
+            tokio::select! {
+                _ = terminate.recv() => break,
+                _ = interrupt.recv() => break,
+                _ = hangup.recv() => running.reload().await,
+                () = running.failed() => {
+                    running.stop().await;
+                    anyhow::bail!("the signal box broke off; leaving, so that the supervisor starts afresh");
+                }
+            }
+        }
+        tracing::info!(target: "pointsman::stop", "stopping");
+        running.stop().await;
+        Ok(ExitCode::SUCCESS)
+    })
+}
+
+/// Logs to standard error.
+///
+/// # Errors
+/// When `level` is no filter.
+pub(super) fn start_logging(format: LogFormat, level: &str) -> anyhow::Result<()> {
+    let filter = tracing_subscriber::EnvFilter::try_new(level).with_context(|| {
+        format!("--log-level: `{level}` is no filter; write e.g. info, or info,pointsman::probe=debug")
+    })?;
+    let builder = tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(std::io::stderr);
+    match format {
+        LogFormat::Json => builder.json().flatten_event(true).init(),
+        LogFormat::Text => builder
+            .with_ansi(std::io::IsTerminal::is_terminal(&std::io::stderr()))
+            .init(),
+    }
+    Ok(())
+}

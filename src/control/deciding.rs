@@ -1,0 +1,218 @@
+//! From marked services to one publication: only what differs is published, and said.
+
+use crate::control::effect::{Effect, HistoryKind};
+use crate::control::schedule::Due;
+use crate::control::step::Control;
+use crate::control::watch::Desk;
+use crate::model::id::{ServiceId, TargetId};
+use crate::model::service::{Group, Member, MemberKind, Policy, Service};
+use crate::model::time::Now;
+use crate::policy::choice::{Choice, Decision, Pick};
+use crate::policy::decide::{Decided, decide};
+use crate::policy::readings::{Family, Memory, Reading};
+use crate::policy::tree::member_name;
+use crate::policy::witness::{Nobody, Witness};
+
+impl Control {
+    /// What policies see of a target on behalf of a service.
+    pub(super) fn reading(&self, target: TargetId, now: Now, fresh: bool) -> Reading {
+        match (self.watches.get(target.index()), self.rules(target)) {
+            (Some(watch), Some(rules)) => watch.reading(now.moment, &rules, fresh),
+            _ => Reading::UNPROBED,
+        }
+    }
+
+    /// Decides a service on `memory`, which is the service's own or a copy.
+    pub(super) fn weigh<W: Witness>(
+        &self,
+        service: &Service,
+        memory: &mut Memory,
+        fresh: bool,
+        now: Now,
+        told: &mut W,
+    ) -> Decided {
+        let readings = |target: TargetId| self.reading(target, now, fresh || !self.opened);
+        decide(service, &self.plan.endpoints, &readings, memory, now, told)
+    }
+
+    /// Decides every marked service and publishes what differs.
+    pub(super) fn publish(&mut self, now: Now, effects: &mut Vec<Effect>) {
+        if self.dirty.is_empty() {
+            return;
+        }
+        let mut decisions = Vec::new();
+        let mut said = Vec::new();
+        for id in std::mem::take(&mut self.dirty) {
+            decisions.extend(self.decide_one(now, id, &mut said));
+        }
+        if !decisions.is_empty() {
+            effects.push(Effect::Publish(decisions));
+        }
+        // What is said of it comes after it: an answer never waits for the log.
+        effects.append(&mut said);
+    }
+
+    /// Decides one service; its decision when it differs from what is published.
+    pub(super) fn decide_one(&mut self, now: Now, id: ServiceId, said: &mut Vec<Effect>) -> Option<Decision> {
+        let plan = self.plan.clone();
+        let service = plan.services.get(id.index())?;
+        let mut desk = std::mem::take(self.desks.get_mut(id.index())?);
+        desk.dirty = false;
+        let decided = self.weigh(service, &mut desk.memory, desk.fresh, now, &mut Nobody);
+        let changed = desk.last.as_ref() != Some(&decided.decision);
+        if changed {
+            Self::tell_answer(now, service, desk.last.as_ref(), &decided, said);
+            desk.last = Some(decided.decision.clone());
+        }
+        Self::tell_degraded(now, service, &mut desk, &decided, said);
+        if decided.wake != desk.wake {
+            desk.wake = decided.wake;
+            if let Some(at) = decided.wake {
+                self.schedule.enter(at, Due::Decide(id));
+            }
+        }
+        self.remember(service, &service.group, &desk.memory, said);
+        let decision = changed.then(|| decided.decision.clone());
+        desk.decided = Some(decided);
+        if let Some(slot) = self.desks.get_mut(id.index()) {
+            *slot = desk;
+        }
+        decision
+    }
+
+    fn tell_answer(
+        now: Now,
+        service: &Service,
+        before: Option<&Decision>,
+        decided: &Decided,
+        said: &mut Vec<Effect>,
+    ) {
+        let Some(before) = before else { return };
+        let after = &decided.decision;
+        if before.a == after.a && before.aaaa == after.aaaa {
+            return;
+        }
+        let why = Family::BOTH
+            .into_iter()
+            .zip(&decided.why)
+            .filter(|(family, _)| match family {
+                Family::V4 => before.a != after.a,
+                Family::V6 => before.aaaa != after.aaaa,
+            })
+            .map(|(family, why)| format!("{}: {why}", family.as_str()))
+            .collect::<Vec<_>>()
+            .join("; ");
+        let kind = HistoryKind::AnswerChanged {
+            service: service.display_name(),
+            from: spoken(before),
+            to: spoken(after),
+            why,
+        };
+        Self::tell(now, after.degraded.is_some(), kind, said);
+    }
+
+    fn tell_degraded(
+        now: Now,
+        service: &Service,
+        desk: &mut Desk,
+        decided: &Decided,
+        said: &mut Vec<Effect>,
+    ) {
+        let what = decided.decision.degraded.as_ref().map(|d| d.text.clone());
+        if desk.said != what {
+            desk.said.clone_from(&what);
+            let kind = HistoryKind::Degraded {
+                service: service.display_name(),
+                what: what.clone(),
+            };
+            Self::tell(now, what.is_some(), kind, said);
+        }
+        let proposed = decided
+            .proposal
+            .as_ref()
+            .map(|p| (p.active.clone(), p.proposed.clone()));
+        if desk.proposed != proposed {
+            desk.proposed.clone_from(&proposed);
+            if let Some((active, proposed)) = proposed {
+                let kind = HistoryKind::Proposed {
+                    service: service.display_name(),
+                    active,
+                    proposed,
+                };
+                Self::tell(now, true, kind, said);
+            }
+        }
+    }
+
+    /// Keeps over restarts who is active in each failover group, and whether an operator put it there.
+    pub(super) fn remember(
+        &mut self,
+        service: &Service,
+        group: &Group,
+        memory: &Memory,
+        said: &mut Vec<Effect>,
+    ) {
+        if group.policy == Policy::Failover {
+            for family in Family::BOTH {
+                let Some(seat) = memory.seats.get(&(group.id, family)) else {
+                    continue;
+                };
+                let Some(member) = seat.active.and_then(|active| group.members.get(active)) else {
+                    continue;
+                };
+                let key = seat_key(service, group, family);
+                self.keep(key.clone(), member_name(&self.plan.endpoints, member), said);
+                let by_hand = if seat.by_hand { "yes" } else { "" };
+                self.keep(format!("{key} by hand"), by_hand.to_owned(), said);
+            }
+        }
+        for Member { kind, .. } in &group.members {
+            if let MemberKind::Pool(pool) = kind {
+                self.remember(service, pool, memory, said);
+            }
+        }
+    }
+
+    fn keep(&mut self, group: String, active: String, said: &mut Vec<Effect>) {
+        let known = self.remembered.get(&group).map_or("", String::as_str);
+        if known != active {
+            said.push(Effect::Remember {
+                group: group.clone(),
+                active: active.clone(),
+            });
+            self.remembered.insert(group, active);
+        }
+    }
+}
+
+/// Under which name a group's active member is kept: `www.example.test`, `www.example.test/eu`; ` AAAA` is added for
+/// that family, which is judged apart.
+pub(super) fn seat_key(service: &Service, group: &Group, family: Family) -> String {
+    let mut key = service.display_name();
+    if let Some(pool) = &group.pool {
+        key.push('/');
+        key.push_str(pool);
+    }
+    if family == Family::V6 {
+        key.push_str(" AAAA");
+    }
+    key
+}
+
+/// A choice in words: its addresses, or what stands in for them.
+pub(super) fn choice_in_words(choice: &Choice) -> Vec<String> {
+    match choice.pick {
+        Pick::Fail => vec!["SERVFAIL".to_owned()],
+        _ => choice.addresses.iter().map(ToString::to_string).collect(),
+    }
+}
+
+fn spoken(decision: &Decision) -> Vec<String> {
+    let mut all = choice_in_words(&decision.a);
+    for word in choice_in_words(&decision.aaaa) {
+        if !all.contains(&word) {
+            all.push(word);
+        }
+    }
+    all
+}

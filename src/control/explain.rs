@@ -1,0 +1,88 @@
+//! The decision of one service, step by step, on the live state: made by the very function that decides, with a
+//! witness, on a copy of what the service remembers.
+
+use serde::Serialize;
+
+use crate::control::status::ServiceStatus;
+use crate::control::step::Control;
+use crate::model::id::ServiceId;
+use crate::model::time::Now;
+use crate::policy::readings::Family;
+use crate::policy::witness::Notebook;
+
+/// One service's decision with its reasons.
+#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+pub struct Explanation {
+    /// How the service stands; `None` for an id that is not in the plan.
+    pub status: Option<ServiceStatus>,
+    /// Per family that has addresses: which candidates were considered at last (`up`; when nothing is: those held
+    /// down; …).
+    pub considered: Vec<Considered>,
+    /// What became of each candidate, in the order weighed.
+    pub candidates: Vec<Candidate>,
+}
+
+/// Which candidates a family's answer was made of.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Considered {
+    /// `A`, `AAAA`.
+    pub family: &'static str,
+    /// In words.
+    pub which: &'static str,
+}
+
+/// One candidate and what became of it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Candidate {
+    /// `A`, `AAAA`.
+    pub family: &'static str,
+    /// The pool it stands in; empty for the service's own group.
+    pub pool: String,
+    /// Its name.
+    pub name: String,
+    /// `up`, `held down`, `down`.
+    pub state: &'static str,
+    /// Whether its group chose it.
+    pub chosen: bool,
+    /// Why, or why not.
+    pub why: String,
+}
+
+impl Control {
+    /// Explains what a service answers now.
+    #[must_use]
+    pub fn explain(&self, service: ServiceId, now: Now) -> Explanation {
+        let (Some(described), Some(desk)) = (
+            self.plan.services.get(service.index()),
+            self.desks.get(service.index()),
+        ) else {
+            return Explanation::default();
+        };
+        let mut notebook = Notebook::default();
+        let mut memory = desk.memory.clone();
+        self.weigh(described, &mut memory, desk.fresh, now, &mut notebook);
+        Explanation {
+            status: Some(self.service_status(described, now)),
+            considered: notebook
+                .demands
+                .into_iter()
+                .map(|(family, which)| Considered {
+                    family: Family::as_str(family),
+                    which,
+                })
+                .collect(),
+            candidates: notebook
+                .notes
+                .into_iter()
+                .map(|note| Candidate {
+                    family: note.family.as_str(),
+                    pool: note.pool,
+                    name: note.member,
+                    state: note.tier.as_str(),
+                    chosen: note.chosen,
+                    why: note.why,
+                })
+                .collect(),
+        }
+    }
+}

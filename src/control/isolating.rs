@@ -1,0 +1,125 @@
+//! Asks the references, freezes and thaws.
+
+use std::time::Duration;
+
+use crate::control::effect::{Effect, HistoryKind};
+use crate::control::schedule::Due;
+use crate::control::step::Control;
+use crate::health::isolation::Judgement;
+use crate::health::standing::{Health, Hold};
+use crate::model::id::TargetId;
+use crate::model::time::Now;
+
+/// References are asked this often when nothing is wrong.
+const REFERENCES_CALM: Duration = Duration::from_secs(5);
+/// And this often while most targets fail or states are frozen.
+const REFERENCES_ALERT: Duration = Duration::from_secs(1);
+/// A reference that has not answered in this time is unreachable.
+const REFERENCE_TIMEOUT: Duration = Duration::from_secs(3);
+
+impl Control {
+    pub(super) fn ask_references(&mut self, now: Now, effects: &mut Vec<Effect>) {
+        for reference in self.isolation.ask(now.moment) {
+            effects.push(Effect::ProbeReference { reference });
+        }
+    }
+
+    pub(super) fn references_due(&mut self, now: Now, effects: &mut Vec<Effect>) {
+        if !self.isolation.is_on() {
+            return;
+        }
+        self.isolation
+            .give_up(now.moment.before(REFERENCE_TIMEOUT), now.moment);
+        self.references_spoke(now, effects);
+        self.ask_references(now, effects);
+        let alert = self.isolation.is_frozen() || !self.pending.is_empty() || self.census.most_fail();
+        let wait = if alert { REFERENCES_ALERT } else { REFERENCES_CALM };
+        // Alert or not, what is asked now must be given up in time.
+        let wait = if self.pending.is_empty() {
+            wait
+        } else {
+            wait.min(REFERENCES_ALERT)
+        };
+        self.schedule.enter(now.moment.after(wait), Due::References);
+    }
+
+    /// A reference was heard of: what waited for it is decided.
+    pub(super) fn references_spoke(&mut self, now: Now, effects: &mut Vec<Effect>) {
+        self.perhaps_thaw(now, effects);
+        let pending = std::mem::take(&mut self.pending);
+        for target in pending {
+            let Some(watch) = self.watches.get_mut(target.index()) else {
+                continue;
+            };
+            if watch.monitor.health() != Health::Down || watch.gate.held() != Some(Hold::Isolated) {
+                continue;
+            }
+            let first = watch.monitor.first();
+            let believed = !self.census.most_fail() || self.isolation.judge(first) == Judgement::Them;
+            if believed {
+                watch.gate.believe_up();
+                self.pass_brake(
+                    now,
+                    target,
+                    "a reference answers: it is not this node",
+                    first,
+                    effects,
+                );
+                self.refresh(now, target);
+            } else if self.isolation.judge(first) == Judgement::Us {
+                self.freeze(now, effects);
+            } else {
+                self.pending.push(target);
+            }
+        }
+    }
+
+    pub(super) fn freeze(&mut self, now: Now, effects: &mut Vec<Effect>) {
+        if self.isolation.set_frozen(true) {
+            Self::tell(now, true, HistoryKind::Isolated(true), effects);
+            self.schedule
+                .enter(now.moment.after(REFERENCES_ALERT), Due::References);
+        }
+    }
+
+    /// Thaws when a reference answers or most targets do. What failed meanwhile begins anew: nothing flips on
+    /// failures that this node's own isolation explains.
+    pub(super) fn perhaps_thaw(&mut self, now: Now, effects: &mut Vec<Effect>) {
+        if !self.isolation.is_frozen() {
+            return;
+        }
+        let recent = now.moment.before(REFERENCES_ALERT);
+        if self.isolation.judge(recent) != Judgement::Them && self.census.most_fail() {
+            return;
+        }
+        self.isolation.set_frozen(false);
+        Self::tell(now, true, HistoryKind::Isolated(false), effects);
+        self.pending.clear();
+        self.begin_anew(now);
+    }
+
+    /// Lets go what isolation held, and every run of failures with it.
+    pub(super) fn begin_anew(&mut self, now: Now) {
+        for index in 0..self.watches.len() {
+            let target = TargetId::from_index(index);
+            let Some(rules) = self.rules(target) else {
+                continue;
+            };
+            let Some(watch) = self.watches.get_mut(index) else {
+                continue;
+            };
+            let held = watch.gate.held() == Some(Hold::Isolated);
+            if watch.gate.effective() != Health::Up || (!held && !watch.monitor.in_doubt()) {
+                continue;
+            }
+            watch.gate.believe_up();
+            watch.monitor.reprieve();
+            watch.epoch = watch.epoch.wrapping_add(1);
+            if watch.regular.is_none() {
+                let at = now.moment.after(rules.fast_interval.mul_f64(self.chance.share()));
+                self.plan_probe(target, at);
+            }
+            self.refresh(now, target);
+        }
+    }
+}

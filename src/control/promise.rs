@@ -1,0 +1,293 @@
+//! What may be expected of a service: how long until a compliant cache has the new answer, term by term.
+//!
+//! ```text
+//! hard:    interval + (fall-1) × fast_interval + 0.1 s                     + publish 10 ms + TTL
+//! silent:  interval + (fall-1) × fast_interval + 0.1 s + fall × timeout    + publish 10 ms + TTL
+//! typical: the same with half the interval and half the TTL
+//! ```
+//!
+//! A cache that asked just before the first failed probe still holds the long TTL of mode `stable`, but its time runs
+//! while the failure is being confirmed; mode `strict` never hands out more than is left until a flip. It depends on
+//! the configuration alone.
+
+use std::fmt;
+use std::time::Duration;
+
+use crate::model::check::Rules;
+use crate::model::id::{EndpointId, TargetId};
+use crate::model::plan::Plan;
+use crate::model::service::{Group, MemberKind, Service, Switch, TtlRule};
+
+/// For what a hard failure's probes themselves take.
+pub const ALLOWANCE: Duration = Duration::from_millis(100);
+/// From verdict to changed answer.
+pub const PUBLISH: Duration = Duration::from_millis(10);
+
+/// One term of a sum.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Term {
+    /// How it comes about: `interval 5s`.
+    pub what: String,
+    /// How much it adds.
+    pub adds: Duration,
+}
+
+/// A sum with its terms.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Sum {
+    /// In the order of time.
+    pub terms: Vec<Term>,
+}
+
+impl Sum {
+    /// The whole.
+    #[must_use]
+    pub fn total(&self) -> Duration {
+        self.terms
+            .iter()
+            .fold(Duration::ZERO, |sum, term| sum.saturating_add(term.adds))
+    }
+
+    fn add(&mut self, what: String, adds: Duration) {
+        if !adds.is_zero() {
+            self.terms.push(Term { what, adds });
+        }
+    }
+}
+
+impl fmt::Display for Sum {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}", Span(self.total()))?;
+        for (nth, term) in self.terms.iter().enumerate() {
+            let sign = if nth == 0 { " = " } else { " + " };
+            write!(f, "{sign}{}", term.what)?;
+        }
+        Ok(())
+    }
+}
+
+/// What may be expected after one kind of failure.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Expectation {
+    /// Halfway through interval and TTL.
+    pub typical: Sum,
+    /// At the worst.
+    pub worst: Sum,
+    /// Of the worst: until the verdict.
+    pub detection: Duration,
+}
+
+/// What may be expected of a service.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Promise {
+    /// No endpoint is checked: the answer never follows health.
+    Unchecked,
+    /// It is detected in time, but an operator must switch.
+    Manual {
+        /// Connection refused or reset, an error spoken.
+        hard: Expectation,
+        /// No answer at all.
+        silent: Expectation,
+    },
+    /// Both kinds of failure.
+    Automatic {
+        /// Connection refused or reset, an error spoken.
+        hard: Expectation,
+        /// No answer at all.
+        silent: Expectation,
+    },
+}
+
+impl Promise {
+    /// The promise of a service: the worst of its targets' rules.
+    #[must_use]
+    pub fn of(plan: &Plan, service: &Service) -> Self {
+        let mut targets = Vec::new();
+        collect_targets(plan, &service.group, &mut targets);
+        let rules = |silent: bool| {
+            targets
+                .iter()
+                .filter_map(|id| plan.targets.get(id.index()))
+                .map(|target| target.check.rules)
+                .max_by_key(|rules| detection(rules, silent))
+        };
+        let (Some(hard), Some(silent)) = (rules(false), rules(true)) else {
+            return Self::Unchecked;
+        };
+        let hard = expectation(&hard, service.ttl, false);
+        let silent = expectation(&silent, service.ttl, true);
+        match service.switch {
+            Switch::Auto => Self::Automatic { hard, silent },
+            Switch::Manual => Self::Manual { hard, silent },
+        }
+    }
+
+    /// Until a compliant cache has the new answer, whatever the failure; `None`: there is no such bound.
+    #[must_use]
+    pub fn worst(&self) -> Option<Duration> {
+        match self {
+            Self::Automatic { hard, silent } => Some(hard.worst.total().max(silent.worst.total())),
+            Self::Manual { .. } | Self::Unchecked => None,
+        }
+    }
+}
+
+/// One kind of failure a line.
+impl fmt::Display for Promise {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (hard, silent, until) = match self {
+            Self::Unchecked => {
+                return write!(f, "no check: the answer does not follow health");
+            }
+            Self::Automatic { hard, silent } => (hard, silent, ""),
+            Self::Manual { hard, silent } => (hard, silent, ", once an operator has switched"),
+        };
+        write!(
+            f,
+            "hard failure: at most {}{until}; typically {}\nsilent failure: at most {}{until}; typically {}",
+            hard.worst,
+            Span(hard.typical.total()),
+            silent.worst,
+            Span(silent.typical.total()),
+        )
+    }
+}
+
+fn collect_targets(plan: &Plan, group: &Group, into: &mut Vec<TargetId>) {
+    let endpoint = |id: EndpointId| plan.endpoints.get(id.index());
+    for member in &group.members {
+        match &member.kind {
+            MemberKind::Endpoint(id) => into.extend(
+                endpoint(*id)
+                    .into_iter()
+                    .flat_map(|endpoint| endpoint.addresses.iter())
+                    .filter_map(|address| address.target),
+            ),
+            MemberKind::Pool(pool) => collect_targets(plan, pool, into),
+        }
+    }
+}
+
+/// A slow answer may delay the next probe past the interval.
+fn first_probe(rules: &Rules) -> Duration {
+    rules.interval.max(rules.timeout)
+}
+
+fn confirming(rules: &Rules) -> Duration {
+    rules.fast_interval.saturating_mul(rules.fall.saturating_sub(1))
+}
+
+fn silence(rules: &Rules, probes: u32) -> Duration {
+    rules.timeout.saturating_mul(probes)
+}
+
+/// Until the verdict, at the worst.
+fn detection(rules: &Rules, silent: bool) -> Duration {
+    let silence = if silent {
+        silence(rules, rules.fall)
+    } else {
+        Duration::ZERO
+    };
+    first_probe(rules)
+        .saturating_add(confirming(rules))
+        .saturating_add(ALLOWANCE)
+        .saturating_add(silence)
+}
+
+fn expectation(rules: &Rules, ttl: TtlRule, silent: bool) -> Expectation {
+    let mut worst = Sum::default();
+    let mut typical = Sum::default();
+    let first = first_probe(rules);
+    let first_name = if rules.interval >= rules.timeout {
+        format!("interval {}", Span(rules.interval))
+    } else {
+        format!("timeout {} (longer than the interval)", Span(rules.timeout))
+    };
+    worst.add(first_name.clone(), first);
+    typical.add(format!("half of {first_name}"), first / 2);
+    for sum in [&mut worst, &mut typical] {
+        sum.add(
+            format!(
+                "{} × fast_interval {}",
+                rules.fall.saturating_sub(1),
+                Span(rules.fast_interval)
+            ),
+            confirming(rules),
+        );
+        if silent {
+            sum.add(
+                format!("{} × timeout {}", rules.fall, Span(rules.timeout)),
+                silence(rules, rules.fall),
+            );
+        }
+        sum.add(
+            format!("{} for the probes themselves", Span(ALLOWANCE)),
+            ALLOWANCE,
+        );
+        sum.add(format!("{} to publish", Span(PUBLISH)), PUBLISH);
+    }
+    let detection = detection(rules, silent);
+    match ttl {
+        TtlRule::Fixed(ttl) => {
+            worst.add(format!("TTL {}", Span(ttl.duration())), ttl.duration());
+            typical.add(
+                format!("half of TTL {}", Span(ttl.duration())),
+                ttl.duration() / 2,
+            );
+        }
+        TtlRule::Strict { min, .. } => {
+            worst.add(
+                format!("least TTL {} (strict)", Span(min.duration())),
+                min.duration(),
+            );
+            typical.add(
+                format!("half of least TTL {}", Span(min.duration())),
+                min.duration() / 2,
+            );
+        }
+        TtlRule::Stable { max, min } => {
+            // From the first failed probe's end on, the short TTL is handed out.
+            let after_first = detection
+                .saturating_sub(ALLOWANCE)
+                .saturating_sub(first)
+                .saturating_sub(if silent { rules.timeout } else { Duration::ZERO });
+            let long = max.duration().saturating_sub(after_first);
+            let (name, adds) = if long > min.duration() {
+                let name = format!(
+                    "what is left of TTL {} after {} of doubt",
+                    Span(max.duration()),
+                    Span(after_first)
+                );
+                (name, long)
+            } else {
+                (format!("short TTL {}", Span(min.duration())), min.duration())
+            };
+            typical.add(format!("half of {name}"), adds / 2);
+            worst.add(name, adds);
+        }
+    }
+    Expectation {
+        typical,
+        worst,
+        detection,
+    }
+}
+
+/// A duration as operators write it.
+struct Span(Duration);
+
+impl fmt::Display for Span {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let millis = self.0.as_millis();
+        let (whole, rest) = (millis / 1000, millis % 1000);
+        if whole == 0 {
+            return write!(f, "{rest}ms");
+        }
+        write!(f, "{whole}")?;
+        if rest > 0 {
+            let digits = format!("{rest:03}");
+            write!(f, ".{}", digits.trim_end_matches('0'))?;
+        }
+        write!(f, "s")
+    }
+}

@@ -1,0 +1,154 @@
+//! `Control::step`: event to state to effects. Same seed and events give the same effects.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use crate::control::chance::Chance;
+use crate::control::effect::{Effect, HistoryEvent, HistoryKind};
+use crate::control::event::{Event, ProbeTicket, Remembered};
+use crate::control::schedule::{Due, Schedule};
+use crate::control::watch::{Desk, Flight, Watch};
+use crate::health::brake::Brake;
+use crate::health::isolation::{Census, Isolation};
+use crate::model::id::{ServiceId, TargetId};
+use crate::model::plan::Plan;
+use crate::model::time::{Moment, Now};
+
+/// Everything that decides: owns all health, all memory of policies, and the schedule.
+#[derive(Debug)]
+pub struct Control {
+    pub(super) plan: Arc<Plan>,
+    /// By `TargetId`.
+    pub(super) watches: Vec<Watch>,
+    /// By `ServiceId`.
+    pub(super) desks: Vec<Desk>,
+    /// Services to be decided, each once.
+    pub(super) dirty: Vec<ServiceId>,
+    pub(super) flights: BTreeMap<ProbeTicket, Flight>,
+    pub(super) last_ticket: u64,
+    pub(super) schedule: Schedule,
+    /// Whether a look for lost probes is entered.
+    pub(super) sweeping: bool,
+    pub(super) chance: Chance,
+    pub(super) isolation: Isolation,
+    /// Targets whose verdict of down waits for a reference's word.
+    pub(super) pending: Vec<TargetId>,
+    pub(super) census: Census,
+    /// By `CheckId`; `None` where nothing is braked.
+    pub(super) brakes: Vec<Option<Brake>>,
+    /// Whether the sockets are open.
+    pub(super) opened: bool,
+    /// Targets without a first verdict whose time for it runs.
+    pub(super) on_trial: usize,
+    /// What is on disk: group to active member.
+    pub(super) remembered: BTreeMap<String, String>,
+}
+
+impl Control {
+    /// A signal box for `plan`; the first [`Event::Woke`] sends the first probes.
+    #[must_use]
+    pub fn new(plan: Arc<Plan>, remembered: Remembered, seed: u64, now: Now) -> Self {
+        let mut control = Self {
+            watches: Vec::new(),
+            desks: Vec::new(),
+            dirty: Vec::new(),
+            flights: BTreeMap::new(),
+            last_ticket: 0,
+            schedule: Schedule::default(),
+            sweeping: false,
+            chance: Chance::new(seed),
+            isolation: Isolation::default(),
+            pending: Vec::new(),
+            census: Census::default(),
+            brakes: Vec::new(),
+            opened: false,
+            on_trial: 0,
+            remembered: remembered.actives.into_iter().collect(),
+            plan,
+        };
+        control.begin(now);
+        control
+    }
+
+    /// Takes in one event at `now` and says what is to be done, in order.
+    pub fn step(&mut self, now: Now, event: Event, effects: &mut Vec<Effect>) {
+        match event {
+            Event::Probed { ticket, seen } => self.probed(now, ticket, seen, effects),
+            Event::ReferenceProbed { reference, reachable } => {
+                self.isolation.heard(reference, reachable, now.moment);
+                self.references_spoke(now, effects);
+            }
+            Event::Commanded { ticket, by, command } => self.obey(now, ticket, &by, command, effects),
+            Event::Planned(plan) => self.replan(now, plan, effects),
+            Event::Woke => {}
+        }
+        // What the event changed is published before anything else is done.
+        self.settle(now, effects);
+        while let Some((at, due)) = self.schedule.take(now.moment) {
+            self.come_due(now, at, due, effects);
+        }
+        self.settle(now, effects);
+    }
+
+    /// When [`Event::Woke`] is wanted, at the latest; `None`: when something else happens.
+    #[must_use]
+    pub fn next_wake(&self) -> Option<Moment> {
+        self.schedule.next()
+    }
+
+    /// The plan in force.
+    #[must_use]
+    pub fn plan(&self) -> &Arc<Plan> {
+        &self.plan
+    }
+
+    /// Whether the sockets were opened.
+    #[must_use]
+    pub fn is_open(&self) -> bool {
+        self.opened
+    }
+
+    fn come_due(&mut self, now: Now, at: Moment, due: Due, effects: &mut Vec<Effect>) {
+        match due {
+            Due::Probe(target) => self.probe_due(now, at, target, effects),
+            Due::Confirm(target, epoch) => self.confirm_due(now, target, epoch, effects),
+            Due::Hurry(target) => self.hurry_due(now, target, effects),
+            Due::Hold(target) => self.hold_due(now, at, target, effects),
+            Due::Decide(service) => {
+                if self
+                    .desks
+                    .get(service.index())
+                    .is_some_and(|d| d.wake == Some(at))
+                {
+                    self.mark(service);
+                }
+            }
+            Due::Brake(check) => self.brake_due(now, check, effects),
+            Due::References => self.references_due(now, effects),
+            Due::TrialEnds => self.trial_ends(now, effects),
+            Due::Sweep => self.sweep(now, effects),
+        }
+    }
+
+    /// Decides what is marked and opens the sockets when it is time.
+    fn settle(&mut self, now: Now, effects: &mut Vec<Effect>) {
+        if self.opened {
+            self.publish(now, effects);
+        } else if self.on_trial == 0 {
+            self.open(now, effects);
+        }
+    }
+
+    /// Marks a service to be decided at the end of this step.
+    pub(super) fn mark(&mut self, service: ServiceId) {
+        if let Some(desk) = self.desks.get_mut(service.index())
+            && !std::mem::replace(&mut desk.dirty, true)
+        {
+            self.dirty.push(service);
+        }
+    }
+
+    pub(super) fn tell(now: Now, alarm: bool, kind: HistoryKind, effects: &mut Vec<Effect>) {
+        effects.push(Effect::Tell(HistoryEvent { at: now, alarm, kind }));
+    }
+}

@@ -1,0 +1,208 @@
+//! What the signal box keeps of one target, and of one service.
+
+use std::time::Duration;
+
+use crate::control::event::ProbeTicket;
+use crate::health::gate::Gate;
+use crate::health::isolation::Census;
+use crate::health::monitor::{Monitor, Role};
+use crate::health::observation::{Evidence, Finding};
+use crate::health::standing::{Health, Hold};
+use crate::model::check::Rules;
+use crate::model::id::{ServiceId, TargetId};
+use crate::model::time::{Moment, Now, UnixTime};
+use crate::policy::choice::Decision;
+use crate::policy::decide::Decided;
+use crate::policy::readings::{Memory, Reading, Tier};
+
+/// Text of evidence that is kept, in octets: a sentence, not a page.
+const TEXT: usize = 240;
+/// Octets of a refused body that are kept.
+const BODY: usize = 256;
+
+/// One target.
+#[derive(Clone, Debug)]
+pub(crate) struct Watch {
+    pub monitor: Monitor,
+    pub gate: Gate,
+    /// The regular probe under way.
+    pub regular: Option<ProbeTicket>,
+    /// When the last regular probe was sent.
+    pub began: Moment,
+    /// When the next regular probe is due; counts only while none is under way.
+    pub due: Moment,
+    /// Confirming probes under way.
+    pub confirming: u16,
+    /// Names the current run of failures, so that confirming probes of an older one are dropped.
+    pub epoch: u32,
+    /// Until when the first verdict may take; `None` when that is over.
+    pub trial: Option<Moment>,
+    /// Whether it is down in effect without ever having been up.
+    pub never_up: bool,
+    /// Who uses it.
+    pub users: Box<[ServiceId]>,
+    /// Whether one of them must hear of every probe (TTL mode strict).
+    pub strict: bool,
+    pub seen: LastSeen,
+    pub counted: Census,
+    pub reading: (Tier, bool, bool),
+}
+
+/// What was last seen of a target.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct LastSeen {
+    pub finding: Option<Finding>,
+    pub at: Now,
+    pub latency: Option<Duration>,
+    /// Of the last failure, until the next success.
+    pub evidence: Option<Box<Evidence>>,
+    pub certificate_expiry: Option<UnixTime>,
+    pub probes: u64,
+    pub failures: u64,
+    /// Failures of this node's own, which count for nothing.
+    pub local: u64,
+}
+
+/// A probe under way.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Flight {
+    pub target: TargetId,
+    pub role: Role,
+    pub regular: bool,
+    pub began: Moment,
+    pub budget: Duration,
+}
+
+/// One service.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Desk {
+    pub memory: Memory,
+    pub last: Option<Decision>,
+    pub decided: Option<Decided>,
+    pub dirty: bool,
+    /// Whether it had no answer before this plan: its unknown targets are presumed up at once.
+    pub fresh: bool,
+    /// When to decide again although nothing happened.
+    pub wake: Option<Moment>,
+    /// What was proposed last, and what was said of a degraded answer.
+    pub proposed: Option<(String, String)>,
+    pub said: Option<String>,
+}
+
+impl Watch {
+    pub(crate) fn new(now: Now, trial: Option<Moment>) -> Self {
+        Self {
+            monitor: Monitor::default(),
+            gate: Gate::new(now),
+            regular: None,
+            began: now.moment,
+            due: now.moment,
+            confirming: 0,
+            epoch: 0,
+            trial,
+            never_up: true,
+            users: Box::default(),
+            strict: false,
+            seen: LastSeen::default(),
+            counted: Census::default(),
+            reading: (Tier::Up, trial.is_some(), false),
+        }
+    }
+
+    /// Whether its time for a first verdict runs and none is there.
+    pub(crate) fn on_trial(&self) -> bool {
+        self.trial.is_some() && self.monitor.health() == Health::Unknown
+    }
+
+    /// How good it is for policies.
+    pub(crate) fn tier(&self) -> Tier {
+        match (self.gate.effective(), self.monitor.health()) {
+            (Health::Down, Health::Up | Health::Degraded) => Tier::Held,
+            (Health::Down, _) => Tier::Down,
+            _ => Tier::Up,
+        }
+    }
+
+    /// Whether probes and what counts disagree.
+    pub(crate) fn in_doubt(&self) -> bool {
+        self.monitor.in_doubt() || matches!(self.gate.held(), Some(Hold::Brake | Hold::Isolated))
+    }
+
+    pub(crate) fn reading(&self, now: Moment, rules: &Rules, fresh: bool) -> Reading {
+        let waiting = self.on_trial() && !fresh;
+        Reading {
+            tier: if waiting { Tier::Down } else { self.tier() },
+            waiting,
+            in_doubt: self.in_doubt(),
+            earliest_flip: self.earliest_flip(now, rules),
+        }
+    }
+
+    /// When what counts could change at the earliest.
+    pub(crate) fn earliest_flip(&self, now: Moment, rules: &Rules) -> Moment {
+        let next = if self.regular.is_some() || self.on_trial() {
+            now
+        } else {
+            self.due.max(now)
+        };
+        match self.gate.held() {
+            Some(Hold::MinDown { until } | Hold::Flapping { until }) => until,
+            Some(Hold::Brake | Hold::Isolated) => now,
+            None => {
+                let probes = self.monitor.earliest_flip(next, rules);
+                if self.gate.effective() == Health::Down && !self.never_up {
+                    probes.max(self.gate.since().moment.after(rules.min_down))
+                } else {
+                    probes
+                }
+            }
+        }
+    }
+
+    /// For the census of the targets that fail at once.
+    pub(crate) fn census(&self) -> Census {
+        let bad = self.monitor.health() == Health::Down || self.monitor.run().failures() > 0;
+        let serving = self.gate.effective() == Health::Up;
+        Census {
+            serving: usize::from(serving),
+            failing: usize::from(serving && bad),
+            bad: usize::from(bad),
+        }
+    }
+}
+
+impl LastSeen {
+    /// Notes a probe's result, cut to what is worth keeping.
+    pub(crate) fn note(&mut self, seen: crate::health::observation::Observation, counts: bool) {
+        if counts {
+            self.probes = self.probes.saturating_add(1);
+        } else {
+            self.local = self.local.saturating_add(1);
+        }
+        self.finding = Some(seen.finding);
+        self.at = seen.at;
+        if seen.evidence.certificate_expiry.is_some() {
+            self.certificate_expiry = seen.evidence.certificate_expiry;
+        }
+        if seen.finding.is_good() {
+            self.latency = Some(seen.phases.total);
+            self.evidence = None;
+            return;
+        }
+        if counts {
+            self.failures = self.failures.saturating_add(1);
+        }
+        let mut evidence = seen.evidence;
+        if evidence.text.len() > TEXT {
+            let end = (0..=TEXT)
+                .rev()
+                .find(|at| evidence.text.is_char_boundary(*at))
+                .unwrap_or(0);
+            evidence.text.truncate(end);
+        }
+        evidence.text.shrink_to_fit();
+        evidence.body.truncate(BODY);
+        evidence.body.shrink_to_fit();
+        self.evidence = Some(Box::new(evidence));
+    }
+}

@@ -1,0 +1,372 @@
+//! One service decided: both families, what remains when all is down, and for how long.
+
+use crate::model::id::EndpointId;
+use crate::model::service::{
+    Endpoint, Failback, Group, Member, MemberKind, Policy, Service, TtlRule, WhenAllDown,
+};
+use crate::model::time::{Moment, Now};
+use crate::policy::all_down::{OTHER, remains};
+use crate::policy::choice::{Choice, Decision, Degraded};
+use crate::policy::readings::{Family, Memory, Reading, Readings, Tier};
+use crate::policy::spread::Blend;
+use crate::policy::tree::{Demand, Judged, Proposal, Walk, endpoints_of};
+use crate::policy::ttl::{Outlook, lifetime};
+use crate::policy::witness::Witness;
+
+/// A decision and what stands around it.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Decided {
+    /// What is published.
+    pub decision: Decision,
+    /// Endpoints that may be answered, of both families, without repeats.
+    pub answered: Vec<EndpointId>,
+    /// Per family: whether nothing healthy was there.
+    pub all_down: [bool; 2],
+    /// Per family: why.
+    pub why: [String; 2],
+    /// A manual switch that is called for.
+    pub proposal: Option<Proposal>,
+    /// When to decide again although nothing happened.
+    pub wake: Option<Moment>,
+}
+
+/// What is tried in turn: healthy members; members that succeed but are held down.
+const DEMANDS: [(Demand, &str); 2] = [
+    (
+        Demand {
+            tier: Tier::Up,
+            min_up: true,
+        },
+        "up",
+    ),
+    (
+        Demand {
+            tier: Tier::Held,
+            min_up: true,
+        },
+        "nothing is up: probes succeed, though held down",
+    ),
+];
+
+/// And, where the alternative would be to answer what is down: a group with fewer than `min_up`.
+const RELAXED: [(Demand, &str); 2] = [
+    (
+        Demand {
+            tier: Tier::Up,
+            min_up: false,
+        },
+        "fewer than min_up are up: those that are",
+    ),
+    (
+        Demand {
+            tier: Tier::Held,
+            min_up: false,
+        },
+        "fewer than min_up succeed: those that do, though held down",
+    ),
+];
+
+const ASSUMED: Demand = Demand {
+    tier: Tier::Down,
+    min_up: false,
+};
+
+struct Verdict {
+    choice: Choice,
+    blend: Blend,
+    degraded: Option<(u16, String)>,
+    all_down: bool,
+    why: String,
+    proposal: Option<Proposal>,
+    wake: Option<Moment>,
+}
+
+/// Decides `service`: pure but for `memory`, which it keeps up to date.
+pub fn decide<R: Readings, W: Witness>(
+    service: &Service,
+    endpoints: &[Endpoint],
+    readings: &R,
+    memory: &mut Memory,
+    now: Now,
+    told: &mut W,
+) -> Decided {
+    let [a, aaaa] = Family::BOTH.map(|family| {
+        let verdict = family_verdict(service, endpoints, readings, family, memory, now, told);
+        if let Some(slot) = memory.current.get_mut(family.index()) {
+            *slot = Some(verdict.choice.clone());
+        }
+        verdict
+    });
+    let degraded = [(&a, Family::V4), (&aaaa, Family::V6)]
+        .into_iter()
+        .find_map(|(verdict, family)| verdict.degraded.as_ref().map(|d| (d, family)))
+        .map(|((code, text), family)| Degraded {
+            code: *code,
+            text: if a.degraded.is_some() == aaaa.degraded.is_some() {
+                text.clone()
+            } else {
+                format!("{}: {text}", family.as_str())
+            },
+        });
+    let mut answered: Vec<EndpointId> = a
+        .blend
+        .addresses()
+        .chain(aaaa.blend.addresses())
+        .map(|p| p.endpoint)
+        .collect();
+    answered.sort_unstable();
+    answered.dedup();
+    let outlook = Outlook {
+        in_doubt: degraded.is_some()
+            || a.blend
+                .addresses()
+                .chain(aaaa.blend.addresses())
+                .filter_map(|p| p.target)
+                .any(|t| readings.of(t).in_doubt),
+        flip: if matches!(service.ttl, TtlRule::Strict { .. }) {
+            let watched = could_matter(service, endpoints, &answered);
+            watched
+                .iter()
+                .filter_map(|id| endpoints.get(id.index()))
+                .flat_map(|endpoint| endpoint.addresses.iter())
+                .filter_map(|address| address.target)
+                .map(|target| readings.of(target).earliest_flip)
+                .chain(a.wake)
+                .chain(aaaa.wake)
+                .min()
+                .unwrap_or(Moment::FAR)
+        } else {
+            Moment::FAR
+        },
+    };
+    Decided {
+        decision: Decision {
+            service: service.id,
+            a: a.choice,
+            aaaa: aaaa.choice,
+            lifetime: lifetime(service.ttl, outlook),
+            degraded: degraded.clone(),
+        },
+        answered,
+        all_down: [a.all_down, aaaa.all_down],
+        why: [a.why, aaaa.why],
+        proposal: a.proposal.or(aaaa.proposal),
+        wake: a.wake.into_iter().chain(aaaa.wake).min(),
+    }
+}
+
+/// Whose change could change the answer: under `failover` nobody behind the active one, and nobody before it when
+/// returning is the operator's business.
+fn could_matter(service: &Service, endpoints: &[Endpoint], answered: &[EndpointId]) -> Vec<EndpointId> {
+    let mut all = Vec::new();
+    endpoints_of(&service.group, &mut all);
+    let plain = service.group.policy == Policy::Failover
+        && service
+            .group
+            .members
+            .iter()
+            .all(|member| matches!(member.kind, MemberKind::Endpoint(_)));
+    if !plain || answered.is_empty() {
+        return all;
+    }
+    let last = all
+        .iter()
+        .rposition(|id| answered.contains(id))
+        .unwrap_or(all.len());
+    all.truncate(last.saturating_add(1));
+    if service.failback == Failback::Manual {
+        all.retain(|id| {
+            answered.contains(id) || endpoints.get(id.index()).is_some_and(|e| e.addresses.is_empty())
+        });
+    }
+    all
+}
+
+fn has_family(group: &Group, endpoints: &[Endpoint], family: Family) -> bool {
+    group.members.iter().any(|Member { kind, .. }| match kind {
+        MemberKind::Endpoint(id) => endpoints
+            .get(id.index())
+            .is_some_and(|endpoint| endpoint.addresses.iter().any(|a| family.holds(a.address))),
+        MemberKind::Pool(pool) => has_family(pool, endpoints, family),
+    })
+}
+
+fn family_verdict<R: Readings, W: Witness>(
+    service: &Service,
+    endpoints: &[Endpoint],
+    readings: &R,
+    family: Family,
+    memory: &mut Memory,
+    now: Now,
+    told: &mut W,
+) -> Verdict {
+    let mut verdict = Verdict {
+        choice: Choice::default(),
+        blend: Blend::default(),
+        degraded: None,
+        all_down: false,
+        why: format!("no endpoint has an address for {}", family.as_str()),
+        proposal: None,
+        wake: None,
+    };
+    if !has_family(&service.group, endpoints, family) {
+        return verdict;
+    }
+    let relax = matches!(service.when_all_down, WhenAllDown::Last | WhenAllDown::AssumeUp);
+    let demands = DEMANDS
+        .iter()
+        .chain(RELAXED.iter().filter(|_| relax && has_min_up(&service.group)));
+    for (demand, what) in demands {
+        told.begin(family, what);
+        let (judged, walk) = walk(service, endpoints, readings, family, *demand, memory, now, told);
+        verdict.wake = verdict.wake.into_iter().chain(walk.wake).min();
+        if !judged.up {
+            continue;
+        }
+        verdict.choice = judged.blend.compile();
+        verdict.why = walk.why;
+        if judged.blend.is_empty() {
+            verdict.why = format!("{}; it has no address for {}", verdict.why, family.as_str());
+        }
+        verdict.blend = judged.blend;
+        if let Some(proposal) = walk.proposal {
+            verdict.degraded = Some((
+                OTHER,
+                format!("{} is down; waiting for an operator to switch", proposal.active),
+            ));
+            verdict.proposal = Some(proposal);
+        } else if !demand.min_up {
+            verdict.degraded = Some((OTHER, "fewer endpoints up than min_up".to_owned()));
+        } else if let Some(slot) = memory.last_good.get_mut(family.index()) {
+            *slot = Some(verdict.choice.clone());
+        }
+        return verdict;
+    }
+    if let Some(old) = memory.current.get(family.index()).cloned().flatten()
+        && waits(&service.group, endpoints, readings)
+    {
+        verdict.choice = old;
+        verdict.why = "the old answer stands until new endpoints have their first verdict".to_owned();
+        return verdict;
+    }
+    told.begin(family, "nothing is usable");
+    let mut supposed = memory.clone();
+    let (assumed, _) = walk(
+        service,
+        endpoints,
+        readings,
+        family,
+        ASSUMED,
+        &mut supposed,
+        now,
+        told,
+    );
+    let last = memory.last_good.get(family.index()).and_then(Option::as_ref);
+    let remains = remains(service, family, last, &assumed.blend);
+    verdict.choice = remains.choice;
+    verdict.why = remains.text.to_owned();
+    verdict.degraded = Some((remains.code, remains.text.to_owned()));
+    verdict.all_down = true;
+    verdict
+}
+
+struct Walked {
+    wake: Option<Moment>,
+    proposal: Option<Proposal>,
+    why: String,
+}
+
+#[allow(
+    clippy::too_many_arguments,
+    reason = "the parts of one walk, named where it is made"
+)]
+fn walk<R: Readings, W: Witness>(
+    service: &Service,
+    endpoints: &[Endpoint],
+    readings: &R,
+    family: Family,
+    demand: Demand,
+    memory: &mut Memory,
+    now: Now,
+    told: &mut W,
+) -> (Judged, Walked) {
+    let mut walk = Walk {
+        endpoints,
+        service,
+        readings,
+        family,
+        demand,
+        now,
+        memory,
+        told,
+        wake: None,
+        proposal: None,
+        why: String::new(),
+    };
+    let judged = walk.group(&service.group);
+    (
+        judged,
+        Walked {
+            wake: walk.wake,
+            proposal: walk.proposal,
+            why: walk.why,
+        },
+    )
+}
+
+fn has_min_up(group: &Group) -> bool {
+    group.min_up > 1
+        || group
+            .members
+            .iter()
+            .any(|member| matches!(&member.kind, MemberKind::Pool(pool) if has_min_up(pool)))
+}
+
+fn waits<R: Readings>(group: &Group, endpoints: &[Endpoint], readings: &R) -> bool {
+    let mut all = Vec::new();
+    endpoints_of(group, &mut all);
+    all.iter()
+        .filter_map(|id| endpoints.get(id.index()))
+        .flat_map(|endpoint| endpoint.addresses.iter())
+        .filter_map(|address| address.target)
+        .any(|target| {
+            let Reading { waiting, .. } = readings.of(target);
+            waiting
+        })
+}
+
+/// Which members of the service's own group are up for `family`; `None` when the service has no address of it.
+pub fn members_up<R: Readings>(
+    service: &Service,
+    endpoints: &[Endpoint],
+    readings: &R,
+    family: Family,
+    memory: &Memory,
+    now: Now,
+) -> Option<Vec<bool>> {
+    if !has_family(&service.group, endpoints, family) {
+        return None;
+    }
+    let mut supposed = memory.clone();
+    let mut walk = Walk {
+        endpoints,
+        service,
+        readings,
+        family,
+        demand: DEMANDS[0].0,
+        now,
+        memory: &mut supposed,
+        told: &mut crate::policy::witness::Nobody,
+        wake: None,
+        proposal: None,
+        why: String::new(),
+    };
+    Some(
+        service
+            .group
+            .members
+            .iter()
+            .map(|member| walk.member(member).up)
+            .collect(),
+    )
+}

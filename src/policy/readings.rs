@@ -1,0 +1,112 @@
+//! What policies see of health, and what they remember.
+
+use std::collections::BTreeMap;
+
+use crate::model::id::{GroupId, TargetId};
+use crate::model::time::Moment;
+use crate::policy::choice::Choice;
+use crate::policy::failover::Seat;
+
+/// An address family: A and AAAA are judged apart unless the operator couples them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Family {
+    /// A.
+    V4,
+    /// AAAA.
+    V6,
+}
+
+impl Family {
+    /// Both, A first.
+    pub const BOTH: [Self; 2] = [Self::V4, Self::V6];
+
+    /// The record type's name.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::V4 => "A",
+            Self::V6 => "AAAA",
+        }
+    }
+
+    /// Whether `address` is of this family.
+    #[must_use]
+    pub fn holds(self, address: std::net::IpAddr) -> bool {
+        (self == Self::V4) == address.is_ipv4()
+    }
+
+    /// 0 for A, 1 for AAAA.
+    #[must_use]
+    pub fn index(self) -> usize {
+        usize::from(self == Self::V6)
+    }
+}
+
+/// How good an address is, worst first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Tier {
+    /// Down.
+    Down,
+    /// Its probes succeed, but it is held down (minimum, damping): better than nothing.
+    Held,
+    /// Up, or presumed to be.
+    Up,
+}
+
+impl Tier {
+    /// As printed.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Down => "down",
+            Self::Held => "held down",
+            Self::Up => "up",
+        }
+    }
+}
+
+/// What a policy sees of one target.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Reading {
+    /// How good it is.
+    pub tier: Tier,
+    /// Whether it has no verdict yet and its time for a first one runs.
+    pub waiting: bool,
+    /// Whether its probes and its state disagree.
+    pub in_doubt: bool,
+    /// The earliest moment at which its tier could change.
+    pub earliest_flip: Moment,
+}
+
+impl Reading {
+    /// An address that nobody probes: up until an operator says otherwise.
+    pub const UNPROBED: Self = Self {
+        tier: Tier::Up,
+        waiting: false,
+        in_doubt: false,
+        earliest_flip: Moment::FAR,
+    };
+}
+
+/// Health as policies see it.
+pub trait Readings {
+    /// Of this target.
+    fn of(&self, target: TargetId) -> Reading;
+}
+
+impl<F: Fn(TargetId) -> Reading> Readings for F {
+    fn of(&self, target: TargetId) -> Reading {
+        self(target)
+    }
+}
+
+/// What a service remembers from one decision to the next.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Memory {
+    /// Per failover group and family: who is active.
+    pub seats: BTreeMap<(GroupId, Family), Seat>,
+    /// Per family (A, AAAA): the last answer made of healthy endpoints.
+    pub last_good: [Option<Choice>; 2],
+    /// Per family: what is answered now.
+    pub current: [Option<Choice>; 2],
+}

@@ -1,0 +1,347 @@
+//! A service's groups, walked for one family: who is up, and what is answered.
+//!
+//! An endpoint without an address of the family stands in a `failover` group with its other family: when it is active,
+//! the family has no data, so that clients with both families reach one and the same endpoint. Under `weighted` and
+//! `all` it takes no part in the family. `min_up` counts members that take part, as far as there are so many.
+//! Groups are walked whole, so that what they remember is true whoever is chosen above them.
+
+use crate::model::id::EndpointId;
+use crate::model::service::{
+    Endpoint, Failback, Families, Group, Member, MemberKind, Policy, Service, Switch,
+};
+use crate::model::time::{Moment, Now};
+use crate::policy::failover::{Reason, Rule};
+use crate::policy::readings::{Family, Memory, Reading, Readings, Tier};
+use crate::policy::spread::{Blend, Pickable};
+use crate::policy::witness::{Note, Witness};
+
+/// What is asked of a member for it to count as up.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Demand {
+    /// At least so good.
+    pub tier: Tier,
+    /// Whether groups need `min_up` members, or one is enough.
+    pub min_up: bool,
+}
+
+/// What a walk found of a member or group.
+#[derive(Clone, Debug)]
+pub struct Judged {
+    /// Whether it counts as up.
+    pub up: bool,
+    /// Whether it has an address of the family at all.
+    pub has_family: bool,
+    /// What it would answer; empty when it is not up.
+    pub blend: Blend,
+    /// How good it is at its best.
+    pub tier: Tier,
+}
+
+/// A manual switch that is called for: active and proposed member.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Proposal {
+    /// Who answers now.
+    pub active: String,
+    /// Who should.
+    pub proposed: String,
+}
+
+/// One walk.
+pub struct Walk<'a, R, W> {
+    /// By `EndpointId`.
+    pub endpoints: &'a [Endpoint],
+    /// The service that is decided.
+    pub service: &'a Service,
+    /// Health.
+    pub readings: &'a R,
+    /// The family that is decided.
+    pub family: Family,
+    /// What counts as up.
+    pub demand: Demand,
+    /// Now.
+    pub now: Now,
+    /// What the service remembers.
+    pub memory: &'a mut Memory,
+    /// Who hears the reasons.
+    pub told: &'a mut W,
+    /// When to decide again although nothing happened.
+    pub wake: Option<Moment>,
+    /// A manual switch that is called for.
+    pub proposal: Option<Proposal>,
+    /// Why the service's own group chose as it did.
+    pub why: String,
+}
+
+impl<R: Readings, W: Witness> Walk<'_, R, W> {
+    fn reading(&self, pickable: &Pickable) -> Reading {
+        pickable
+            .target
+            .map_or(Reading::UNPROBED, |target| self.readings.of(target))
+    }
+
+    fn endpoint(&self, id: EndpointId) -> Judged {
+        let mut judged = Judged {
+            up: false,
+            has_family: false,
+            blend: Blend::default(),
+            tier: Tier::Down,
+        };
+        let Some(endpoint) = self.endpoints.get(id.index()) else {
+            return judged;
+        };
+        let together = self.service.families == Families::Together;
+        let of = |address: &crate::model::service::EndpointAddress| Pickable {
+            endpoint: id,
+            address: address.address,
+            target: address.target,
+        };
+        let mine: Vec<(Pickable, Tier)> = endpoint
+            .addresses
+            .iter()
+            .filter(|address| self.family.holds(address.address))
+            .map(of)
+            .map(|pickable| (pickable, self.reading(&pickable).tier))
+            .collect();
+        judged.has_family = !mine.is_empty();
+        let tiers = endpoint
+            .addresses
+            .iter()
+            .map(of)
+            .map(|pickable| self.reading(&pickable).tier);
+        judged.tier = if together {
+            tiers.min()
+        } else if judged.has_family {
+            mine.iter().map(|(_, tier)| *tier).max()
+        } else {
+            tiers.max()
+        }
+        .unwrap_or(Tier::Down);
+        judged.up = judged.tier >= self.demand.tier;
+        if judged.up {
+            judged.blend = Blend::fixed(
+                mine.into_iter()
+                    .filter(|(_, tier)| *tier >= self.demand.tier)
+                    .map(|(pickable, _)| pickable)
+                    .collect(),
+            );
+        }
+        judged
+    }
+
+    /// Walks a member.
+    pub fn member(&mut self, member: &Member) -> Judged {
+        match &member.kind {
+            MemberKind::Endpoint(id) => self.endpoint(*id),
+            MemberKind::Pool(group) => self.group(group),
+        }
+    }
+
+    /// What operators call a member.
+    fn name(&self, member: &Member) -> String {
+        member_name(self.endpoints, member)
+    }
+
+    /// Walks a group.
+    pub fn group(&mut self, group: &Group) -> Judged {
+        let mut members: Vec<Judged> = group.members.iter().map(|member| self.member(member)).collect();
+        let counts = |judged: &Judged| group.policy == Policy::Failover || judged.has_family;
+        let taking_part = members.iter().filter(|judged| counts(judged)).count();
+        let up = members
+            .iter()
+            .filter(|judged| judged.up && counts(judged))
+            .count();
+        let wanted = if self.demand.min_up {
+            usize::try_from(group.min_up).unwrap_or(usize::MAX)
+        } else {
+            1
+        };
+        let mut judged = Judged {
+            up: up >= wanted.min(taking_part).max(1),
+            has_family: members.iter().any(|judged| judged.has_family),
+            blend: Blend::default(),
+            tier: members
+                .iter()
+                .map(|judged| judged.tier)
+                .max()
+                .unwrap_or(Tier::Down),
+        };
+        let tiers: Vec<Tier> = members.iter().map(|judged| judged.tier).collect();
+        let chosen: Vec<bool>;
+        let mut reasons: Vec<&'static str> = Vec::new();
+        match group.policy {
+            Policy::Failover => {
+                let ruled = self.failover(group, &mut members);
+                let (index, reason) = ruled.map_or((usize::MAX, ""), |(index, reason)| (index, reason));
+                if let Some(member) = members.get_mut(index) {
+                    judged.blend = std::mem::take(&mut member.blend);
+                }
+                chosen = (0..members.len()).map(|at| at == index).collect();
+                reasons = (0..members.len())
+                    .map(|at| match members.get(at) {
+                        _ if at == index => reason,
+                        Some(member) if !member.up => "not usable",
+                        _ if at < index => "better placed, but not returned to yet",
+                        _ => "stands by",
+                    })
+                    .collect();
+            }
+            Policy::Weighted | Policy::All { .. } => {
+                let any_weight = group
+                    .members
+                    .iter()
+                    .zip(&members)
+                    .any(|(member, judged)| judged.up && judged.has_family && member.weight > 0);
+                let takes = |member: &Member, judged: &Judged| {
+                    judged.up
+                        && judged.has_family
+                        && (group.policy != Policy::Weighted || member.weight > 0 || !any_weight)
+                };
+                chosen = group
+                    .members
+                    .iter()
+                    .zip(&members)
+                    .map(|(m, j)| takes(m, j))
+                    .collect();
+                for ((member, judged), chosen) in group.members.iter().zip(&members).zip(&chosen) {
+                    reasons.push(match (chosen, judged.up, judged.has_family) {
+                        (true, _, _) if group.policy == Policy::Weighted => "answered by its weight",
+                        (true, _, _) => "answered in rotation",
+                        (_, _, false) => "has no address of this family",
+                        (_, false, _) => "not usable",
+                        _ if member.weight == 0 => "weight 0 serves only when no other can",
+                        _ => "not chosen",
+                    });
+                }
+                let parts = group
+                    .members
+                    .iter()
+                    .zip(&mut members)
+                    .zip(&chosen)
+                    .filter(|(_, chosen)| **chosen)
+                    .map(|((member, judged), _)| (member.weight, std::mem::take(&mut judged.blend)));
+                judged.blend = match group.policy {
+                    Policy::All { max_answers } => {
+                        Blend::all(parts.map(|(_, blend)| blend).collect(), max_answers)
+                    }
+                    _ => Blend::weighted(parts.collect()),
+                };
+            }
+        }
+        self.tell(group, &tiers, &chosen, &reasons);
+        if !judged.up {
+            judged.blend = Blend::default();
+            if up > 0 {
+                self.why = format!("{up} up, {wanted} wanted");
+            }
+        } else if group.pool.is_none() {
+            self.why = self.summary(group, &chosen, &reasons);
+        }
+        judged
+    }
+
+    /// Who is active, and why; what it answers stands in its member.
+    fn failover(&mut self, group: &Group, members: &mut [Judged]) -> Option<(usize, &'static str)> {
+        let usable: Vec<bool> = members.iter().map(|judged| judged.up).collect();
+        let own = group.pool.is_none();
+        let rule = Rule {
+            switch: if own { self.service.switch } else { Switch::Auto },
+            failback: if self.demand.tier == Tier::Up {
+                self.service.failback
+            } else {
+                // Among members that nobody trusts there is no coming home.
+                Failback::Manual
+            },
+        };
+        let seat = self.memory.seats.entry((group.id, self.family)).or_default();
+        if self.demand.tier == Tier::Up {
+            seat.note(&usable, self.now);
+        }
+        let ruling = seat.rule(&usable, rule, self.now)?;
+        if let Some(at) = ruling.wake {
+            self.wake = Some(self.wake.map_or(at, |wake| wake.min(at)));
+        }
+        if !ruling.usable {
+            // The operator decides: until then the active member is answered as if it were up.
+            let demand = std::mem::replace(
+                &mut self.demand,
+                Demand {
+                    tier: Tier::Down,
+                    min_up: false,
+                },
+            );
+            if let Some(member) = group.members.get(ruling.chosen) {
+                let mut kept = self.memory.clone();
+                std::mem::swap(self.memory, &mut kept);
+                let assumed = self.member(member);
+                *self.memory = kept;
+                if let Some(slot) = members.get_mut(ruling.chosen) {
+                    slot.blend = assumed.blend;
+                }
+            }
+            self.demand = demand;
+            let name = |index: usize| group.members.get(index).map(|member| self.name(member));
+            if let (Some(active), Some(proposed)) = (name(ruling.chosen), ruling.proposed.and_then(name)) {
+                self.proposal = Some(Proposal { active, proposed });
+            }
+        }
+        let reason = match ruling.reason {
+            Reason::FirstInOrder => "first usable in the order written",
+            Reason::ByHand => "chosen by an operator",
+            Reason::FailbackManual => "stays active: failback is manual",
+            Reason::FailbackLater => "stays active until a better one has been up long enough",
+            Reason::SwitchManual => "stays active although it is not usable: switch is manual",
+        };
+        Some((ruling.chosen, reason))
+    }
+
+    fn tell(&mut self, group: &Group, tiers: &[Tier], chosen: &[bool], reasons: &[&'static str]) {
+        for (((member, tier), chosen), why) in group.members.iter().zip(tiers).zip(chosen).zip(reasons) {
+            let (endpoints, family) = (self.endpoints, self.family);
+            self.told.note(|| Note {
+                family,
+                pool: group.pool.clone().unwrap_or_default(),
+                member: member_name(endpoints, member),
+                tier: *tier,
+                chosen: *chosen,
+                why: (*why).to_owned(),
+            });
+        }
+    }
+
+    fn summary(&self, group: &Group, chosen: &[bool], reasons: &[&'static str]) -> String {
+        let mut picked = group
+            .members
+            .iter()
+            .zip(chosen)
+            .zip(reasons)
+            .filter(|((_, chosen), _)| **chosen);
+        let count = picked.clone().count();
+        match picked.next() {
+            Some(((member, _), reason)) if count == 1 => format!("{}: {reason}", self.name(member)),
+            Some(((_, _), reason)) => format!("{count} of {} {reason}", group.members.len()),
+            None => "nobody takes part".to_owned(),
+        }
+    }
+}
+
+/// What operators call a member.
+#[must_use]
+pub fn member_name(endpoints: &[Endpoint], member: &Member) -> String {
+    match &member.kind {
+        MemberKind::Endpoint(id) => endpoints
+            .get(id.index())
+            .map(|endpoint| endpoint.name.clone())
+            .unwrap_or_default(),
+        MemberKind::Pool(group) => group.pool.clone().unwrap_or_default(),
+    }
+}
+
+/// Every endpoint below a group, in the order written.
+pub fn endpoints_of(group: &Group, into: &mut Vec<EndpointId>) {
+    for member in &group.members {
+        match &member.kind {
+            MemberKind::Endpoint(id) => into.push(*id),
+            MemberKind::Pool(pool) => endpoints_of(pool, into),
+        }
+    }
+}

@@ -1,0 +1,260 @@
+//! Composition root of `serve`: builds parts, starts threads and tasks, awaits the end.
+//!
+//! ```text
+//!  loader ──► signal box (thread: Control + Publisher) ──► Published ◄── UDP workers (threads), TCP (tasks)
+//!  API ─────►      │  ▲
+//!                  ▼  │ observations
+//!               probe runner (tasks)            store (thread)
+//! ```
+
+pub mod loader;
+pub mod signal_box;
+mod sockets;
+mod tell;
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use anyhow::Context;
+use tokio::sync::{mpsc, oneshot};
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+use crate::answer::published::Published;
+use crate::api::live::{Live, Reload};
+use crate::clock::SystemClock;
+use crate::config::load::{Loaded, load};
+use crate::control::event::Remembered;
+use crate::model::diagnostic::Diagnostic;
+use crate::model::plan::Plan;
+use crate::probe::runner::Runner;
+use crate::publish::publisher::Publisher;
+use crate::store::Store;
+use loader::Loader;
+use signal_box::{Inbox, Message, SignalBox};
+
+/// Reload requests that may wait; more are told that the server is busy.
+const RELOADS: usize = 8;
+/// API requests that may wait for the signal box.
+const REQUESTS: usize = 256;
+/// Probe results that may wait for the signal box; then probes wait.
+const EVENTS: usize = 4096;
+
+/// Why the server did not start.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// The configuration is refused.
+    #[error("the configuration is refused")]
+    Configuration(Vec<Diagnostic>),
+    /// Anything of the system's.
+    #[error(transparent)]
+    System(#[from] anyhow::Error),
+}
+
+/// A running server.
+pub struct Running {
+    plan: Arc<Plan>,
+    ready: Arc<AtomicBool>,
+    opened: Option<oneshot::Receiver<anyhow::Result<()>>>,
+    failed: oneshot::Receiver<()>,
+    messages: mpsc::Sender<Message>,
+    reloads: mpsc::Sender<Reload>,
+    thread: std::thread::JoinHandle<()>,
+    runner: Runner,
+    tracker: TaskTracker,
+    stop: CancellationToken,
+}
+
+/// Reads the configuration and starts every part; returns before the sockets are open ([`Running::opened`]).
+///
+/// # Errors
+/// [`StartError`]: every mistake of the files, or what the system refused.
+pub async fn start(file: &Path) -> Result<Running, StartError> {
+    // One provider for every TLS client; a second installation (in tests) is no harm.
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    let clock = SystemClock::start();
+    let path = file.to_owned();
+    let loaded = tokio::task::spawn_blocking(move || load(&path))
+        .await
+        .context("the loader broke off")?;
+    let plan = servable(&loaded)?;
+    for diagnostic in &loaded.diagnostics {
+        if diagnostic.is_error() {
+            tracing::error!(target: "pointsman::config", "{diagnostic}");
+        } else {
+            tracing::warn!(target: "pointsman::config", "{diagnostic}");
+        }
+    }
+    sockets::try_bind(&plan)?;
+
+    let (store, remembered) = open_store(&plan);
+    let seed = seed();
+    let publisher = Publisher::new(&plan, &loaded.contents, seed);
+    let tables = publisher.tables().clone();
+    let published = Arc::new(Published::new(publisher.snapshot()));
+
+    let stop = CancellationToken::new();
+    let tracker = TaskTracker::new();
+    let ready = Arc::new(AtomicBool::new(false));
+    let (messages, message_inbox) = mpsc::channel(RELOADS);
+    let (events, event_inbox) = mpsc::channel(EVENTS);
+    let (requests, request_inbox) = mpsc::channel(REQUESTS);
+    let (reloads, reload_inbox) = mpsc::channel(RELOADS);
+    let (open, open_wanted) = oneshot::channel();
+    let (opened_tx, opened) = oneshot::channel();
+    let (failed_tx, failed) = oneshot::channel();
+
+    let handle = tokio::runtime::Handle::current();
+    let runner = Runner::new(handle, plan.node.probe_concurrency, Arc::new(clock), events);
+    let signal_box = SignalBox {
+        plan: Arc::clone(&plan),
+        publisher,
+        published: Arc::clone(&published),
+        runner: runner.clone(),
+        store,
+        clock: Arc::new(clock),
+        open: Some(open),
+        remembered,
+        seed,
+    };
+    let inbox = Inbox {
+        messages: message_inbox,
+        events: event_inbox,
+        requests: request_inbox,
+    };
+    let thread = signal_box::spawn(signal_box, inbox, failed_tx).context("cannot start a thread")?;
+
+    let loader = Loader::new(file.to_owned(), loaded, tables, messages.clone());
+    tracker.spawn(loader.run(reload_inbox, stop.clone()));
+
+    let token = plan.node.api_token.as_deref().map(Arc::from);
+    let live = Live {
+        requests,
+        reloads: reloads.clone(),
+        ready: Arc::clone(&ready),
+        token,
+    };
+    sockets::open_api(&plan, live, &tracker, stop.clone()).await?;
+
+    let opening = sockets::Opening {
+        plan: Arc::clone(&plan),
+        published,
+        clock,
+        stop: stop.clone(),
+    };
+    let (open_tracker, is_ready) = (tracker.clone(), Arc::clone(&ready));
+    tracker.spawn(async move {
+        if open_wanted.await.is_ok() {
+            let result = opening.open(&open_tracker).await;
+            is_ready.store(result.is_ok(), Ordering::Release);
+            // Whoever started the server may not be waiting any more.
+            let _ = opened_tx.send(result);
+        }
+    });
+    Ok(Running {
+        plan,
+        ready,
+        opened: Some(opened),
+        failed,
+        messages,
+        reloads,
+        thread,
+        runner,
+        tracker,
+        stop,
+    })
+}
+
+impl Running {
+    /// The configuration that the server was started with.
+    #[must_use]
+    pub fn plan(&self) -> &Plan {
+        &self.plan
+    }
+
+    /// Waits until the sockets are open: every endpoint has a verdict, or `startup_wait` is over.
+    ///
+    /// # Errors
+    /// When a socket cannot be opened after all.
+    pub async fn opened(&mut self) -> anyhow::Result<()> {
+        match self.opened.take() {
+            Some(opened) => opened
+                .await
+                .context("the signal box broke off before the sockets were open")?,
+            None => Ok(()),
+        }
+    }
+
+    /// Whether the sockets are open.
+    #[must_use]
+    pub fn is_ready(&self) -> bool {
+        self.ready.load(Ordering::Acquire)
+    }
+
+    /// Returns when the signal box has ended by itself: answering on without decisions would be a silent lie.
+    pub async fn failed(&mut self) {
+        // A dropped sender means the same as a sent one.
+        let _ = (&mut self.failed).await;
+    }
+
+    /// Asks for a reload; the outcome is logged.
+    pub async fn reload(&self) {
+        let (reply, _) = oneshot::channel();
+        // A full queue means that reloads are on their way already.
+        let _ = self.reloads.try_send(Reload { reply });
+    }
+
+    /// Stops accepting, answers what is queued, writes what waits, and leaves.
+    pub async fn stop(self) {
+        self.stop.cancel();
+        self.tracker.close();
+        self.tracker.wait().await;
+        self.runner.stop().await;
+        // The signal box may have ended already.
+        let _ = self.messages.send(Message::Stop).await;
+        let joined = tokio::task::spawn_blocking(move || self.thread.join()).await;
+        if !matches!(joined, Ok(Ok(()))) {
+            tracing::error!(target: "pointsman::stop", "the signal box ended by a panic");
+        }
+    }
+}
+
+/// The plan, when at least one zone can be served (or there is none to serve).
+fn servable(loaded: &Loaded) -> Result<Arc<Plan>, StartError> {
+    let refused = || StartError::Configuration(loaded.diagnostics.clone());
+    let plan = loaded.plan.clone().ok_or_else(refused)?;
+    let any_error = loaded.diagnostics.iter().any(Diagnostic::is_error);
+    if any_error && plan.zones.iter().all(|zone| zone.refused) {
+        Err(refused())
+    } else {
+        Ok(plan)
+    }
+}
+
+fn open_store(plan: &Plan) -> (Store, Remembered) {
+    match Store::open(&plan.node.state_directory) {
+        Ok((store, remembered, note)) => {
+            if let Some(note) = note {
+                tracing::error!(target: "pointsman::store", "{note}");
+            }
+            (store, remembered)
+        }
+        Err(error) => {
+            tracing::error!(target: "pointsman::store", "{error}; serving without memory: nothing will survive a restart");
+            (Store::nowhere(), Remembered::default())
+        }
+    }
+}
+
+/// Chance from the system, once, for jitter and hashing.
+fn seed() -> u64 {
+    use std::hash::{BuildHasher, Hasher};
+    std::hash::RandomState::new().build_hasher().finish()
+}
+
+/// Where the state of a configuration file lies, for messages.
+#[must_use]
+pub fn state_file(plan: &Plan) -> PathBuf {
+    plan.node.state_directory.join("pointsman.db")
+}

@@ -1,0 +1,166 @@
+//! The loader: reads the configuration again when asked, when a file changes, on SIGHUP; one at a time.
+//! Whole and without mistakes, or nothing changes.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use tokio::sync::{mpsc, oneshot};
+use tokio_util::sync::CancellationToken;
+
+use crate::api::live::Reload;
+use crate::config::diagnostic::render;
+use crate::config::load::{Loaded, load_with};
+use crate::config::watch::Watch;
+use crate::model::diagnostic::Diagnostic;
+use crate::model::plan::{NodeSettings, Plan};
+use crate::publish::tables::Tables;
+use crate::run::signal_box::Message;
+
+/// Owns what was loaded last.
+#[derive(Debug)]
+pub struct Loader {
+    file: PathBuf,
+    current: Arc<Loaded>,
+    tables: Tables,
+    messages: mpsc::Sender<Message>,
+}
+
+impl Loader {
+    /// A loader of `file`, of which `current` is in force with `tables`.
+    #[must_use]
+    pub fn new(file: PathBuf, current: Loaded, tables: Tables, messages: mpsc::Sender<Message>) -> Self {
+        Self {
+            file,
+            current: Arc::new(current),
+            tables,
+            messages,
+        }
+    }
+
+    /// Serves reload requests until `stop`; starts the watcher when the configuration wants one.
+    pub async fn run(mut self, mut inbox: mpsc::Receiver<Reload>, stop: CancellationToken) {
+        let (watch, mut changes) = self.watch();
+        loop {
+            let reply = tokio::select! {
+                () = stop.cancelled() => return,
+                request = inbox.recv() => match request {
+                    None => return,
+                    Some(request) => Some(request.reply),
+                },
+                () = changed(&mut changes) => None,
+            };
+            let outcome = self.reload(watch.as_ref()).await;
+            match &outcome {
+                Ok(said) => tracing::info!(target: "pointsman::reload", "{said}"),
+                Err(mistakes) => {
+                    tracing::error!(target: "pointsman::reload", "reload refused, nothing was changed:\n{mistakes}");
+                }
+            }
+            if let Some(reply) = reply {
+                // Whoever asked may have left.
+                let _ = reply.send(outcome);
+            }
+        }
+    }
+
+    /// The watch, when the configuration wants one and the system gives it.
+    fn watch(&self) -> (Option<Watch>, Option<mpsc::Receiver<()>>) {
+        if !self.current.plan.as_ref().is_some_and(|plan| plan.node.watch) {
+            return (None, None);
+        }
+        match Watch::start(&self.current) {
+            Ok((watch, changes)) => (Some(watch), Some(changes)),
+            Err(error) => {
+                tracing::error!(target: "pointsman::reload", %error, "files are not watched; reload by hand");
+                (None, None)
+            }
+        }
+    }
+
+    async fn reload(&mut self, watch: Option<&Watch>) -> Result<String, String> {
+        let (file, previous, before) = (self.file.clone(), Arc::clone(&self.current), self.tables.clone());
+        let read = tokio::task::spawn_blocking(move || {
+            let loaded = load_with(&file, Some(&previous.previous));
+            let tables = loaded
+                .plan
+                .as_ref()
+                .map(|plan| before.next(plan, &loaded.contents));
+            (loaded, tables)
+        });
+        let (loaded, tables) = read
+            .await
+            .map_err(|_| "the loader broke off; this is a fault of ours".to_owned())?;
+        if let Some(watch) = watch {
+            watch.follow(&loaded);
+        }
+        let mistakes: Vec<Diagnostic> = loaded
+            .diagnostics
+            .iter()
+            .filter(|d| d.is_error())
+            .cloned()
+            .collect();
+        let (Some(plan), Some(tables), true) = (loaded.plan.clone(), tables, mistakes.is_empty()) else {
+            return Err(render(&mistakes, false));
+        };
+        let restart = self
+            .current
+            .plan
+            .as_ref()
+            .map_or_else(Vec::new, |old| needs_restart(&old.node, &plan.node));
+        for setting in restart {
+            tracing::warn!(target: "pointsman::reload", "`{setting}` takes effect at the next start");
+        }
+        for warning in loaded.diagnostics.iter().filter(|d| !d.is_error()) {
+            tracing::warn!(target: "pointsman::config", "{warning}");
+        }
+        let said = said(&plan);
+        let (reply, in_force) = oneshot::channel();
+        let stopping = |_| "the server is stopping".to_owned();
+        self.messages
+            .send(Message::Replan(plan, tables.clone(), reply))
+            .await
+            .map_err(|_| stopping(()))?;
+        in_force.await.map_err(|_| stopping(()))?;
+        (self.current, self.tables) = (Arc::new(loaded), tables);
+        Ok(said)
+    }
+}
+
+fn said(plan: &Plan) -> String {
+    format!(
+        "reloaded: {} zones, {} services, {} checked addresses",
+        plan.zones.len(),
+        plan.services.len(),
+        plan.targets.len()
+    )
+}
+
+async fn changed(changes: &mut Option<mpsc::Receiver<()>>) {
+    match changes {
+        Some(receiver) => {
+            if receiver.recv().await.is_none() {
+                *changes = None;
+            }
+        }
+        None => std::future::pending().await,
+    }
+}
+
+/// Settings that a running server cannot change.
+fn needs_restart(old: &NodeSettings, new: &NodeSettings) -> Vec<&'static str> {
+    [
+        ("[dns] listen", old.listen != new.listen),
+        ("[dns] workers", old.workers != new.workers),
+        ("[dns.tcp]", old.tcp != new.tcp),
+        (
+            "[probes] concurrency",
+            old.probe_concurrency != new.probe_concurrency,
+        ),
+        ("[state] directory", old.state_directory != new.state_directory),
+        ("[api]", old.api != new.api || old.api_token != new.api_token),
+        ("[zones] watch", old.watch != new.watch),
+    ]
+    .into_iter()
+    .filter_map(|(name, changed)| changed.then_some(name))
+    .collect()
+}

@@ -1,0 +1,281 @@
+//! The thread that owns the signal box and the publisher: events in, effects carried out in order.
+//!
+//! It drains what waits before it publishes, so that several verdicts at once make one snapshot. No step waits
+//! on disk, network or readers.
+
+use std::collections::HashMap;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::{mpsc, oneshot};
+
+use crate::answer::published::Published;
+use crate::answer::snapshot::Snapshot;
+use crate::api::explain::explain;
+use crate::api::live::Request;
+use crate::clock::Clock;
+use crate::control::effect::{Done, Effect, Refusal};
+use crate::control::event::{CommandTicket, Event, Remembered};
+use crate::control::step::Control;
+use crate::model::plan::Plan;
+use crate::model::time::Moment;
+use crate::policy::choice::Decision;
+use crate::probe::runner::Runner;
+use crate::publish::publisher::Publisher;
+use crate::publish::tables::Tables;
+use crate::run::tell::tell;
+use crate::store::Store;
+
+/// How many events are taken before the effects so far are carried out.
+const DRAIN: usize = 1024;
+/// How long a reference target may take to answer.
+const REFERENCE_BUDGET: Duration = Duration::from_secs(1);
+
+/// What the thread is told besides events.
+#[derive(Debug)]
+pub enum Message {
+    /// A new configuration with its tables; replied to when it is in force.
+    Replan(Arc<Plan>, Tables, oneshot::Sender<()>),
+    /// End.
+    Stop,
+}
+
+/// What the thread is made of.
+pub struct SignalBox {
+    /// The configuration to begin with.
+    pub plan: Arc<Plan>,
+    /// Makes snapshots.
+    pub publisher: Publisher,
+    /// Where they are swapped in.
+    pub published: Arc<Published>,
+    /// Carries out probes.
+    pub runner: Runner,
+    /// Keeps what must survive.
+    pub store: Store,
+    /// Both clocks.
+    pub clock: Arc<dyn Clock>,
+    /// Told when the sockets may open.
+    pub open: Option<oneshot::Sender<()>>,
+    /// What the store held.
+    pub remembered: Remembered,
+    /// For jitter.
+    pub seed: u64,
+}
+
+/// What the thread listens to.
+#[derive(Debug)]
+pub struct Inbox {
+    /// Replans and the end; first.
+    pub messages: mpsc::Receiver<Message>,
+    /// Probe results; bounded, so that probes wait while the thread is busy.
+    pub events: mpsc::Receiver<Event>,
+    /// What the API asks.
+    pub requests: mpsc::Receiver<Request>,
+}
+
+/// Starts the thread. `failed` is dropped when it ends.
+///
+/// # Errors
+/// When the system gives no thread or no timer.
+pub fn spawn(
+    signal_box: SignalBox,
+    inbox: Inbox,
+    failed: oneshot::Sender<()>,
+) -> std::io::Result<std::thread::JoinHandle<()>> {
+    // A runtime of its own: its timer sleeps until the next deadline, and nothing else shares its thread.
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_time()
+        .build()?;
+    std::thread::Builder::new()
+        .name("signal-box".into())
+        .spawn(move || {
+            runtime.block_on(Desk::new(signal_box).run(inbox));
+            drop(failed);
+        })
+}
+
+struct Desk {
+    control: Control,
+    parts: SignalBox,
+    snapshot: Arc<Snapshot>,
+    retired: Vec<Arc<Snapshot>>,
+    effects: Vec<Effect>,
+    waiting: HashMap<CommandTicket, oneshot::Sender<Result<Done, Refusal>>>,
+    commands: u64,
+}
+
+impl Desk {
+    fn new(mut parts: SignalBox) -> Self {
+        let now = parts.clock.now();
+        let remembered = std::mem::take(&mut parts.remembered);
+        let control = Control::new(Arc::clone(&parts.plan), remembered, parts.seed, now);
+        let snapshot = parts.published.load_full();
+        let (retired, effects, waiting) = (Vec::new(), Vec::new(), HashMap::new());
+        Self {
+            control,
+            parts,
+            snapshot,
+            retired,
+            effects,
+            waiting,
+            commands: 0,
+        }
+    }
+
+    async fn run(mut self, mut inbox: Inbox) {
+        self.step(Event::Woke);
+        self.carry_out();
+        loop {
+            let wake = self.control.next_wake();
+            tokio::select! {
+                biased;
+                message = inbox.messages.recv() => match message {
+                    None | Some(Message::Stop) => return,
+                    Some(Message::Replan(plan, tables, reply)) => self.replan(plan, tables, reply),
+                },
+                event = inbox.events.recv() => match event {
+                    None => return,
+                    Some(event) => self.drain(event, &mut inbox.events),
+                },
+                Some(request) = inbox.requests.recv() => self.serve(request),
+                () = until(wake, &*self.parts.clock) => self.step(Event::Woke),
+            }
+            self.carry_out();
+        }
+    }
+
+    /// Takes this event and those that already wait.
+    fn drain(&mut self, first: Event, events: &mut mpsc::Receiver<Event>) {
+        self.step(first);
+        for _ in 1..DRAIN {
+            match events.try_recv() {
+                Ok(event) => self.step(event),
+                Err(_) => break,
+            }
+        }
+    }
+
+    fn replan(&mut self, plan: Arc<Plan>, tables: Tables, reply: oneshot::Sender<()>) {
+        self.parts.publisher.adopt(&plan, tables);
+        self.parts.plan = Arc::clone(&plan);
+        self.step(Event::Planned(plan));
+        self.carry_out();
+        // Whoever asked may have left.
+        let _ = reply.send(());
+    }
+
+    fn step(&mut self, event: Event) {
+        let now = self.parts.clock.now();
+        self.control.step(now, event, &mut self.effects);
+    }
+
+    fn serve(&mut self, request: Request) {
+        let now = self.parts.clock.now();
+        // In every arm: whoever asked may have left.
+        match request {
+            Request::Status { service: None, reply } => {
+                let _ = reply.send(Some(self.control.status(now)));
+            }
+            Request::Status {
+                service: Some(name),
+                reply,
+            } => {
+                let found = self.parts.plan.service_named(&name);
+                let status = found.and_then(|service| self.control.explain(service.id, now).status);
+                let _ = reply.send(status.map(|status| vec![status]));
+            }
+            Request::Explain { question, reply } => {
+                let _ = reply.send(explain(
+                    &self.parts.plan,
+                    &self.control,
+                    &self.snapshot,
+                    &question,
+                    now,
+                ));
+            }
+            Request::Command { by, command, reply } => {
+                self.commands += 1;
+                let ticket = CommandTicket(self.commands);
+                self.waiting.insert(ticket, reply);
+                self.step(Event::Commanded { ticket, by, command });
+            }
+        }
+    }
+
+    /// Carries the effects out, in order; publishing comes first wherever it stands, since answers must not wait
+    /// for log lines.
+    fn carry_out(&mut self) {
+        let effects = std::mem::take(&mut self.effects);
+        let decisions: Vec<Decision> = effects
+            .iter()
+            .filter_map(|effect| {
+                if let Effect::Publish(decisions) = effect {
+                    Some(decisions.clone())
+                } else {
+                    None
+                }
+            })
+            .flatten()
+            .collect();
+        if !decisions.is_empty() {
+            self.publish(&decisions);
+        }
+        for effect in effects {
+            match effect {
+                Effect::Publish(_) => {}
+                Effect::Probe {
+                    ticket,
+                    target,
+                    budget,
+                } => {
+                    if let Some(target) = self.parts.plan.targets.get(target.index()) {
+                        self.parts.runner.probe(ticket, target, budget.0);
+                    }
+                }
+                Effect::ProbeReference { reference } => {
+                    let references = &self.parts.plan.node.isolation.references;
+                    if let Some(&address) = references.get(reference) {
+                        self.probe_reference(reference, address);
+                    }
+                }
+                Effect::Forget(ticket) => self.parts.runner.forget(ticket),
+                Effect::Remember { group, active } => self.parts.store.remember(group, active),
+                Effect::Tell(event) => tell(&event),
+                Effect::Answer(ticket, result) => {
+                    if let Some(reply) = self.waiting.remove(&ticket) {
+                        let _ = reply.send(result);
+                    }
+                }
+                Effect::OpenSockets => {
+                    if let Some(open) = self.parts.open.take() {
+                        let _ = open.send(());
+                    }
+                }
+            }
+        }
+    }
+
+    fn probe_reference(&self, index: usize, address: SocketAddr) {
+        self.parts
+            .runner
+            .probe_reference(index, address, REFERENCE_BUDGET);
+    }
+
+    /// Swaps the new snapshot in. The old one is kept until no worker holds it, so that no worker ever frees one.
+    fn publish(&mut self, decisions: &[Decision]) {
+        let next = self.parts.publisher.apply(decisions);
+        let old = std::mem::replace(&mut self.snapshot, Arc::clone(&next));
+        drop(self.parts.published.swap(next));
+        self.retired.push(old);
+        self.retired.retain(|snapshot| Arc::strong_count(snapshot) > 1);
+    }
+}
+
+/// Sleeps until `wake`; for ever when there is no deadline.
+async fn until(wake: Option<Moment>, clock: &dyn Clock) {
+    match wake {
+        Some(wake) => tokio::time::sleep(wake.since(clock.now().moment)).await,
+        None => std::future::pending().await,
+    }
+}

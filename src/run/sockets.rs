@@ -1,0 +1,112 @@
+//! The doors: DNS sockets, opened when the verdicts are in, and the API's listener.
+
+use std::sync::Arc;
+
+use anyhow::Context;
+use tokio::sync::{mpsc, watch};
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+use crate::answer::published::Published;
+use crate::api::live::Live;
+use crate::api::routes::router;
+use crate::clock::SystemClock;
+use crate::model::plan::Plan;
+use crate::serve::counters::Counters;
+use crate::serve::tcp::TcpServer;
+use crate::serve::transactions::Transactions;
+use crate::serve::{listen, udp};
+
+/// Transactions over UDP (NOTIFY, SOA with TSIG) that may wait for the runtime; more are dropped, and asked again.
+const DATAGRAMS: usize = 256;
+
+/// What is needed to open the DNS sockets.
+#[derive(Debug)]
+pub(super) struct Opening {
+    pub(super) plan: Arc<Plan>,
+    pub(super) published: Arc<Published>,
+    pub(super) clock: SystemClock,
+    pub(super) stop: CancellationToken,
+}
+
+/// Opens every address and closes it again: what cannot work is told before the verdicts are waited for.
+pub(super) fn try_bind(plan: &Plan) -> anyhow::Result<()> {
+    for &address in &plan.node.listen {
+        listen::probe(address)?;
+    }
+    Ok(())
+}
+
+impl Opening {
+    /// Opens all sockets, then starts to read them.
+    pub(super) async fn open(self, tracker: &TaskTracker) -> anyhow::Result<()> {
+        let node = &self.plan.node;
+        let workers = match node.workers {
+            0 => std::thread::available_parallelism().map_or(1, usize::from),
+            workers => workers,
+        };
+        let (mut datagrams, mut listeners) = (Vec::new(), Vec::new());
+        for &address in &node.listen {
+            datagrams.extend(listen::udp(address, workers, udp::BUFFER)?);
+            listeners.push(listen::tcp(address)?);
+        }
+        let counters = Arc::new(Counters::new());
+        let transactions = Transactions::new(Arc::clone(&self.published), self.clock);
+        let (sender, receiver) = mpsc::channel(DATAGRAMS);
+        let (_settings, settings) = watch::channel(node.tcp);
+        let tcp = TcpServer::new(
+            Arc::clone(&self.published),
+            self.clock,
+            &counters,
+            transactions.clone(),
+            settings,
+            self.stop.clone(),
+            tracker.clone(),
+        );
+        for listener in listeners {
+            tcp.listen(listener)
+                .context("the runtime cannot take a listener")?;
+        }
+        tracker.spawn(transactions.serve_datagrams(receiver, self.stop.clone()));
+        let front = udp::Front {
+            published: self.published,
+            clock: self.clock,
+            counters,
+            transactions: sender,
+        };
+        let running = udp::spawn(datagrams, &front).context("cannot start the UDP workers")?;
+        let stop = self.stop;
+        tracker.spawn(async move {
+            stop.cancelled().await;
+            running.stop();
+            // Joining waits for threads, which a task must not.
+            let joined = tokio::task::spawn_blocking(move || running.join()).await;
+            if joined.is_err() {
+                tracing::error!(target: "pointsman::stop", "a UDP worker ended by a panic");
+            }
+        });
+        Ok(())
+    }
+}
+
+/// Opens the API, when there is to be one.
+pub(super) async fn open_api(
+    plan: &Plan,
+    live: Live,
+    tracker: &TaskTracker,
+    stop: CancellationToken,
+) -> anyhow::Result<()> {
+    let Some(address) = plan.node.api else {
+        return Ok(());
+    };
+    let listener = tokio::net::TcpListener::bind(address)
+        .await
+        .with_context(|| format!("cannot open the API at {address}; correct `[api] listen`"))?;
+    let serving = axum::serve(listener, router(live)).with_graceful_shutdown(stop.cancelled_owned());
+    tracker.spawn(async move {
+        if let Err(error) = serving.await {
+            tracing::error!(target: "pointsman::api", %error, "the API ended");
+        }
+    });
+    Ok(())
+}

@@ -1,0 +1,94 @@
+//! The timeline as log lines: one line per state change and answer change, with its evidence.
+
+use crate::control::effect::{HistoryEvent, HistoryKind};
+
+/// Logs what happened; `warn` means that somebody should look.
+pub(super) fn tell(event: &HistoryEvent) {
+    match &event.kind {
+        HistoryKind::StateChanged {
+            check,
+            target,
+            services,
+            from,
+            to,
+            why,
+            evidence,
+            since_first,
+        } => {
+            let (services, from, to) = (services.join(","), from.as_str(), to.as_str());
+            let (status, body) = (evidence.status, String::from_utf8_lossy(&evidence.body));
+            let detected_ms = since_first / 1_000_000;
+            let evidence = &evidence.text;
+            if event.alarm {
+                tracing::warn!(target: "pointsman::state", %check, %target, %services, from, to, %why, %evidence, status, %body, detected_ms, "state changed");
+            } else {
+                tracing::info!(target: "pointsman::state", %check, %target, %services, from, to, %why, %evidence, status, detected_ms, "state changed");
+            }
+        }
+        HistoryKind::AnswerChanged {
+            service,
+            from,
+            to,
+            why,
+        } => {
+            let (from, to) = (from.join(","), to.join(","));
+            if event.alarm {
+                tracing::warn!(target: "pointsman::answer", %service, %from, %to, %why, "answer changed");
+            } else {
+                tracing::info!(target: "pointsman::answer", %service, %from, %to, %why, "answer changed");
+            }
+        }
+        HistoryKind::Proposed {
+            service,
+            active,
+            proposed,
+        } => tracing::warn!(
+            target: "pointsman::answer", %service, %active, %proposed,
+            "the active endpoint is down and the operator decides: pointsman failover {service} --to {proposed}"
+        ),
+        HistoryKind::Held {
+            target,
+            services,
+            why,
+        } => {
+            let services = services.join(",");
+            tracing::info!(target: "pointsman::state", %target, %services, %why, "answers again, held down for now");
+        }
+        HistoryKind::Degraded {
+            service,
+            what: Some(what),
+        } => {
+            tracing::warn!(target: "pointsman::answer", %service, %what, "the answer is not what it should be");
+        }
+        HistoryKind::Degraded { service, what: None } => {
+            tracing::info!(target: "pointsman::answer", %service, "the answer is what it should be again");
+        }
+        HistoryKind::ProbeFault { target, why } => {
+            tracing::warn!(target: "pointsman::probe", %target, %why, "this node cannot probe; such results do not count");
+        }
+        HistoryKind::Isolated(true) => tracing::error!(
+            target: "pointsman::isolation",
+            "most probes and every reference fail: this node seems to be the one cut off; states are frozen"
+        ),
+        HistoryKind::Isolated(false) => {
+            tracing::warn!(target: "pointsman::isolation", "a reference answers again; states follow the probes");
+        }
+        HistoryKind::Braked { check, waiting } => tracing::warn!(
+            target: "pointsman::isolation", %check, waiting,
+            "too many endpoints of one check went down within a minute; the rest wait"
+        ),
+        HistoryKind::Commanded { by, what } => {
+            tracing::info!(target: "pointsman::operator", %by, %what, "command")
+        }
+        HistoryKind::Opened { unknown } if unknown.is_empty() => {
+            tracing::info!(target: "pointsman::start", "every endpoint has a verdict; answering");
+        }
+        HistoryKind::Opened { unknown } => tracing::warn!(
+            target: "pointsman::start", unknown = %unknown.join(","),
+            "startup_wait is over; what has no verdict is treated as up; answering"
+        ),
+        HistoryKind::Planned { kept, new, gone } => {
+            tracing::info!(target: "pointsman::reload", kept, new, gone, "configuration in force");
+        }
+    }
+}

@@ -1,0 +1,314 @@
+//! Virtual time around the signal box: effects become events, later.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::net::IpAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::control::Control;
+use crate::control::chance::Chance;
+use crate::control::effect::{Effect, HistoryEvent};
+use crate::control::event::{Event, ProbeTicket, Remembered};
+use crate::health::observation::{Evidence, Finding, Observation, Phases};
+use crate::model::id::ServiceId;
+use crate::model::plan::Plan;
+use crate::model::time::{Moment, Now, Ttl, UnixTime};
+use crate::policy::choice::{Choice, Decision};
+use crate::policy::readings::Family;
+use crate::simulate::network::Network;
+
+/// Wall-clock time at the beginning of every simulation: 2026-01-01.
+const EPOCH: u64 = 1_767_225_600_000;
+
+/// What waits.
+#[derive(Clone, Debug)]
+enum Happening {
+    ProbeEnds(ProbeTicket, Box<Observation>),
+    ReferenceEnds(usize, bool),
+    Comes(Box<Event>),
+}
+
+/// One simulated node.
+#[derive(Debug)]
+pub struct World {
+    /// The signal box.
+    pub control: Control,
+    /// What becomes of probes.
+    pub network: Network,
+    /// What each step costs, in virtual time: with it, the node can be late.
+    pub cost: Duration,
+    /// Everything that was told.
+    pub told: Vec<HistoryEvent>,
+    /// Every publication with its moment.
+    pub published: Vec<(Moment, Vec<Decision>)>,
+    /// Whether publications are kept in `published` (a long simulation may not want them).
+    pub keeps: bool,
+    /// When the sockets opened.
+    pub opened: Option<Moment>,
+    /// What would be on disk.
+    pub disk: BTreeMap<String, String>,
+    /// Answers to commands.
+    pub answers: Vec<String>,
+    /// How late each batch of probes was sent, with the batch's size.
+    pub lateness: Vec<(Duration, usize)>,
+    /// How many probes were sent.
+    pub probes: u64,
+    now: Moment,
+    decisions: BTreeMap<ServiceId, Decision>,
+    waiting: BTreeMap<(Moment, u64), Happening>,
+    forgotten: BTreeSet<ProbeTicket>,
+    entered: u64,
+    chance: Chance,
+    effects: Vec<Effect>,
+}
+
+impl World {
+    /// A node that starts now with this plan; `seed` drives both its jitter and the network's chance.
+    #[must_use]
+    pub fn new(plan: Arc<Plan>, network: Network, seed: u64) -> Self {
+        Self::restarted(plan, network, Remembered::default(), Moment::ZERO, seed)
+    }
+
+    /// The same with what an earlier life left on disk, beginning at `now`.
+    #[must_use]
+    pub fn restarted(
+        plan: Arc<Plan>,
+        network: Network,
+        remembered: Remembered,
+        now: Moment,
+        seed: u64,
+    ) -> Self {
+        Self {
+            control: Control::new(plan, remembered, seed, clock(now)),
+            network,
+            cost: Duration::ZERO,
+            told: Vec::new(),
+            published: Vec::new(),
+            keeps: true,
+            opened: None,
+            disk: BTreeMap::new(),
+            answers: Vec::new(),
+            lateness: Vec::new(),
+            probes: 0,
+            now,
+            decisions: BTreeMap::new(),
+            waiting: BTreeMap::new(),
+            forgotten: BTreeSet::new(),
+            entered: 0,
+            chance: Chance::new(seed ^ 0x6e65_7477_6f72_6b00),
+            effects: Vec::new(),
+        }
+    }
+
+    /// Now.
+    #[must_use]
+    pub fn now(&self) -> Now {
+        clock(self.now)
+    }
+
+    /// Lets `event` happen at `at`.
+    pub fn enter(&mut self, at: Moment, event: Event) {
+        self.wait(at, Happening::Comes(Box::new(event)));
+    }
+
+    fn wait(&mut self, at: Moment, happening: Happening) {
+        self.entered = self.entered.wrapping_add(1);
+        self.waiting.insert((at, self.entered), happening);
+    }
+
+    /// Lets time pass until `until`.
+    pub fn run_until(&mut self, until: Moment) {
+        while self.run_once(until) {}
+        self.now = self.now.max(until);
+    }
+
+    /// Lets time pass until `done` says so, at `until` at the latest; when that was.
+    pub fn run_while(&mut self, until: Moment, mut going_on: impl FnMut(&Self) -> bool) -> Option<Moment> {
+        while going_on(self) {
+            if !self.run_once(until) {
+                self.now = self.now.max(until);
+                return None;
+            }
+        }
+        Some(self.now)
+    }
+
+    /// One event, if one comes by `until`.
+    fn run_once(&mut self, until: Moment) -> bool {
+        let happening = self.waiting.keys().next().map(|(at, _)| *at);
+        let wake = self.control.next_wake();
+        let Some(next) = happening.into_iter().chain(wake).min() else {
+            return false;
+        };
+        if next > until {
+            return false;
+        }
+        // A node that is still busy with earlier events comes late.
+        self.now = self.now.max(next);
+        let event = match (happening, wake) {
+            (Some(at), wake) if wake.is_none_or(|wake| at <= wake) => {
+                let Some((_, happening)) = self.waiting.pop_first() else {
+                    return false;
+                };
+                match happening {
+                    Happening::ProbeEnds(ticket, _) if self.forgotten.remove(&ticket) => return true,
+                    Happening::ProbeEnds(ticket, seen) => Event::Probed {
+                        ticket,
+                        seen: Observation {
+                            at: clock(self.now),
+                            ..*seen
+                        },
+                    },
+                    Happening::ReferenceEnds(reference, reachable) => {
+                        Event::ReferenceProbed { reference, reachable }
+                    }
+                    Happening::Comes(event) => *event,
+                }
+            }
+            _ => Event::Woke,
+        };
+        self.step(event);
+        true
+    }
+
+    fn step(&mut self, event: Event) {
+        let due = self.control.next_wake();
+        let mut effects = std::mem::take(&mut self.effects);
+        self.control.step(clock(self.now), event, &mut effects);
+        let mut sent = 0;
+        for effect in effects.drain(..) {
+            sent += usize::from(matches!(effect, Effect::Probe { .. }));
+            self.carry_out(effect);
+        }
+        if let Some(due) = due.filter(|due| *due <= self.now)
+            && sent > 0
+        {
+            self.lateness.push((self.now.since(due), sent));
+        }
+        self.effects = effects;
+        self.now = self.now.after(self.cost);
+    }
+
+    fn carry_out(&mut self, effect: Effect) {
+        match effect {
+            Effect::Probe {
+                ticket,
+                target,
+                budget,
+            } => {
+                self.probes += 1;
+                let plan = self.control.plan().clone();
+                let Some(described) = plan.targets.get(target.index()) else {
+                    return;
+                };
+                let end = self
+                    .network
+                    .probe(described.address, self.now, budget.0, &mut self.chance);
+                let seen = observation(self.now, end.after, end.finding);
+                self.wait(
+                    self.now.after(end.after),
+                    Happening::ProbeEnds(ticket, Box::new(seen)),
+                );
+            }
+            Effect::ProbeReference { reference } => {
+                let plan = self.control.plan().clone();
+                if let Some(address) = plan.node.isolation.references.get(reference) {
+                    let (after, reachable) = self.network.reference(*address, self.now);
+                    self.wait(
+                        self.now.after(after),
+                        Happening::ReferenceEnds(reference, reachable),
+                    );
+                }
+            }
+            Effect::Forget(ticket) => {
+                self.forgotten.insert(ticket);
+            }
+            Effect::Publish(decisions) => {
+                for decision in &decisions {
+                    self.decisions.insert(decision.service, decision.clone());
+                }
+                if self.keeps {
+                    self.published.push((self.now, decisions));
+                }
+            }
+            Effect::Remember { group, active } => {
+                self.disk.insert(group, active);
+            }
+            Effect::Tell(event) => self.told.push(event),
+            Effect::Answer(_, result) => self.answers.push(match result {
+                Ok(done) => done.0,
+                Err(refusal) => refusal.to_string(),
+            }),
+            Effect::OpenSockets => self.opened = Some(self.now),
+        }
+    }
+
+    /// What is answered for a family now; `None` before the sockets are open.
+    #[must_use]
+    pub fn choice(&self, service: ServiceId, family: Family) -> Option<&Choice> {
+        self.opened?;
+        let decision = self.decisions.get(&service)?;
+        Some(match family {
+            Family::V4 => &decision.a,
+            Family::V6 => &decision.aaaa,
+        })
+    }
+
+    /// The decision in force.
+    #[must_use]
+    pub fn decision(&self, service: ServiceId) -> Option<&Decision> {
+        self.decisions.get(&service)
+    }
+
+    /// One answer with its TTL; `None` before the sockets are open.
+    pub fn answer(&mut self, service: ServiceId, family: Family) -> Option<(Vec<IpAddr>, Ttl)> {
+        let dice = self.chance.throw();
+        let now = self.now;
+        let choice = self.choice(service, family)?;
+        let ttl = self.decisions.get(&service)?.lifetime.at(now);
+        let addresses = choice.pick(dice).map_or_else(Vec::new, |picked| {
+            let run = usize::from(picked.count).max(1);
+            (0..usize::from(picked.take))
+                .filter_map(|nth| {
+                    let at = usize::from(picked.first) + (usize::from(picked.start) + nth) % run;
+                    choice.addresses.get(at).copied()
+                })
+                .collect()
+        });
+        Some((addresses, ttl))
+    }
+
+    /// What an earlier life would find on disk.
+    #[must_use]
+    pub fn remembered(&self) -> Remembered {
+        Remembered {
+            actives: self.disk.clone().into_iter().collect(),
+        }
+    }
+}
+
+fn clock(moment: Moment) -> Now {
+    Now {
+        moment,
+        wall: UnixTime(EPOCH + moment.nanos() / 1_000_000),
+    }
+}
+
+fn observation(began: Moment, after: Duration, finding: Finding) -> Observation {
+    let text = match finding {
+        Finding::Good => String::new(),
+        Finding::Bad { phase, class } => format!("{class} in phase {phase}"),
+    };
+    Observation {
+        at: clock(began.after(after)),
+        finding,
+        phases: Phases {
+            total: after,
+            ..Phases::default()
+        },
+        evidence: Evidence {
+            text,
+            ..Evidence::default()
+        },
+    }
+}

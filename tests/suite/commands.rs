@@ -1,0 +1,90 @@
+//! The command line: exit codes, help, what is printed.
+
+use std::process::Command;
+
+use crate::support::server::{BINARY, Folder};
+
+#[test]
+fn every_command_has_help_with_an_example() {
+    for command in [
+        "serve", "demo", "check", "status", "explain", "failover", "reload",
+    ] {
+        let output = Command::new(BINARY).args([command, "--help"]).output().unwrap();
+        let text = String::from_utf8_lossy(&output.stdout).into_owned();
+        assert!(
+            output.status.success() && text.contains("Example:"),
+            "{command}: {text}"
+        );
+    }
+}
+
+#[test]
+fn version_names_version_and_commit() {
+    let output = Command::new(BINARY).arg("--version").output().unwrap();
+    let text = String::from_utf8_lossy(&output.stdout).into_owned();
+    assert!(
+        text.starts_with(concat!("pointsman ", env!("CARGO_PKG_VERSION"), " (commit ")),
+        "{text}"
+    );
+}
+
+#[test]
+fn bad_usage_and_bad_configuration_exit_with_2() {
+    let usage = Command::new(BINARY).arg("frobnicate").output().unwrap();
+    assert_eq!(usage.status.code(), Some(2));
+    let folder = Folder::new("nonsense = true");
+    let checked = folder.run(&["check"]);
+    assert_eq!(
+        checked.status.code(),
+        Some(2),
+        "{}",
+        String::from_utf8_lossy(&checked.stdout)
+    );
+    assert_eq!(folder.run(&["serve"]).status.code(), Some(2));
+}
+
+#[test]
+fn check_prints_the_promise_term_by_term() {
+    let folder = Folder::new("");
+    folder.zone(
+        "[checks.web]\ntype = \"http\"\nport = 8080\n[services.www]\npolicy = \"failover\"\ncheck = \"web\"\n\
+         endpoints = [{ name = \"a\", address = \"192.0.2.1\" }, { name = \"b\", address = \"192.0.2.2\" }]",
+    );
+    let checked = folder.run(&["check"]);
+    let text = String::from_utf8_lossy(&checked.stdout).into_owned();
+    assert!(checked.status.success(), "{text}");
+    for part in [
+        "www.example.test",
+        "interval",
+        "fast_interval",
+        "timeout",
+        "TTL",
+        "7.1",
+        "all are down: last",
+    ] {
+        assert!(text.contains(part), "{part} is not in:\n{text}");
+    }
+}
+
+#[test]
+fn explain_without_a_server_decides_on_the_configuration() {
+    let folder = Folder::new("");
+    folder.zone(
+        "[services.www]\npolicy = \"failover\"\n\
+         endpoints = [{ name = \"a\", address = \"192.0.2.1\" }, { name = \"b\", address = \"192.0.2.2\" }]",
+    );
+    let explained = folder.run(&["explain", "www.example.test"]);
+    let text = String::from_utf8_lossy(&explained.stdout).into_owned();
+    assert!(explained.status.success() && text.contains("192.0.2.1"), "{text}");
+    let explained = folder.run(&["explain", "nothing.example.test", "--json"]);
+    let report: serde_json::Value = serde_json::from_slice(&explained.stdout).unwrap();
+    assert_eq!(report["answer"]["rcode"], "NXDOMAIN", "{report}");
+}
+
+#[test]
+fn status_without_a_server_says_what_to_do() {
+    let folder = Folder::new("");
+    let status = folder.run(&["status"]);
+    assert_eq!(status.status.code(), Some(1));
+    assert!(String::from_utf8_lossy(&status.stderr).contains("no server answers"));
+}
