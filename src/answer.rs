@@ -1,4 +1,24 @@
 //! From query octets to answer octets: one pure function for every transport.
+//!
+//! [`snapshot`] is the door. A query is read and admitted ([`admit`]), its zone and node are found ([`zones`],
+//! [`table`], [`node`]), and [`lookup`] has it answered: the common cases at once by copying what was encoded when
+//! the snapshot was published ([`positive`], [`negative`]), the others step by step ([`alias`], [`referral`]).
+//! [`fit`] knows how much room there is and closes the message.
 
+pub mod node;
 pub mod published;
+pub mod service;
 pub mod snapshot;
+pub mod table;
+pub mod transfer;
+pub mod zones;
+
+mod additional;
+mod admit;
+mod alias;
+mod chaos;
+mod fit;
+mod lookup;
+mod negative;
+mod positive;
+mod referral;

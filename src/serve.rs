@@ -1,1 +1,13 @@
-//! To be built.
+//! Sockets to answers: front ends that differ in framing only. All of them call `Snapshot::answer`, and hand what is
+//! more than one question and one answer to [`transactions`].
+
+pub mod admission;
+pub mod counters;
+pub mod dice;
+pub mod framing;
+pub mod listen;
+pub mod tcp;
+pub mod transactions;
+pub mod transfer;
+pub mod tsig;
+pub mod udp;

@@ -1,1 +1,201 @@
-//! To be built.
+//! What survives a restart, in SQLite (WAL): which member of each failover group was active.
+//!
+//! A broken or full disk never stops an answer: every failure is logged, counted, and the server goes on with
+//! what it has in memory. Writes are made by one thread; between two transactions only the last value of each
+//! entry is kept, so that the queue is bounded by the number of groups and the writer never waits.
+
+mod actives;
+mod migrate;
+mod writer;
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use crate::control::event::Remembered;
+use writer::{Pending, Writer};
+
+/// Why the store could not be opened.
+#[derive(Debug, thiserror::Error)]
+pub enum StoreError {
+    /// The state directory cannot be made or written.
+    #[error("the state directory {path} cannot be used: {source}")]
+    Directory {
+        /// The directory.
+        path: PathBuf,
+        /// What the system said.
+        source: std::io::Error,
+    },
+    /// SQLite refused.
+    #[error("the state file {path} cannot be used: {source}")]
+    Database {
+        /// The file.
+        path: PathBuf,
+        /// What SQLite said.
+        source: rusqlite::Error,
+    },
+    /// Written by a later version of this program.
+    #[error("the state file {path} has format {found}, and this version knows up to {known}")]
+    TooNew {
+        /// The file.
+        path: PathBuf,
+        /// Its format.
+        found: i64,
+        /// The newest format this version knows.
+        known: i64,
+    },
+}
+
+/// A handle to the store; dropping it writes what waits.
+#[derive(Debug)]
+pub struct Store {
+    pending: Arc<Pending>,
+    writer: Option<Writer>,
+}
+
+impl Store {
+    /// Opens (or makes) `pointsman.db` in `directory` and reads what is remembered. A file that is not a
+    /// database any more is set aside as `pointsman.db.broken` and a new one begun: the second value says so.
+    ///
+    /// # Errors
+    /// [`StoreError`]: the server can go on with [`Store::nowhere`].
+    pub fn open(directory: &Path) -> Result<(Self, Remembered, Option<String>), StoreError> {
+        let failed = |source| StoreError::Directory {
+            path: directory.to_owned(),
+            source,
+        };
+        std::fs::create_dir_all(directory).map_err(failed)?;
+        let path = directory.join("pointsman.db");
+        let (connection, remembered, note) = match Self::read(&path) {
+            Ok((connection, remembered)) => (connection, remembered, None),
+            Err(StoreError::Database { source, .. }) if is_corrupt(&source) => {
+                let aside = directory.join("pointsman.db.broken");
+                std::fs::rename(&path, &aside).map_err(failed)?;
+                for tail in ["-wal", "-shm"] {
+                    // Left-overs of the broken file would be replayed into the new one; they may not exist.
+                    let _ = std::fs::remove_file(directory.join(format!("pointsman.db{tail}")));
+                }
+                let (connection, remembered) = Self::read(&path)?;
+                let note = format!(
+                    "{} was damaged ({source}); it is kept as {}",
+                    path.display(),
+                    aside.display()
+                );
+                (connection, remembered, Some(note))
+            }
+            Err(other) => return Err(other),
+        };
+        let pending = Arc::new(Pending::default());
+        let writer = Writer::start(connection, Arc::clone(&pending)).map_err(failed)?;
+        Ok((
+            Self {
+                pending,
+                writer: Some(writer),
+            },
+            remembered,
+            note,
+        ))
+    }
+
+    fn read(path: &Path) -> Result<(rusqlite::Connection, Remembered), StoreError> {
+        let failed = |source| StoreError::Database {
+            path: path.to_owned(),
+            source,
+        };
+        let connection = rusqlite::Connection::open(path).map_err(failed)?;
+        migrate::prepare(&connection, path)?;
+        let actives = actives::read(&connection).map_err(failed)?;
+        Ok((connection, Remembered { actives }))
+    }
+
+    /// A store that keeps nothing, for `explain` and for a state directory that cannot be used.
+    #[must_use]
+    pub fn nowhere() -> Self {
+        Self {
+            pending: Arc::new(Pending::default()),
+            writer: None,
+        }
+    }
+
+    /// Keeps the active member of a group; returns at once.
+    pub fn remember(&self, group: String, active: String) {
+        if self.writer.is_some() {
+            self.pending.put(group, active);
+        }
+    }
+
+    /// Entries that could not be written when last tried, and why.
+    #[must_use]
+    pub fn trouble(&self) -> Option<String> {
+        self.pending.trouble()
+    }
+}
+
+fn is_corrupt(error: &rusqlite::Error) -> bool {
+    use rusqlite::ErrorCode::{DatabaseCorrupt, NotADatabase};
+    matches!(error.sqlite_error_code(), Some(DatabaseCorrupt | NotADatabase))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn reopened(directory: &Path) -> Vec<(String, String)> {
+        Store::open(directory).expect("opens").1.actives
+    }
+
+    #[test]
+    fn the_last_active_member_of_each_group_is_remembered() {
+        let directory = tempfile::tempdir().unwrap();
+        {
+            let (store, remembered, note) = Store::open(directory.path()).unwrap();
+            assert_eq!((remembered.actives.len(), note), (0, None));
+            store.remember("www.example.test".into(), "fra".into());
+            store.remember("db.example.test".into(), "a".into());
+            store.remember("www.example.test".into(), "nyc".into());
+        }
+        let expected = [
+            ("db.example.test".into(), "a".into()),
+            ("www.example.test".into(), "nyc".into()),
+        ];
+        assert_eq!(reopened(directory.path()), expected);
+    }
+
+    #[test]
+    fn a_damaged_file_is_set_aside_and_said() {
+        let directory = tempfile::tempdir().unwrap();
+        std::fs::write(
+            directory.path().join("pointsman.db"),
+            b"this is no database, and long enough to be read as one",
+        )
+        .unwrap();
+        let (store, remembered, note) = Store::open(directory.path()).unwrap();
+        assert!(remembered.actives.is_empty());
+        assert!(note.unwrap().contains("pointsman.db.broken"));
+        drop(store);
+        assert!(directory.path().join("pointsman.db.broken").exists());
+    }
+
+    #[test]
+    fn a_later_format_is_refused_not_overwritten() {
+        let directory = tempfile::tempdir().unwrap();
+        drop(Store::open(directory.path()).unwrap());
+        let path = directory.path().join("pointsman.db");
+        rusqlite::Connection::open(&path)
+            .unwrap()
+            .pragma_update(None, "user_version", 99)
+            .unwrap();
+        assert!(matches!(
+            Store::open(directory.path()),
+            Err(StoreError::TooNew { found: 99, .. })
+        ));
+    }
+
+    #[test]
+    fn a_directory_that_cannot_be_made_is_an_error_with_its_path() {
+        let directory = tempfile::tempdir().unwrap();
+        let file = directory.path().join("file");
+        std::fs::write(&file, b"").unwrap();
+        let error = Store::open(&file.join("state")).unwrap_err();
+        assert!(error.to_string().contains("state"), "{error}");
+    }
+}

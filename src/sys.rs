@@ -1,1 +1,12 @@
-//! To be built.
+//! What safe Rust cannot say to the kernel and to the processor: the only unsafe code of the house.
+//!
+//! Each type and function here is safe to call with any arguments; what makes it so is said at each block.
+#![allow(
+    unsafe_code,
+    reason = "system calls and prefetching have no safe form; it stands nowhere else"
+)]
+
+pub mod batch;
+pub mod memory;
+pub mod option;
+pub mod origin;

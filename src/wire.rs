@@ -1,3 +1,7 @@
 //! Octets of DNS messages: names, queries, EDNS, composing. Depends on nothing.
 
+pub mod compose;
+pub mod edns;
 pub mod name;
+pub mod query;
+pub mod rtype;

@@ -1,12 +1,62 @@
 //! Snapshot: what is answered from.
 
 use std::net::IpAddr;
+use std::sync::Arc;
 
+use crate::answer::admit::{Admission, admit};
+use crate::answer::fit::Reply;
+use crate::answer::service::ServiceAnswers;
+use crate::answer::zones::{Zone, Zones};
+use crate::answer::{chaos, lookup};
+use crate::model::id::{ServiceId, ZoneId};
+use crate::model::plan::{NodeSettings, TransferRules, TsigKey};
 use crate::model::time::Moment;
+use crate::wire::compose::Places;
+use crate::wire::name::MAX_NAME;
+use crate::wire::query::{Query, Question};
+
+/// Services per chunk of the spine: publishing one service copies one chunk and the spine.
+pub const SERVICES_PER_CHUNK: usize = 64;
+
+/// A part of the services.
+pub type ServiceChunk = Arc<[Arc<ServiceAnswers>]>;
 
 /// Everything that is answered from, immutable.
 #[derive(Debug)]
-pub struct Snapshot {}
+pub struct Snapshot {
+    zones: Arc<Zones>,
+    services: Arc<[ServiceChunk]>,
+    settings: Arc<Settings>,
+}
+
+/// What of the node's settings matters for answers, encoded.
+#[derive(Debug)]
+pub struct Settings {
+    /// EDNS payload limit, 512..=4096.
+    pub udp_payload: u16,
+    /// NSID; at most 128 octets, so that question, OPT and it fit into 512 octets.
+    pub nsid: Box<[u8]>,
+    /// The record of `version.bind`.
+    pub version: Option<Box<[u8]>>,
+    /// The record of `id.server`.
+    pub identity: Option<Box<[u8]>>,
+    /// TSIG keys.
+    pub keys: Box<[TsigKey]>,
+}
+
+impl Settings {
+    /// Encodes the node's settings.
+    #[must_use]
+    pub fn of(node: &NodeSettings) -> Self {
+        Self {
+            udp_payload: node.udp_payload.clamp(512, 4096),
+            nsid: node.name.bytes().take(128).collect(),
+            version: node.version.as_deref().map(chaos::record),
+            identity: node.identity.as_deref().map(chaos::record),
+            keys: node.keys.clone().into(),
+        }
+    }
+}
 
 /// How a query came.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -67,12 +117,198 @@ pub struct About {
 }
 
 /// A worker's reusable memory.
-#[derive(Debug, Default)]
-pub struct Scratch {}
+#[derive(Debug)]
+pub struct Scratch {
+    pub(crate) lower: LowerName,
+    pub(crate) places: Places,
+    pub(crate) data: Vec<u8>,
+}
+
+impl Default for Scratch {
+    fn default() -> Self {
+        Self {
+            lower: LowerName::default(),
+            places: Places::default(),
+            data: Vec::with_capacity(1024),
+        }
+    }
+}
+
+/// A name in lower case. One octet longer than a name may be, so that whole blocks can be folded at once.
+#[derive(Clone, Debug)]
+pub(crate) struct LowerName {
+    octets: [u8; MAX_NAME + 1],
+    length: usize,
+}
+
+impl Default for LowerName {
+    fn default() -> Self {
+        Self {
+            octets: [0; MAX_NAME + 1],
+            length: 0,
+        }
+    }
+}
+
+impl LowerName {
+    /// Takes `name`; at most 255 octets.
+    #[inline]
+    pub(crate) fn set(&mut self, name: &[u8]) {
+        self.length = 0;
+        if let Some(slot) = self.octets.get_mut(..name.len()) {
+            slot.copy_from_slice(name);
+            self.length = name.len();
+        }
+        let blocks = self.length.next_multiple_of(BLOCK);
+        for block in self
+            .octets
+            .get_mut(..blocks)
+            .unwrap_or(&mut [])
+            .chunks_exact_mut(BLOCK)
+        {
+            block.make_ascii_lowercase();
+        }
+    }
+
+    /// The name.
+    #[inline]
+    pub(crate) fn as_wire(&self) -> &[u8] {
+        self.octets.get(..self.length).unwrap_or(&[0])
+    }
+}
+
+/// Octets that are folded at once: a vector register.
+const BLOCK: usize = 16;
+
+/// A query that was read and whose zone is known. To be finished by the snapshot that prepared it.
+#[derive(Clone, Copy, Debug)]
+pub struct Prepared<'q> {
+    query: Option<Query<'q>>,
+    hash: u64,
+    zone: Option<usize>,
+}
 
 impl Snapshot {
+    pub(crate) fn new(zones: Arc<Zones>, services: Arc<[ServiceChunk]>, settings: Arc<Settings>) -> Self {
+        Self {
+            zones,
+            services,
+            settings,
+        }
+    }
+
+    /// Reads `query`, finds its zone and hashes its name. A worker prepares a batch before it finishes it, so that
+    /// the batch's cache misses overlap.
+    #[inline]
+    #[must_use]
+    pub fn prepare<'q>(&self, query: &'q [u8]) -> Prepared<'q> {
+        let mut prepared = Prepared {
+            query: Query::read(query),
+            hash: 0,
+            zone: None,
+        };
+        if let Some(query) = &prepared.query
+            && let Some(question) = query.question
+        {
+            let mut lower = LowerName::default();
+            lower.set(query.name());
+            prepared.hash = self.zones.hash().of(lower.as_wire());
+            prepared.zone = self.zones.find(lower.as_wire(), usize::from(question.labels));
+        }
+        prepared
+    }
+
+    /// Answers what was prepared into `out` (at least 512 octets; 65,535 for TCP). `ask.query` must be the octets
+    /// that were prepared.
+    #[inline]
+    pub fn finish(
+        &self,
+        prepared: Prepared<'_>,
+        ask: &Ask<'_>,
+        scratch: &mut Scratch,
+        out: &mut [u8],
+    ) -> Outcome {
+        let Some(query) = &prepared.query else {
+            return Outcome::Drop;
+        };
+        let admission = admit(query);
+        if admission == Admission::Transaction {
+            return Outcome::Transaction;
+        }
+        let Scratch { lower, places, data } = scratch;
+        let mut reply = Reply::begin(query, &self.settings, ask.client.transport, out, places);
+        match admission {
+            Admission::Answer(question) => {
+                lower.set(query.name());
+                let asked = lookup::Asked {
+                    snapshot: self,
+                    question,
+                    dice: ask.dice,
+                    now: ask.now,
+                };
+                asked.answer(&mut reply, prepared.zone, prepared.hash, lower, data);
+            }
+            Admission::Chaos(question) => {
+                lower.set(query.name());
+                chaos::answer(&mut reply, &self.settings, question, lower.as_wire());
+            }
+            Admission::Refuse(rcode) => reply.rcode = rcode,
+            Admission::Transaction => {}
+        }
+        reply.finish()
+    }
+
     /// Answers `ask` into `out` (at least 512 octets; 65,535 for TCP).
-    pub fn answer(&self, _ask: &Ask<'_>, _scratch: &mut Scratch, _out: &mut [u8]) -> Outcome {
-        Outcome::Drop
+    pub fn answer(&self, ask: &Ask<'_>, scratch: &mut Scratch, out: &mut [u8]) -> Outcome {
+        self.finish(self.prepare(ask.query), ask, scratch, out)
+    }
+
+    /// The zone with exactly this origin (wire form, any case), unless it was refused.
+    #[must_use]
+    pub fn zone_at(&self, origin: &[u8]) -> Option<ZoneId> {
+        let index = self.zones.exact(&origin.to_ascii_lowercase())?;
+        self.zones.get(index)?.table.as_ref()?;
+        Some(ZoneId::from_index(index))
+    }
+
+    /// Who may transfer `zone`; nobody when there is no such zone.
+    #[must_use]
+    pub fn transfer_rules(&self, zone: ZoneId) -> &TransferRules {
+        static NOBODY: TransferRules = TransferRules {
+            allow: Vec::new(),
+            keys: Vec::new(),
+        };
+        self.zones
+            .get(zone.index())
+            .map_or(&NOBODY, |zone| &zone.transfer)
+    }
+
+    /// TSIG keys.
+    #[must_use]
+    pub fn keys(&self) -> &[TsigKey] {
+        &self.settings.keys
+    }
+
+    #[inline]
+    pub(crate) fn zones(&self) -> &Zones {
+        &self.zones
+    }
+
+    /// What the service with this number in `zone` answers.
+    #[inline]
+    pub(crate) fn service(&self, zone: &Zone, number: usize) -> Option<&ServiceAnswers> {
+        let &ServiceId(id) = zone.services.get(number)?;
+        let chunk = self.services.get(id as usize / SERVICES_PER_CHUNK)?;
+        chunk
+            .get(id as usize % SERVICES_PER_CHUNK)
+            .map(|answers| &**answers)
+    }
+}
+
+impl Prepared<'_> {
+    /// The question, when it could be read.
+    #[must_use]
+    pub fn question(&self) -> Option<Question> {
+        self.query.as_ref().and_then(|query| query.question)
     }
 }

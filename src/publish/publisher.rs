@@ -1,30 +1,117 @@
 //! Keeps the last snapshot; rebuilds only what changed.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 
-use crate::answer::snapshot::Snapshot;
+use crate::answer::service::ServiceAnswers;
+use crate::answer::snapshot::{SERVICES_PER_CHUNK, ServiceChunk, Settings, Snapshot};
+use crate::answer::zones::{Zone, Zones};
 use crate::model::plan::Plan;
 use crate::policy::choice::Decision;
+use crate::publish::service::{encode, undecided};
+use crate::publish::tables::Tables;
+use crate::wire::name::Name;
 use crate::zone::contents::Contents;
 
 /// The single writer of snapshots.
 #[derive(Debug)]
-pub struct Publisher {}
+pub struct Publisher {
+    tables: Tables,
+    owners: Vec<Name>,
+    zones: Arc<Zones>,
+    services: Arc<[ServiceChunk]>,
+    settings: Arc<Settings>,
+}
 
 impl Publisher {
     /// Builds everything for `plan`: `contents` by `ZoneId`, `None` for a refused zone. Services answer SERVFAIL
-    /// until [`Publisher::apply`] was called for them.
+    /// until [`Publisher::apply`] was called for them. `seed` makes the hash of names unpredictable.
     #[must_use]
-    pub fn new(_plan: &Plan, _contents: &[Option<Arc<Contents>>], _seed: u64) -> Self {
-        Self {}
+    pub fn new(plan: &Plan, contents: &[Option<Arc<Contents>>], seed: u64) -> Self {
+        let tables = Tables::build(plan, contents, seed);
+        let mut publisher = Self {
+            owners: Vec::new(),
+            zones: Arc::new(Zones::new(Vec::new(), tables.hash().clone())),
+            services: Arc::from([]),
+            settings: Arc::new(Settings::of(&plan.node)),
+            tables: tables.clone(),
+        };
+        publisher.adopt(plan, tables);
+        publisher
     }
 
-    /// A new plan: tables of zones whose contents are the same `Arc` and whose services stand at the same names
-    /// are kept, others are built.
-    pub fn replan(&mut self, _plan: &Plan, _contents: &[Option<Arc<Contents>>]) {}
+    /// The tables in force: what the next plan's are best made from, see [`Tables::next`].
+    #[must_use]
+    pub fn tables(&self) -> &Tables {
+        &self.tables
+    }
+
+    /// A new plan with its tables, built here: see [`Publisher::adopt`] for building them elsewhere.
+    pub fn replan(&mut self, plan: &Plan, contents: &[Option<Arc<Contents>>]) {
+        let tables = self.tables.next(plan, contents);
+        self.adopt(plan, tables);
+    }
+
+    /// A new plan with `tables` built for it. A service that stands at the same name as before answers as before
+    /// until the next [`Publisher::apply`] for it.
+    pub fn adopt(&mut self, plan: &Plan, tables: Tables) {
+        self.settings = Arc::new(Settings::of(&plan.node));
+        self.keep_services(plan);
+        let zones = plan.zones.iter().enumerate().map(|(index, zone)| {
+            let services = zone.services.clone().into();
+            Zone::new(&zone.origin, tables.get(index), services, zone.transfer.clone())
+        });
+        let zones = zones.collect();
+        self.zones = Arc::new(Zones::new(zones, tables.hash().clone()));
+        self.tables = tables;
+    }
+
+    /// The snapshot in force.
+    #[must_use]
+    pub fn snapshot(&self) -> Arc<Snapshot> {
+        let (zones, services) = (Arc::clone(&self.zones), Arc::clone(&self.services));
+        Arc::new(Snapshot::new(zones, services, Arc::clone(&self.settings)))
+    }
 
     /// The snapshot after these decisions: cost independent of zones, records and other services.
-    pub fn apply(&mut self, _decisions: &[Decision]) -> Arc<Snapshot> {
-        Arc::new(Snapshot {})
+    pub fn apply(&mut self, decisions: &[Decision]) -> Arc<Snapshot> {
+        if !decisions.is_empty() {
+            let mut spine = self.services.to_vec();
+            for decision in decisions {
+                let index = decision.service.index();
+                let chunk = spine.get_mut(index / SERVICES_PER_CHUNK);
+                if let Some(slot) =
+                    chunk.and_then(|chunk| Arc::make_mut(chunk).get_mut(index % SERVICES_PER_CHUNK))
+                {
+                    *slot = Arc::new(encode(decision));
+                }
+            }
+            self.services = spine.into();
+        }
+        self.snapshot()
+    }
+
+    /// The services of `plan`, with the answers that they had under the same names.
+    fn keep_services(&mut self, plan: &Plan) {
+        let answers = |id: usize| {
+            let chunk = self.services.get(id / SERVICES_PER_CHUNK)?;
+            chunk.get(id % SERVICES_PER_CHUNK).cloned()
+        };
+        let before: HashMap<&Name, Arc<ServiceAnswers>> = (0..)
+            .zip(&self.owners)
+            .filter_map(|(id, owner)| Some((owner, answers(id)?)))
+            .collect();
+        let nothing = Arc::new(undecided());
+        let now: Vec<Arc<ServiceAnswers>> = plan
+            .services
+            .iter()
+            .map(|service| before.get(&service.owner).unwrap_or(&nothing).clone())
+            .collect();
+        self.services = now.chunks(SERVICES_PER_CHUNK).map(Arc::from).collect();
+        self.owners = plan
+            .services
+            .iter()
+            .map(|service| service.owner.clone())
+            .collect();
     }
 }

@@ -3,7 +3,9 @@
 //! Records are appended to one arena as they are read, then sorted by owner (RFC 4034 section 6.1)
 //! and type; nothing is boxed per record, so that a million of them cost little more than their octets.
 
-use crate::wire::name::{Name, canonical_order};
+mod order;
+
+use crate::wire::name::Name;
 
 /// All records of a zone, in canonical order of owners, then by type, then as they were read.
 #[derive(Clone, Debug)]
@@ -108,11 +110,34 @@ impl Contents {
         }
     }
 
-    /// Brings the records into canonical order; stable within one RRset.
-    pub fn sort(&mut self) {
-        let mut records = std::mem::take(&mut self.records);
-        records.sort_by(|a, b| canonical_order(self.owner(a), self.owner(b)).then(a.rtype.cmp(&b.rtype)));
-        self.records = records;
+    /// Brings the records into canonical order; stable within one RRset. Returns for each position where its
+    /// record was before.
+    pub fn sort(&mut self) -> Vec<u32> {
+        let order = order::canonical(
+            self.origin.as_wire(),
+            self.records.iter().map(|slot| (self.owner(slot), slot.rtype)),
+        );
+        self.records = order
+            .iter()
+            .filter_map(|&from| self.records.get(from as usize).copied())
+            .collect();
+        order
+    }
+
+    /// Removes the records at the positions that `keep` says no to; order and arena stay.
+    pub fn retain(&mut self, mut keep: impl FnMut(usize) -> bool) {
+        let mut index = 0;
+        self.records.retain(|_| {
+            index += 1;
+            keep(index - 1)
+        });
+    }
+
+    /// Gives the record at `index` another TTL, in seconds.
+    pub fn set_ttl(&mut self, index: usize, ttl: u32) {
+        if let Some(slot) = self.records.get_mut(index) {
+            slot.ttl = ttl;
+        }
     }
 
     /// How many records there are.

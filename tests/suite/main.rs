@@ -10,4 +10,13 @@
     reason = "a test that meets the unexpected must fail loudly"
 )]
 
+mod config_mistakes;
+mod config_plan;
+mod probes;
+mod serve;
 mod simulation;
+mod zone_data;
+mod zone_form;
+mod zone_mistakes;
+mod zone_reading;
+mod zone_text;

@@ -1,0 +1,189 @@
+//! CNAME chains and DNAME (RFC 6672), step by step across all zones of the server.
+//!
+//! Bounded, and no name twice. The RCODE is that of the last name (RFC 6604 section 3); where the chain leaves what is
+//! served here, the resolver goes on by itself.
+
+use crate::answer::fit::Reply;
+use crate::answer::lookup::{Asked, Place};
+use crate::answer::node::{CNAME, CUT, Node, target};
+use crate::answer::service::Given;
+use crate::answer::snapshot::LowerName;
+use crate::answer::table::Standing;
+use crate::answer::{additional, negative, positive, referral};
+use crate::wire::compose::{Full, Section};
+use crate::wire::name::MAX_NAME;
+use crate::wire::rtype::{self, rcode, target_at};
+
+/// Steps of a chain; resolvers follow about as many before they give up.
+const STEPS: usize = 16;
+
+/// What follows a step.
+enum Next {
+    /// Go on with the name of this many octets.
+    Name(usize),
+    /// The answer is complete.
+    End,
+}
+
+/// Follows the chain that begins at the question, whose name is `lower`.
+#[inline(never)]
+pub(crate) fn chase<'s>(
+    asked: &Asked<'s>,
+    reply: &mut Reply<'_, 's>,
+    first: Place<'s>,
+    first_hash: u64,
+    first_standing: Standing<'s>,
+    lower: &mut LowerName,
+    data: &mut Vec<u8>,
+) {
+    let (mut place, mut hash, mut standing) = (first, first_hash, first_standing);
+    let mut seen = [0u64; STEPS];
+    let mut dnames = [&[][..]; STEPS];
+    let mut name = [0; MAX_NAME];
+    reply.composer.learn_question();
+    for step in 0..STEPS {
+        if let Some(slot) = seen.get_mut(step) {
+            *slot = hash;
+        }
+        let next = match standing {
+            Standing::Exists(node) if node.is(CUT) && asked.question.qtype != rtype::DS => {
+                referral::write(asked, reply, place, node, data);
+                Next::End
+            }
+            Standing::Exists(node) | Standing::Wildcard(node) => {
+                at_node(asked, reply, place, node, lower.as_wire(), &mut name, data)
+            }
+            Standing::Below(node) if node.is(CUT) => {
+                referral::write(asked, reply, place, node, data);
+                Next::End
+            }
+            Standing::Below(node) => {
+                let known = dnames.contains(&node.key());
+                if let Some(slot) = dnames.get_mut(step) {
+                    *slot = node.key();
+                }
+                below_dname(asked, reply, node, known, lower.as_wire(), &mut name, data)
+            }
+            Standing::Missing => {
+                reply.rcode = rcode::NXDOMAIN;
+                negative::at_end(reply, place.table, None, data);
+                Next::End
+            }
+        };
+        let Next::Name(length) = next else {
+            return;
+        };
+        lower.set(name.get(..length).unwrap_or(&[0]));
+        hash = asked.snapshot.zones().hash().of(lower.as_wire());
+        if seen.get(..=step).is_some_and(|seen| seen.contains(&hash)) {
+            return;
+        }
+        let Some(there) = asked.place_of(lower.as_wire(), hash) else {
+            return;
+        };
+        place = there;
+        let depth = crate::wire::name::labels(lower.as_wire()).count();
+        standing = place.table.standing(hash, lower.as_wire(), depth);
+    }
+}
+
+/// A name that exists, or that a wildcard speaks for.
+fn at_node<'s>(
+    asked: &Asked<'s>,
+    reply: &mut Reply<'_, 's>,
+    place: Place<'s>,
+    node: Node<'s>,
+    owner: &[u8],
+    name: &mut [u8; MAX_NAME],
+    data: &mut Vec<u8>,
+) -> Next {
+    let qtype = asked.question.qtype;
+    if let Some(answers) = asked.service(place, node)
+        && let Some(given) = positive::service_answer(asked, node, answers)
+    {
+        let ttl = answers.ttl(asked.now);
+        match given {
+            Given::Records { .. } => {
+                let rtype = if qtype == rtype::AAAA {
+                    rtype::AAAA
+                } else {
+                    rtype::A
+                };
+                let written = positive::write_given(reply, Section::Answer, owner, rtype, ttl, given);
+                reply.truncated |= written.is_err();
+            }
+            Given::Nothing => negative::at_end(reply, place.table, Some(ttl), data),
+            Given::Fail => positive::fail(reply),
+        }
+        positive::say_degraded(reply, answers);
+        return Next::End;
+    }
+    if let Some(set) = node.set(qtype) {
+        match positive::write_set(reply, Section::Answer, owner, node, set, data) {
+            Ok(()) => {
+                if let Some(skip) = target_at(qtype) {
+                    additional::of_set(asked, reply, place, node, set, skip);
+                }
+            }
+            Err(Full) => reply.truncated = true,
+        }
+        return Next::End;
+    }
+    let alias = node.set(rtype::CNAME).filter(|_| node.is(CNAME));
+    let Some((alias, record)) = alias.and_then(|set| Some((set, set.records().next()?))) else {
+        negative::at_end(reply, place.table, None, data);
+        return Next::End;
+    };
+    if positive::write_set(reply, Section::Answer, owner, node, alias, data).is_err() {
+        reply.truncated = true;
+        return Next::End;
+    }
+    match target(record.data, 0, node.name(), name) {
+        0 => Next::End,
+        length => Next::Name(length),
+    }
+}
+
+/// A name below a DNAME: the DNAME (unless it was `known` already), and the CNAME that it makes for `owner`.
+fn below_dname(
+    asked: &Asked<'_>,
+    reply: &mut Reply<'_, '_>,
+    node: Node<'_>,
+    known: bool,
+    owner: &[u8],
+    name: &mut [u8; MAX_NAME],
+    data: &mut Vec<u8>,
+) -> Next {
+    let Some((set, record)) = node
+        .set(rtype::DNAME)
+        .and_then(|set| Some((set, set.records().next()?)))
+    else {
+        return Next::End;
+    };
+    let before = reply.composer.mark();
+    if !known && positive::write_set(reply, Section::Answer, node.name(), node, set, data).is_err() {
+        reply.truncated = true;
+        return Next::End;
+    }
+    let prefix = owner.len().saturating_sub(node.key().len());
+    let made = prefix + record.data.len();
+    let (Some(slot), Some(head)) = (name.get_mut(..made), owner.get(..prefix)) else {
+        reply.rcode = rcode::YXDOMAIN;
+        return Next::End;
+    };
+    for (octet, from) in slot.iter_mut().zip(head.iter().chain(record.data)) {
+        *octet = *from;
+    }
+    let written = reply
+        .composer
+        .record(Section::Answer, owner, rtype::CNAME, record.ttl, slot);
+    if written.is_err() {
+        reply.composer.roll_back(before);
+        reply.truncated = true;
+        return Next::End;
+    }
+    match asked.question.qtype {
+        rtype::CNAME | rtype::ANY => Next::End,
+        _ => Next::Name(made),
+    }
+}

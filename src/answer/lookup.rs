@@ -1,0 +1,113 @@
+//! Zone and node of a question, and which kind of answer that makes.
+
+use crate::answer::fit::Reply;
+use crate::answer::node::{CNAME, CUT, Node};
+use crate::answer::service::ServiceAnswers;
+use crate::answer::snapshot::{LowerName, Snapshot};
+use crate::answer::table::{Standing, Table};
+use crate::answer::zones::Zone;
+use crate::answer::{alias, negative, positive, referral};
+use crate::model::time::Moment;
+use crate::wire::edns::{ExtendedError, INVALID_DATA};
+use crate::wire::name::labels;
+use crate::wire::query::Question;
+use crate::wire::rtype::{self, rcode};
+
+/// A question under way: what it asks, and what there is to answer it from.
+#[derive(Clone, Copy)]
+pub(crate) struct Asked<'s> {
+    pub(crate) snapshot: &'s Snapshot,
+    pub(crate) question: Question,
+    pub(crate) dice: u64,
+    pub(crate) now: Moment,
+}
+
+/// A zone that is served, with its names.
+#[derive(Clone, Copy)]
+pub(crate) struct Place<'s> {
+    pub(crate) zone: &'s Zone,
+    pub(crate) table: &'s Table,
+}
+
+impl<'s> Asked<'s> {
+    /// Answers the question, whose name is `lower`, hashed, within the zone at index `zone`.
+    #[inline]
+    pub(crate) fn answer(
+        &self,
+        reply: &mut Reply<'_, 's>,
+        zone: Option<usize>,
+        hash: u64,
+        lower: &mut LowerName,
+        data: &mut Vec<u8>,
+    ) {
+        let depth = usize::from(self.question.labels);
+        let Some(zone) = self.responsible(zone, hash, lower.as_wire(), depth) else {
+            reply.rcode = rcode::REFUSED;
+            return;
+        };
+        let Some(table) = zone.table.as_deref() else {
+            reply.rcode = rcode::SERVFAIL;
+            reply.say(ExtendedError {
+                code: INVALID_DATA,
+                text: b"the zone has mistakes and is not served",
+            });
+            return;
+        };
+        reply.authoritative = true;
+        let place = Place { zone, table };
+        let standing = table.standing(hash, lower.as_wire(), depth);
+        let (node, shift) = match standing {
+            Standing::Exists(node) if !node.is(CUT) || self.question.qtype == rtype::DS => (node, 0),
+            Standing::Exists(cut) => return referral::write(self, reply, place, cut, data),
+            Standing::Wildcard(node) => {
+                let longer = usize::from(self.question.name_len);
+                (node, longer.saturating_sub(node.key().len()))
+            }
+            Standing::Below(_) => return alias::chase(self, reply, place, hash, standing, lower, data),
+            Standing::Missing => {
+                reply.rcode = rcode::NXDOMAIN;
+                return negative::at_question(reply, self.question, table, None);
+            }
+        };
+        if positive::at_question(self, reply, place, node, shift) {
+            return;
+        }
+        if node.is(CNAME) {
+            return alias::chase(self, reply, place, hash, standing, lower, data);
+        }
+        negative::at_question(reply, self.question, table, None);
+    }
+
+    /// The zone that answers: the one found, but DS at its apex is the business of the zone above (RFC 4035 section
+    /// 3.1.4.1), when that is served and knows the name.
+    #[inline]
+    fn responsible(&self, zone: Option<usize>, hash: u64, name: &[u8], depth: usize) -> Option<&'s Zone> {
+        let zone = self.snapshot.zones().get(zone?)?;
+        if self.question.qtype == rtype::DS && zone.labels == depth {
+            return Some(self.above(hash, name, depth).unwrap_or(zone));
+        }
+        Some(zone)
+    }
+
+    fn above(&self, hash: u64, name: &[u8], depth: usize) -> Option<&'s Zone> {
+        let parent = name.get(1 + usize::from(*name.first()?)..)?;
+        let zones = self.snapshot.zones();
+        let zone = zones.get(zones.find(parent, depth.checked_sub(1)?)?)?;
+        zone.table.as_deref()?.node(hash, name)?;
+        Some(zone)
+    }
+
+    /// Where `name` (lower case) is served; `None` when nowhere, or in a zone that was refused.
+    pub(crate) fn place_of(&self, name: &[u8], hash: u64) -> Option<Place<'s>> {
+        let (zones, depth) = (self.snapshot.zones(), labels(name).count());
+        let zone = self.responsible(zones.find(name, depth), hash, name, depth)?;
+        let table = zone.table.as_deref()?;
+        Some(Place { zone, table })
+    }
+
+    /// What the service at `node` answers.
+    #[inline]
+    pub(crate) fn service(&self, place: Place<'s>, node: Node<'s>) -> Option<&'s ServiceAnswers> {
+        self.snapshot.service(place.zone, node.service()?)
+    }
+}

@@ -1,0 +1,122 @@
+//! What a service answers now: its records, encoded for each address that may be picked.
+
+use crate::model::time::Moment;
+use crate::policy::choice::{Choice, Degraded, Lifetime, Pick, Picked};
+use crate::wire::rtype;
+
+/// Answers of one service, immutable; a new decision makes a new one.
+#[derive(Debug)]
+pub struct ServiceAnswers {
+    /// For type A.
+    pub a: Family,
+    /// For type AAAA.
+    pub aaaa: Family,
+    /// TTL of the answers.
+    pub lifetime: Lifetime,
+    /// Said by an extended error; EXTRA-TEXT within 64 octets.
+    pub degraded: Option<Degraded>,
+}
+
+/// Answers of one address family.
+#[derive(Debug)]
+pub struct Family {
+    choice: Choice,
+    records: Box<[u8]>,
+    size: usize,
+}
+
+/// What one query gets.
+#[derive(Clone, Copy, Debug)]
+pub enum Given<'s> {
+    /// NODATA.
+    Nothing,
+    /// SERVFAIL.
+    Fail,
+    /// These records, in two runs; owner 0xC00C.
+    Records {
+        /// The first run.
+        first: &'s [u8],
+        /// The rest, from the beginning of the rotation.
+        second: &'s [u8],
+        /// How many in both.
+        count: u16,
+    },
+}
+
+impl Family {
+    /// `records` are those of `choice.addresses`, in order, of `size` octets each.
+    #[must_use]
+    pub fn new(choice: Choice, records: Box<[u8]>, size: usize) -> Self {
+        Self {
+            choice,
+            records,
+            size,
+        }
+    }
+
+    /// Every record that may be answered.
+    pub fn all(&self) -> impl Iterator<Item = &[u8]> {
+        let shown = match self.choice.pick {
+            Pick::Nothing | Pick::Fail => &[],
+            _ => &*self.records,
+        };
+        shown.chunks_exact(self.size.max(1))
+    }
+
+    /// Picks by one throw of the dice.
+    #[inline]
+    #[must_use]
+    pub fn give(&self, dice: u64) -> Given<'_> {
+        let Some(Picked {
+            first,
+            count,
+            start,
+            take,
+        }) = self.choice.pick(dice)
+        else {
+            return match self.choice.pick {
+                Pick::Fail => Given::Fail,
+                _ => Given::Nothing,
+            };
+        };
+        let (first, count) = (usize::from(first), usize::from(count));
+        let (start, take) = (usize::from(start).min(count), usize::from(take).min(count));
+        let before_end = take.min(count - start);
+        let run = |from: usize, length: usize| {
+            let at = (first + from) * self.size;
+            self.records.get(at..at + length * self.size).unwrap_or(&[])
+        };
+        Given::Records {
+            first: run(start, before_end),
+            second: run(0, take - before_end),
+            count: u16::try_from(take).unwrap_or(u16::MAX),
+        }
+    }
+}
+
+impl ServiceAnswers {
+    /// The answers for `rtype`; `None` when the service has no say about that type.
+    #[inline]
+    #[must_use]
+    pub fn family(&self, rtype: u16) -> Option<&Family> {
+        match rtype {
+            rtype::A => Some(&self.a),
+            rtype::AAAA => Some(&self.aaaa),
+            _ => None,
+        }
+    }
+
+    /// TTL at `now`, in seconds.
+    #[inline]
+    #[must_use]
+    pub fn ttl(&self, now: Moment) -> u32 {
+        self.lifetime.at(now).secs()
+    }
+
+    /// Whether the encoded records hold the TTL already.
+    #[inline]
+    #[must_use]
+    pub fn ttl_is_fixed(&self) -> bool {
+        matches!(self.lifetime, Lifetime::Fixed(_))
+    }
+}

@@ -1,0 +1,236 @@
+//! Names of one zone to their nodes: flat, open addressing, one arena.
+//!
+//! A slot is eight octets: a tag of 32 bits of the name's hash, and where in the arena the node lies, in units of
+//! four octets. Half of the slots are empty, and a found name costs one slot and the node: two cache misses in a
+//! zone of a million records. The hash is seeded per process, so that nobody can choose names that collide.
+
+use std::hash::Hasher;
+use std::sync::Arc;
+
+use foldhash::SharedSeed;
+use foldhash::quality::FoldHasher;
+
+use crate::answer::node::{Node, OCCLUDED};
+use crate::wire::name::{MAX_NAME, Name};
+
+/// Octets of the arena per unit of an offset.
+pub const UNIT: usize = 4;
+
+/// How names are hashed: by octets of the lower-case wire form.
+#[derive(Clone, Debug)]
+pub struct NameHash {
+    seed: u64,
+    shared: Arc<SharedSeed>,
+}
+
+impl NameHash {
+    /// A hash of its own for each `seed`.
+    #[must_use]
+    pub fn new(seed: u64) -> Self {
+        Self {
+            seed: seed.rotate_left(32) ^ 0x9e37_79b9_7f4a_7c15,
+            shared: Arc::new(SharedSeed::from_u64(seed)),
+        }
+    }
+
+    /// The hash of a lower-case name.
+    #[inline]
+    #[must_use]
+    pub fn of(&self, name: &[u8]) -> u64 {
+        let mut hasher = FoldHasher::with_seed(self.seed, &self.shared);
+        hasher.write(name);
+        hasher.finish()
+    }
+}
+
+/// Hashed slots: what [`Table`] and the index of zones share.
+#[derive(Debug, Default)]
+pub struct Slots(Box<[u64]>);
+
+impl Slots {
+    /// Room for `entries`.
+    #[must_use]
+    pub fn for_entries(entries: usize) -> Self {
+        Self(vec![0; entries.saturating_mul(2).max(2)].into_boxed_slice())
+    }
+
+    #[inline]
+    fn first(&self, hash: u64) -> usize {
+        usize::try_from((hash >> 32).wrapping_mul(self.0.len() as u64) >> 32).unwrap_or(0)
+    }
+
+    /// Enters `value` (not 0). Full slots take nothing more; that is excluded by [`Slots::for_entries`].
+    pub fn enter(&mut self, hash: u64, value: u32) {
+        let (start, tag) = (self.first(hash), hash << 32);
+        let (before, after) = self.0.split_at_mut_checked(start).unwrap_or((&mut [], &mut []));
+        if let Some(slot) = after.iter_mut().chain(before).find(|slot| **slot == 0) {
+            *slot = tag | u64::from(value);
+        }
+    }
+
+    /// The first value under `hash` that `is` the one.
+    #[inline]
+    pub fn find<T>(&self, hash: u64, mut is: impl FnMut(u32) -> Option<T>) -> Option<T> {
+        let (mut at, tag) = (self.first(hash), hash << 32);
+        loop {
+            let slot = *self.0.get(at)?;
+            if slot == 0 {
+                return None;
+            }
+            if (slot ^ tag) >> 32 == 0
+                && let Some(found) = is((slot & 0xffff_ffff) as u32)
+            {
+                return Some(found);
+            }
+            at += 1;
+            if at == self.0.len() {
+                at = 0;
+            }
+        }
+    }
+}
+
+/// The SOA of negative answers (RFC 2308 section 3).
+#[derive(Clone, Debug, Default)]
+pub struct Negative {
+    /// The record, encoded as in a node for a question that is the apex, with the TTL of negative answers.
+    pub record: Box<[u8]>,
+    /// The least of the SOA's TTL and its MINIMUM.
+    pub ttl: u32,
+}
+
+/// The names of a zone.
+#[derive(Debug)]
+pub struct Table {
+    pub(crate) origin: Name,
+    pub(crate) key: Box<[u8]>,
+    pub(crate) hash: NameHash,
+    pub(crate) slots: Slots,
+    pub(crate) arena: Box<[u8]>,
+    pub(crate) labels: usize,
+    pub(crate) deepest: usize,
+    pub(crate) negative: Negative,
+}
+
+/// What a name is within a zone.
+#[derive(Clone, Copy, Debug)]
+pub enum Standing<'t> {
+    /// It exists, and the zone speaks for it (a cut included: its DS is the zone's).
+    Exists(Node<'t>),
+    /// It lies at or below this cut or DNAME, which is the topmost.
+    Below(Node<'t>),
+    /// It does not exist; this wildcard speaks for it (RFC 4592).
+    Wildcard(Node<'t>),
+    /// It does not exist.
+    Missing,
+}
+
+impl Table {
+    /// The origin, as written.
+    #[must_use]
+    pub fn origin(&self) -> &Name {
+        &self.origin
+    }
+
+    /// SOA and TTL of negative answers.
+    #[must_use]
+    pub fn negative(&self) -> &Negative {
+        &self.negative
+    }
+
+    /// The hash that the names are entered under.
+    #[must_use]
+    pub fn hash(&self) -> &NameHash {
+        &self.hash
+    }
+
+    /// The node of the lower-case name `name`.
+    #[inline]
+    #[must_use]
+    pub fn node(&self, hash: u64, name: &[u8]) -> Option<Node<'_>> {
+        self.slots.find(hash, |unit| {
+            self.node_at(unit as usize * UNIT)
+                .filter(|node| node.key() == name)
+        })
+    }
+
+    /// The node that begins at `offset` of the arena.
+    #[inline]
+    fn node_at(&self, offset: usize) -> Option<Node<'_>> {
+        Node::read(self.arena.get(offset..)?)
+    }
+
+    /// The apex.
+    #[must_use]
+    pub fn apex(&self) -> Option<Node<'_>> {
+        self.node_at(UNIT)
+    }
+
+    /// All nodes in canonical order, the apex first.
+    pub fn nodes(&self) -> impl Iterator<Item = Node<'_>> {
+        let mut offset = UNIT;
+        std::iter::from_fn(move || {
+            let node = self.node_at(offset)?;
+            offset += node.length().next_multiple_of(UNIT);
+            Some(node)
+        })
+    }
+
+    /// What `name` (lower case, within the zone, of `labels` labels, hashed) is in the zone.
+    #[inline]
+    #[must_use]
+    pub fn standing(&self, hash: u64, name: &[u8], labels: usize) -> Standing<'_> {
+        match self.node(hash, name) {
+            Some(node) if !node.is_any(OCCLUDED) => Standing::Exists(node),
+            found => self.climb(found, name, labels),
+        }
+    }
+
+    /// Where `name` does not exist or is occluded: up to the closest encloser, and on to the topmost cut.
+    #[inline(never)]
+    fn climb(&self, found: Option<Node<'_>>, name: &[u8], labels: usize) -> Standing<'_> {
+        use crate::answer::node::{CUT, DNAME, WILDCARD_BELOW};
+        let (mut rest, mut depth, mut seen) = (name, labels, found.is_some());
+        while depth > self.labels {
+            let step = 1 + usize::from(rest.first().copied().unwrap_or(0));
+            rest = rest.get(step..).unwrap_or(&[0]);
+            depth -= 1;
+            if depth > self.deepest {
+                continue;
+            }
+            let Some(node) = self.node(self.hash.of(rest), rest) else {
+                continue;
+            };
+            if node.is_any(OCCLUDED) {
+                seen = true;
+                continue;
+            }
+            if node.is_any(CUT | DNAME) {
+                return Standing::Below(node);
+            }
+            if seen {
+                return Standing::Missing; // an occluded name without a cut above it: excluded when built
+            }
+            if !node.is_any(WILDCARD_BELOW) {
+                return Standing::Missing;
+            }
+            let mut wildcard = [0; MAX_NAME];
+            let Some(slot) = wildcard.get_mut(..2 + rest.len()) else {
+                return Standing::Missing;
+            };
+            let (star, end) = slot.split_at_mut(2);
+            star.copy_from_slice(b"\x01*");
+            end.copy_from_slice(rest);
+            return self
+                .node(self.hash.of(slot), slot)
+                .map_or(Standing::Missing, Standing::Wildcard);
+        }
+        Standing::Missing
+    }
+
+    /// Octets that the table takes.
+    #[must_use]
+    pub fn octets(&self) -> usize {
+        self.arena.len() + self.slots.0.len() * 8
+    }
+}

@@ -1,0 +1,351 @@
+//! `pointsman.toml`: settings of this node and what zones take from it.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+use data_encoding::BASE64;
+use toml::de::{DeTable, DeValue};
+
+use crate::config::check::probe;
+use crate::config::defaults;
+use crate::config::keys;
+use crate::config::load::files::Files;
+use crate::config::raw::document::{At, Source, Table, Value};
+use crate::config::raw::probe::RawRules;
+use crate::config::raw::zone::RawTransfer;
+use crate::model::check::Rules;
+use crate::model::plan::{
+    IsolationSettings, NodeSettings, TcpSettings, TransferRules, TsigAlgorithm, TsigKey,
+};
+use crate::wire::name::Name;
+
+/// The server file, checked.
+#[derive(Debug)]
+pub(crate) struct ServerFile {
+    /// Settings of this node.
+    pub(crate) node: NodeSettings,
+    /// `[defaults.check]`.
+    pub(crate) rules: Rules,
+    /// `[zones] transfer`.
+    pub(crate) transfer: TransferRules,
+    /// Where `[zones] directory` is written.
+    pub(crate) zones_place: usize,
+    /// Whether the file could be made out; otherwise nothing that zones take from it is known.
+    pub(crate) is_toml: bool,
+}
+
+/// Reads the server file. With mistakes, which are reported, the result is what is left of it.
+pub(crate) fn read(source: &Source, files: &mut Files) -> ServerFile {
+    let document = source.parse();
+    let is_toml = !source.has_errors();
+    let table = if is_toml {
+        Table::open(source, vec![&keys::SERVER], 0, &document)
+    } else {
+        Table::absent(source, &keys::SERVER)
+    };
+    let tsig = tsig_keys(&table, files);
+    let zones = table.table("zones", &keys::ZONES);
+    let transfer = RawTransfer::read(&zones)
+        .map_or_else(TransferRules::default, |raw| transfer_rules(source, &raw, &tsig));
+    let name = table
+        .value("node")
+        .and_then(|value| node_name(&value))
+        .unwrap_or_else(host_name);
+    let dns = table.table("dns", &keys::DNS);
+    let (api, api_token) = api(&table.table("api", &keys::API), files);
+    let check = table
+        .table("defaults", &keys::DEFAULTS)
+        .table("check", &keys::DEFAULTS_CHECK);
+    let rules = probe::rules(source, &RawRules::read(&check), &probe::built_in());
+    let zones_directory = match recovered_directory(&document).filter(|_| !is_toml) {
+        Some(written) => files.below(source, written),
+        None => directory(&zones, files, "directory"),
+    };
+    let node = NodeSettings {
+        listen: listen(&dns),
+        workers: dns.integer_or_default("workers"),
+        startup_wait: dns.duration_or_default("startup_wait"),
+        version: dns
+            .text_or_false("version")
+            .unwrap_or_else(|| Some(defaults::VERSION.to_owned())),
+        identity: dns
+            .text_or_false("identity")
+            .unwrap_or_else(|| Some(name.clone())),
+        udp_payload: dns.integer_or_default("udp_payload"),
+        tcp: tcp(&dns.table("tcp", &keys::DNS_TCP)),
+        probe_concurrency: table
+            .table("probes", &keys::PROBES)
+            .integer_or_default("concurrency"),
+        zones_directory,
+        watch: zones.boolean_or_default("watch"),
+        state_directory: directory(&table.table("state", &keys::STATE), files, "directory"),
+        api,
+        api_token,
+        isolation: isolation(&table.table("isolation", &keys::ISOLATION)),
+        keys: tsig,
+        name,
+    };
+    ServerFile {
+        node,
+        rules,
+        transfer,
+        zones_place: zones.value("directory").map_or(zones.at, |value| value.at),
+        is_toml,
+    }
+}
+
+/// `[zones] directory` of a file that is not quite TOML: its zones are still looked at.
+fn recovered_directory<'d>(document: &'d DeTable<'_>) -> Option<&'d str> {
+    document
+        .get("zones")?
+        .get_ref()
+        .get("directory")?
+        .get_ref()
+        .as_str()
+}
+
+/// Anything visible: it goes into NSID, logs and file names of exports.
+fn node_name(value: &Value<'_>) -> Option<String> {
+    let text = value.text()?.value;
+    if text.chars().count() <= 63 && text.chars().all(|c| c.is_ascii_graphic()) {
+        Some(text)
+    } else {
+        value.refuse(
+            format!("`{}` cannot name a node", text.escape_debug()),
+            "write 1 to 63 visible ASCII characters, like \"ns1\"",
+        )
+    }
+}
+
+/// The host's name; `pointsman` where the system does not say.
+fn host_name() -> String {
+    // Not among the watched files: a pseudo file gives no notice of changes.
+    std::fs::read_to_string("/proc/sys/kernel/hostname")
+        .ok()
+        .map(|name| name.trim().to_owned())
+        .filter(|name| !name.is_empty() && name.chars().all(|c| c.is_ascii_graphic()))
+        .unwrap_or_else(|| "pointsman".to_owned())
+}
+
+fn directory(table: &Table<'_>, files: &Files, key: &'static str) -> PathBuf {
+    files.below(table.source, &table.text_or_default(key))
+}
+
+fn listen(dns: &Table<'_>) -> Vec<SocketAddr> {
+    if !dns.has("listen") {
+        return defaults::LISTEN.parse().into_iter().collect();
+    }
+    let written = dns.each("listen", Value::socket);
+    if dns
+        .value("listen")
+        .is_some_and(|value| value.elements().is_empty())
+    {
+        dns.source.error(
+            dns.place_of("listen"),
+            "`listen` is empty: nothing would be answered",
+            format!("write one like \"{}\"", defaults::LISTEN),
+        );
+    }
+    let mut sockets: Vec<SocketAddr> = Vec::new();
+    for socket in written {
+        if sockets.contains(&socket.value) {
+            dns.source.error(
+                socket.at,
+                format!("{} is listed twice", socket.value),
+                "remove one of them",
+            );
+        } else {
+            sockets.push(socket.value);
+        }
+    }
+    sockets
+}
+
+fn tcp(table: &Table<'_>) -> TcpSettings {
+    let settings = TcpSettings {
+        connections: table.integer_or_default("connections"),
+        per_client: table.integer_or_default("per_client"),
+        idle: table.duration_or_default("idle"),
+        total: table.duration_or_default("total"),
+        message: table.duration_or_default("message"),
+    };
+    if settings.idle > settings.total {
+        table.source.error(
+            table.place_of(if table.has("idle") { "idle" } else { "total" }),
+            "`idle` is longer than `total`, the lifetime of a connection",
+            "write a shorter `idle` or a longer `total`",
+        );
+    }
+    settings
+}
+
+fn api(table: &Table<'_>, files: &mut Files) -> (Option<SocketAddr>, Option<String>) {
+    let listen = match table.value("listen") {
+        None => defaults::API_LISTEN
+            .parse()
+            .ok()
+            .map(|socket| At::new(table.at, socket)),
+        Some(value) if matches!(value.toml, DeValue::Boolean(false)) => None,
+        Some(value) => value.socket(),
+    };
+    let token = table.text("token_file").and_then(|written| {
+        let path = files.below(table.source, &written.value);
+        let problem = match files.text(&path) {
+            Ok(text) if text.trim().is_empty() => "it is empty".to_owned(),
+            Ok(text) if text.trim().contains(char::is_whitespace) => {
+                "it holds more than one token".to_owned()
+            }
+            Ok(text) => return Some(text.trim().to_owned()),
+            Err(reason) => reason,
+        };
+        table.source.error(
+            written.at,
+            format!("cannot use {}: {problem}", path.display()),
+            "put one long random token into it, for example by `openssl rand -hex 32`",
+        );
+        None
+    });
+    if let Some(listen) = listen
+        && !listen.value.ip().is_loopback()
+        && !table.has("token_file")
+    {
+        table.source.error(
+            listen.at,
+            format!("the API would be open to everybody on {}", listen.value),
+            "add `token_file = \"api.token\"`, or listen on \"127.0.0.1:8053\"",
+        );
+    }
+    (listen.map(|listen| listen.value), token)
+}
+
+fn isolation(table: &Table<'_>) -> IsolationSettings {
+    IsolationSettings {
+        references: table
+            .each("references", Value::socket)
+            .into_iter()
+            .map(|socket| socket.value)
+            .collect(),
+        max_down_per_minute: table
+            .value("max_down_per_minute")
+            .and_then(|value| value.share())
+            .map(|share| share.value),
+    }
+}
+
+fn tsig_keys(server: &Table<'_>, files: &mut Files) -> Vec<TsigKey> {
+    let mut found: Vec<TsigKey> = Vec::new();
+    for (written, value) in server.named("keys") {
+        let Some(table) = value.table(vec![&keys::KEY]) else {
+            continue;
+        };
+        let name = match Name::from_text(written.value) {
+            Ok(name) => Some(name),
+            Err(error) => {
+                server.source.error(
+                    written.at,
+                    format!("`{}` is not a domain name: {error}", written.value),
+                    "name the key like a host, for example `transfer.example.test`",
+                );
+                None
+            }
+        };
+        if let Some(name) = &name
+            && found.iter().any(|key| key.name == *name)
+        {
+            server.source.error(
+                written.at,
+                format!("key `{}` is there already, in other letter case", written.value),
+                "remove one of them",
+            );
+        }
+        let algorithm = match table.choice_or_default("algorithm") {
+            "hmac-sha384" => TsigAlgorithm::HmacSha384,
+            "hmac-sha512" => TsigAlgorithm::HmacSha512,
+            _ => TsigAlgorithm::HmacSha256,
+        };
+        if let (Some(name), Some(secret)) = (name, secret(&table, files)) {
+            found.push(TsigKey {
+                name,
+                algorithm,
+                secret,
+            });
+        }
+    }
+    found
+}
+
+fn secret(table: &Table<'_>, files: &mut Files) -> Option<Vec<u8>> {
+    const GENERATE: &str = "write one made by `openssl rand -base64 32`";
+    let (at, text) = match (table.text("secret"), table.text("secret_file")) {
+        (Some(secret), None) => (secret.at, secret.value),
+        (None, Some(file)) => {
+            let path = files.below(table.source, &file.value);
+            match files.text(&path) {
+                Ok(text) => (file.at, text),
+                Err(reason) => {
+                    table.source.error(
+                        file.at,
+                        format!("cannot read {}: {reason}", path.display()),
+                        "name a file with the secret in base64, relative to this file",
+                    );
+                    return None;
+                }
+            }
+        }
+        (Some(_), Some(file)) => {
+            table
+                .source
+                .error(file.at, "both `secret` and `secret_file`", "keep one of them");
+            return None;
+        }
+        (None, None) => {
+            // One that is there with a mistake was reported already.
+            if !table.has("secret") && !table.has("secret_file") {
+                table
+                    .source
+                    .error(table.at, "neither `secret` nor `secret_file`", GENERATE);
+            }
+            return None;
+        }
+    };
+    match BASE64.decode(text.trim().as_bytes()) {
+        Ok(secret) if secret.is_empty() => {
+            table.source.error(at, "the secret is empty", GENERATE);
+            None
+        }
+        Ok(secret) => {
+            if secret.len() < defaults::SHORT_SECRET {
+                table.source.warn(
+                    at,
+                    format!("a secret of {} octets can be guessed", secret.len()),
+                    GENERATE,
+                );
+            }
+            Some(secret)
+        }
+        Err(_) => {
+            table.source.error(at, "the secret is not base64", GENERATE);
+            None
+        }
+    }
+}
+
+/// Looks the keys up.
+pub(crate) fn transfer_rules(source: &Source, raw: &RawTransfer, known: &[TsigKey]) -> TransferRules {
+    let keys = raw.keys.iter().filter_map(|key| {
+        if known.iter().any(|known| known.name == key.value) {
+            return Some(key.value.clone());
+        }
+        let written = key.value.to_string();
+        source.error(
+            key.at,
+            format!("there is no key `{}`", written.trim_end_matches('.')),
+            "define it in pointsman.toml under `[keys.NAME]`",
+        );
+        None
+    });
+    TransferRules {
+        allow: raw.allow.clone(),
+        keys: keys.collect(),
+    }
+}

@@ -1,0 +1,213 @@
+//! A zone's checks, pools and services, looked up and judged.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use super::builder::Builder;
+use super::group::{self, Expansion, LookedUp};
+use super::probe;
+use super::statics;
+use crate::config::defaults;
+use crate::config::raw::document::{At, Source};
+use crate::config::raw::service::RawService;
+use crate::config::raw::zone::RawZone;
+use crate::model::check::{Check, CheckKind, Rules};
+use crate::model::id::{CheckId, ServiceId, ZoneId};
+use crate::model::service::{Failback, Group, MemberKind, Policy, Service, Switch, TtlRule, WhenAllDown};
+use crate::model::time::Ttl;
+use crate::wire::name::Name;
+use crate::zone::contents::Contents;
+
+/// What a zone file is judged against.
+pub(crate) struct Around<'a> {
+    pub(crate) source: &'a Source,
+    pub(crate) origin: &'a Name,
+    pub(crate) id: ZoneId,
+    /// Static records; nothing when they could not be read, which is reported elsewhere.
+    pub(crate) contents: Option<&'a Contents>,
+    /// `[defaults.check]`.
+    pub(crate) rules: &'a Rules,
+    /// Origins of other zones that lie below this one.
+    pub(crate) below: &'a [Name],
+}
+
+/// Adds the zone's services to `builder`. The caller takes them back when a mistake was reported.
+pub(crate) fn services(builder: &mut Builder, raw: &RawZone, around: &Around<'_>) -> Vec<ServiceId> {
+    let checks = checks(builder, raw, around);
+    let looked_up = LookedUp::new(around.source, checks, &raw.pools);
+    looked_up.report_loops();
+    let mut owners: HashMap<Name, &str> = HashMap::new();
+    let mut added = Vec::new();
+    for service in &raw.services {
+        let owner = owner(around, &service.label);
+        if let Some(owner) = &owner {
+            if let Some(first) = owners.insert(owner.to_lower(), &service.label.value) {
+                around.source.error(
+                    service.label.at,
+                    format!(
+                        "service `{}` has the name of service `{first}`",
+                        service.label.value
+                    ),
+                    "merge them, or rename one",
+                );
+            }
+            statics::report_collisions(around, service.label.at, owner);
+        }
+        let id = builder.next_service();
+        let mut expansion = Expansion::new(&looked_up, builder, id, &service.label.value);
+        let group = expansion.service(&service.group);
+        if let (Some(owner), Some(group)) = (owner, group) {
+            added.push(id);
+            builder.service(service_of(service, id, owner, group, raw, around));
+        }
+    }
+    looked_up.report_unused();
+    added
+}
+
+fn checks<'a>(
+    builder: &mut Builder,
+    raw: &'a RawZone,
+    around: &Around<'_>,
+) -> HashMap<&'a str, group::KnownCheck> {
+    let mut known = HashMap::new();
+    for check in &raw.checks {
+        let rules = probe::rules(around.source, &check.rules, around.rules);
+        let default_port = match &check.kind {
+            Some(CheckKind::Http(http)) if http.tls => u16::try_from(defaults::HTTPS_PORT).ok(),
+            Some(CheckKind::Http(_)) => u16::try_from(defaults::HTTP_PORT).ok(),
+            Some(CheckKind::Tcp(_)) | None => None,
+        };
+        let added = check.kind.clone().map(|kind| {
+            builder.check(Check {
+                id: CheckId(0),
+                zone: around.id,
+                name: check.name.value.clone(),
+                kind,
+                rules,
+            })
+        });
+        known.insert(
+            check.name.value.as_str(),
+            group::KnownCheck {
+                at: check.name.at,
+                check: added.as_ref().map(Arc::clone),
+                port: check.port.or(default_port),
+                used: false.into(),
+            },
+        );
+    }
+    known
+}
+
+/// The owner name of a service: relative to the origin, or absolute within it.
+fn owner(around: &Around<'_>, label: &At<String>) -> Option<Name> {
+    let (source, origin) = (around.source, around.origin);
+    let owner = match Name::from_text_below(label.value.as_bytes(), origin.as_wire()) {
+        Ok(owner) => owner,
+        Err(error) => {
+            source.error(
+                label.at,
+                format!("`{}` is not a domain name: {error}", label.value),
+                "name the service by its labels below the origin, or `\"@\"` for the origin itself",
+            );
+            return None;
+        }
+    };
+    let relative = |name: &Name| {
+        let keep = name.label_count().saturating_sub(origin.label_count());
+        let labels: Vec<String> = name
+            .labels()
+            .take(keep)
+            .map(|label| String::from_utf8_lossy(label).into_owned())
+            .collect();
+        if labels.is_empty() {
+            "@".to_owned()
+        } else {
+            labels.join(".")
+        }
+    };
+    if !owner.is_within(origin) {
+        source.error(
+            label.at,
+            format!("`{}` is not within `{origin}`", label.value),
+            "services are named relative to the origin, without a final dot",
+        );
+        return None;
+    }
+    let absolute = Name::from_text(&label.value).ok();
+    if let Some(meant) = absolute.filter(|name| !label.value.ends_with('.') && name.is_within(origin)) {
+        source.error(
+            label.at,
+            format!("`{}` would be `{owner}`", label.value),
+            format!(
+                "write `\"{}\"`, or `\"{owner}\"` if that is meant",
+                relative(&meant)
+            ),
+        );
+        return None;
+    }
+    if let Some(child) = around.below.iter().find(|child| owner.is_within(child)) {
+        source.error(
+            label.at,
+            format!("`{owner}` belongs to zone `{child}`, which is served here too"),
+            "move the service to that zone's file",
+        );
+        return None;
+    }
+    Some(owner)
+}
+
+fn service_of(
+    raw: &RawService,
+    id: ServiceId,
+    owner: Name,
+    group: Group,
+    zone: &RawZone,
+    around: &Around<'_>,
+) -> Service {
+    let fails_over = has_failover(&group);
+    for (at, key) in [
+        (
+            raw.switch.filter(|s| s.value == Switch::Manual).map(|s| s.at),
+            "switch",
+        ),
+        (
+            raw.failback.filter(|f| f.value != Failback::Auto).map(|f| f.at),
+            "failback",
+        ),
+    ] {
+        if let Some(at) = at.filter(|_| !fails_over) {
+            around.source.warn(
+                at,
+                format!("`{key}` has no effect under policy `{}`", group.policy.as_str()),
+                "remove it, or write policy = \"failover\"",
+            );
+        }
+    }
+    let default_ttl = Ttl::from_secs(u32::try_from(defaults::TTL.as_secs()).unwrap_or(u32::MAX));
+    Service {
+        id,
+        zone: around.id,
+        label: raw.label.value.clone(),
+        owner,
+        ttl: raw.ttl.or(zone.ttl).unwrap_or(TtlRule::Fixed(default_ttl)),
+        switch: raw.switch.map_or(Switch::Auto, |switch| switch.value),
+        failback: raw.failback.map_or(Failback::Auto, |failback| failback.value),
+        when_all_down: raw.when_all_down.clone().unwrap_or(match group.policy {
+            Policy::Failover => WhenAllDown::Last,
+            Policy::Weighted | Policy::All { .. } => WhenAllDown::AssumeUp,
+        }),
+        families: raw.families,
+        recover_within: raw.recover_within.map(|length| length.value),
+        group,
+    }
+}
+
+fn has_failover(group: &Group) -> bool {
+    group.policy == Policy::Failover
+        || group.members.iter().any(|member| match &member.kind {
+            MemberKind::Pool(pool) => has_failover(pool),
+            MemberKind::Endpoint(_) => false,
+        })
+}

@@ -1,0 +1,151 @@
+//! Every default with its reason, and the table of all keys that `pointsman check --defaults` prints.
+
+use std::time::Duration;
+
+use crate::config::keys;
+
+/// Where the configuration is looked for when `--config` does not say: first beside the working directory (a clone
+/// of the sources runs as it stands), then where packages put it.
+pub const CONFIG_FILES: [&str; 2] = ["config/pointsman.toml", "/etc/pointsman/pointsman.toml"];
+
+/// Loopback and a port that needs no privilege: nothing is exposed before the operator says so.
+pub const LISTEN: &str = "127.0.0.1:5353";
+/// One UDP thread per core: each has its own socket, so that none waits for another.
+pub const WORKERS: i64 = 0;
+/// Longer than one probe with the default timeout, shorter than a resolver's patience with a silent server.
+pub const STARTUP_WAIT: Duration = Duration::from_secs(3);
+/// Says what answers, not which version: the version helps attackers more than operators, who have `--version`.
+pub const VERSION: &str = "pointsman";
+/// The payload that crosses every common path unfragmented (DNS Flag Day 2020: 1280 - 40 - 8).
+pub const UDP_PAYLOAD: i64 = 1232;
+
+/// Below the usual limit of 1,024 open files, with room for probes, the store and the API.
+pub const TCP_CONNECTIONS: i64 = 800;
+/// One resolver, or one carrier's NAT, may hold several hundred connections; nobody may hold all of them.
+pub const TCP_PER_CLIENT: i64 = 600;
+/// RFC 7766 section 6.2.3 asks for a few seconds; resolvers that reuse connections come back well within ten.
+pub const TCP_IDLE: Duration = Duration::from_secs(10);
+/// Long enough for the transfer of a large zone over a slow line, short enough that a stuck peer is forgotten.
+pub const TCP_TOTAL: Duration = Duration::from_secs(300);
+/// A message is one or two segments: ten seconds cover several retransmissions, and a stalled client costs no more.
+pub const TCP_MESSAGE: Duration = Duration::from_secs(10);
+
+/// Each probe under way holds one socket; 512 leave half of the usual 1,024 open files to clients.
+pub const PROBE_CONCURRENCY: i64 = 512;
+
+/// Beside the folder of the configuration file, as in the sources' tree.
+pub const ZONES_DIRECTORY: &str = "../zones";
+/// A saved file is meant to be served; a file with mistakes changes nothing.
+pub const WATCH: bool = true;
+/// Beside the folder of the configuration file, as in the sources' tree.
+pub const STATE_DIRECTORY: &str = "../state";
+/// Loopback: without a token nobody else may steer.
+pub const API_LISTEN: &str = "127.0.0.1:8053";
+/// What every implementation of TSIG speaks (RFC 8945 section 6).
+pub const TSIG_ALGORITHM: &str = "hmac-sha256";
+
+/// Often enough to notice within seconds, seldom enough that a backend does not feel it.
+pub const INTERVAL: Duration = Duration::from_secs(5);
+/// Once in doubt, certainty is worth more than the backend's idle time.
+pub const FAST_INTERVAL: Duration = Duration::from_secs(1);
+/// Ten times what a healthy backend on another continent needs.
+pub const TIMEOUT: Duration = Duration::from_secs(2);
+/// One loss is chance, two may be, three in a row on a path of 1 % loss are one in a million.
+pub const FALL: i64 = 3;
+/// A process that starts answers once before it dies again; twice is a beginning.
+pub const RISE: i64 = 2;
+/// One false verdict in a million runs of failures: at a probe every five seconds about once in two months of doubt.
+pub const FALSE_ALARM: f64 = 1e-6;
+/// A target that is up and down within ten seconds would otherwise move its clients four times a minute.
+pub const MIN_DOWN: Duration = Duration::from_secs(10);
+/// Flapping harms clients more than a spare that serves for longer than it must.
+pub const DAMPING: bool = true;
+
+/// What reads a page without changing anything.
+pub const HTTP_METHOD: &str = "GET";
+/// The root exists everywhere.
+pub const HTTP_PATH: &str = "/";
+/// Success in the sense of RFC 9110 section 15.3; a redirect is not the page that was asked for.
+pub const HTTP_STATUS: &str = "200-299";
+/// A redirect elsewhere would probe something that clients do not reach.
+pub const FOLLOW_REDIRECTS: bool = false;
+/// An expired or foreign certificate is a failure for every client.
+pub const VERIFY: bool = true;
+/// What every server speaks; HTTP/2 has to be asked for.
+pub const HTTP_VERSION: &str = "1.1";
+/// A new connection proves that the server still accepts some.
+pub const KEEPALIVE: bool = false;
+/// The port of `http` (RFC 9110 section 4.2.1).
+pub const HTTP_PORT: i64 = 80;
+/// The port of `https` (RFC 9110 section 4.2.2).
+pub const HTTPS_PORT: i64 = 443;
+
+/// A cache forgets an answer as fast as a failure is found; shorter TTLs multiply queries for little gain.
+pub const TTL: Duration = Duration::from_secs(10);
+/// Two seconds in doubt: most resolvers honour no less.
+pub const TTL_MIN_STABLE: Duration = Duration::from_secs(2);
+/// One second: a TTL of 0 turns every lookup into a query, and some resolvers replace it by more.
+pub const TTL_MIN_STRICT: Duration = Duration::from_secs(1);
+/// The server decides: that is what it is for.
+pub const SWITCH: &str = "auto";
+/// The preferred endpoint is preferred.
+pub const FAILBACK: &str = "auto";
+/// Clients of one family are unaffected by faults of the other.
+pub const FAMILIES: &str = "apart";
+/// Equal shares.
+pub const WEIGHT: i64 = 1;
+/// A pool with one healthy member can still answer.
+pub const MIN_UP: i64 = 1;
+
+/// TTL of the NS records and the SOA that `nameservers` and `hostmaster` make: RFC 1912 asks for about a day, an hour
+/// lets a move of the servers take effect within a maintenance window.
+pub const MADE_TTL: u32 = 3_600;
+/// SOA REFRESH of a zone without `records` (RFC 1912 section 2.2: 20 minutes to 12 hours).
+pub const MADE_REFRESH: u32 = 3_600;
+/// SOA RETRY: a fraction of REFRESH.
+pub const MADE_RETRY: u32 = 900;
+/// SOA EXPIRE: two weeks (RFC 1912 section 2.2: 2 to 4 weeks).
+pub const MADE_EXPIRE: u32 = 1_209_600;
+/// SOA MINIMUM, the negative TTL (RFC 2308 section 5): a service that is added appears within a minute.
+pub const MADE_MINIMUM: u32 = 60;
+
+/// An interval below this makes a pause of the backend (garbage collection, a snapshot of its machine) look like death.
+pub const HASTY_INTERVAL: Duration = Duration::from_secs(1);
+/// A timeout below this is exceeded by one lost segment (the first retransmission comes after about 200 ms to 1 s).
+pub const HASTY_TIMEOUT: Duration = Duration::from_millis(300);
+/// A TTL above this keeps clients at a dead address for longer than anybody waits.
+pub const SLOW_TTL: Duration = Duration::from_secs(86_400);
+/// A shared secret shorter than this can be guessed (RFC 8945 section 10: at least as long as the digest is better).
+pub const SHORT_SECRET: usize = 16;
+
+/// A key, its kind and its default, as text.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Row {
+    /// The table it stands in: `[dns]`, `[services.NAME]`.
+    pub table: &'static str,
+    /// The key.
+    pub key: &'static str,
+    /// What may be written, with unit and range.
+    pub kind: String,
+    /// What holds when nothing is written.
+    pub default: String,
+    /// What it is for.
+    pub about: &'static str,
+}
+
+/// Every key of the server file and of zone files, in the order of the documentation.
+#[must_use]
+pub fn table() -> Vec<Row> {
+    keys::SECTIONS
+        .iter()
+        .flat_map(|section| {
+            section.keys.iter().map(|key| Row {
+                table: section.title,
+                key: key.name,
+                kind: key.kind.to_string(),
+                default: key.default.to_string(),
+                about: key.about,
+            })
+        })
+        .collect()
+}

@@ -1,0 +1,315 @@
+//! Keys of the server file.
+
+use std::time::Duration;
+
+use super::{Fallback, Kind, Section, key};
+use crate::config::defaults;
+
+const SECOND: Duration = Duration::from_secs(1);
+const MINUTE: Duration = Duration::from_secs(60);
+const DAY: Duration = Duration::from_secs(86_400);
+
+/// The top of `pointsman.toml`.
+pub static SERVER: Section = Section {
+    title: "pointsman.toml",
+    keys: &[
+        key(
+            "node",
+            Kind::Text,
+            Fallback::Words("the host's name"),
+            "this node in NSID, logs and events",
+        ),
+        key("dns", Kind::Table("[dns]"), Fallback::Nothing, "the DNS server"),
+        key(
+            "zones",
+            Kind::Table("[zones]"),
+            Fallback::Nothing,
+            "where zones are",
+        ),
+        key(
+            "state",
+            Kind::Table("[state]"),
+            Fallback::Nothing,
+            "what survives restarts",
+        ),
+        key("api", Kind::Table("[api]"), Fallback::Nothing, "the local API"),
+        key(
+            "defaults",
+            Kind::Table("[defaults.check]"),
+            Fallback::Nothing,
+            "what checks do not say themselves",
+        ),
+        key(
+            "probes",
+            Kind::Table("[probes]"),
+            Fallback::Nothing,
+            "limits of probing",
+        ),
+        key(
+            "isolation",
+            Kind::Table("[isolation]"),
+            Fallback::Nothing,
+            "is it them, or is it us",
+        ),
+        key(
+            "keys",
+            Kind::Table("[keys.NAME]"),
+            Fallback::Nothing,
+            "TSIG keys by name",
+        ),
+    ],
+    later: &[
+        ("geo", "use policy `failover`, `weighted` or `all`"),
+        ("cluster", "run each node on its own"),
+    ],
+};
+
+/// `[dns]`
+pub static DNS: Section = Section {
+    title: "[dns]",
+    keys: &[
+        key(
+            "listen",
+            Kind::Sockets,
+            Fallback::Text(defaults::LISTEN),
+            "UDP and TCP addresses to answer on",
+        ),
+        key(
+            "workers",
+            Kind::Integer(0, 1024),
+            Fallback::Integer(defaults::WORKERS),
+            "UDP threads per address; 0 is one per core",
+        ),
+        key(
+            "startup_wait",
+            Kind::Duration(Duration::ZERO, MINUTE),
+            Fallback::Duration(defaults::STARTUP_WAIT),
+            "how long the first answers wait for the first verdicts",
+        ),
+        key(
+            "version",
+            Kind::TextOrFalse,
+            Fallback::Text(defaults::VERSION),
+            "what `version.bind` and `version.server` answer in class CH; `false` refuses",
+        ),
+        key(
+            "identity",
+            Kind::TextOrFalse,
+            Fallback::Words("`node`"),
+            "what `id.server` and `hostname.bind` answer in class CH; `false` refuses",
+        ),
+        key(
+            "udp_payload",
+            Kind::Integer(512, 4096),
+            Fallback::Integer(defaults::UDP_PAYLOAD),
+            "octets of the largest UDP answer",
+        ),
+        key(
+            "tcp",
+            Kind::Table("[dns.tcp]"),
+            Fallback::Nothing,
+            "limits of TCP",
+        ),
+    ],
+    later: &[],
+};
+
+/// `[dns.tcp]`
+pub static DNS_TCP: Section = Section {
+    title: "[dns.tcp]",
+    keys: &[
+        key(
+            "connections",
+            Kind::Integer(1, 1_000_000),
+            Fallback::Integer(defaults::TCP_CONNECTIONS),
+            "connections in all; one more closes the oldest idle one",
+        ),
+        key(
+            "per_client",
+            Kind::Integer(1, 1_000_000),
+            Fallback::Integer(defaults::TCP_PER_CLIENT),
+            "connections of one client (IPv4 address, IPv6 /64)",
+        ),
+        key(
+            "idle",
+            Kind::Duration(Duration::from_millis(100), Duration::from_secs(3600)),
+            Fallback::Duration(defaults::TCP_IDLE),
+            "silence after which a connection is closed",
+        ),
+        key(
+            "total",
+            Kind::Duration(SECOND, DAY),
+            Fallback::Duration(defaults::TCP_TOTAL),
+            "lifetime of a connection",
+        ),
+        key(
+            "message",
+            Kind::Duration(Duration::from_millis(100), Duration::from_secs(30)),
+            Fallback::Duration(defaults::TCP_MESSAGE),
+            "time for a begun message to arrive whole, or for an answer to be taken",
+        ),
+    ],
+    later: &[],
+};
+
+/// `[zones]`
+pub static ZONES: Section = Section {
+    title: "[zones]",
+    keys: &[
+        key(
+            "directory",
+            Kind::Path,
+            Fallback::Text(defaults::ZONES_DIRECTORY),
+            "every `*.toml` in it is a zone; a `NAME.zone` that no `*.toml` claims is a static zone with origin NAME",
+        ),
+        key(
+            "watch",
+            Kind::Boolean,
+            Fallback::Boolean(defaults::WATCH),
+            "reload when a file changes",
+        ),
+        key(
+            "transfer",
+            Kind::Table("[transfer]"),
+            Fallback::Words("nobody"),
+            "who may transfer a zone that does not say itself",
+        ),
+    ],
+    later: &[],
+};
+
+/// `[state]`
+pub static STATE: Section = Section {
+    title: "[state]",
+    keys: &[key(
+        "directory",
+        Kind::Path,
+        Fallback::Text(defaults::STATE_DIRECTORY),
+        "overrides, active endpoints, history",
+    )],
+    later: &[],
+};
+
+/// `[api]`
+pub static API: Section = Section {
+    title: "[api]",
+    keys: &[
+        key(
+            "listen",
+            Kind::SocketOrFalse,
+            Fallback::Text(defaults::API_LISTEN),
+            "REST API, metrics and dashboard; `false` for none",
+        ),
+        key(
+            "token_file",
+            Kind::Path,
+            Fallback::Nothing,
+            "file with the token that clients must show; required when `listen` is not loopback",
+        ),
+    ],
+    later: &[],
+};
+
+/// `[defaults]`
+pub static DEFAULTS: Section = Section {
+    title: "[defaults]",
+    keys: &[key(
+        "check",
+        Kind::Table("[defaults.check]"),
+        Fallback::Nothing,
+        "what checks do not say themselves",
+    )],
+    later: &[],
+};
+
+/// The keys that judge a check's results, with the range of each: the same in `[defaults.check]` and `[checks.NAME]`.
+macro_rules! rules {
+    ($interval:expr, $fast:expr, $timeout:expr, $fall:expr, $rise:expr, $false_alarm:expr, $min_down:expr, $damping:expr; $($more:expr),*) => {
+        &[
+            $($more,)*
+            key("interval", Kind::Duration(Duration::from_millis(100), Duration::from_secs(86_400)), $interval, "between the starts of two probes, at the most (jitter takes up to 10 % off)"),
+            key("fast_interval", Kind::Duration(Duration::from_millis(50), Duration::from_secs(86_400)), $fast, "between probes while a state is in doubt; never above `interval`"),
+            key("timeout", Kind::Duration(Duration::from_millis(10), Duration::from_secs(60)), $timeout, "a probe that takes longer is a failure"),
+            key("fall", Kind::Integer(1, 100), $fall, "failures in a row before a target is down, at least"),
+            key("rise", Kind::Integer(1, 100), $rise, "successes in a row before it is up again"),
+            key("false_alarm", Kind::Between(0.0, 1.0), $false_alarm, "chance that random loss alone suffices for a verdict of down; a lossy path needs more than `fall` failures"),
+            key("min_down", Kind::Duration(Duration::ZERO, Duration::from_secs(86_400)), $min_down, "how long down lasts at least"),
+            key("damping", Kind::Boolean, $damping, "whether a target that flaps is held down for longer and longer"),
+        ]
+    };
+}
+pub(super) use rules;
+
+/// `[defaults.check]`
+pub static DEFAULTS_CHECK: Section = Section {
+    title: "[defaults.check]",
+    keys: rules!(
+        Fallback::Duration(defaults::INTERVAL),
+        Fallback::Duration(defaults::FAST_INTERVAL),
+        Fallback::Duration(defaults::TIMEOUT),
+        Fallback::Integer(defaults::FALL),
+        Fallback::Integer(defaults::RISE),
+        Fallback::Number(defaults::FALSE_ALARM),
+        Fallback::Duration(defaults::MIN_DOWN),
+        Fallback::Boolean(defaults::DAMPING);
+    ),
+    later: &[],
+};
+
+/// `[probes]`
+pub static PROBES: Section = Section {
+    title: "[probes]",
+    keys: &[key(
+        "concurrency",
+        Kind::Integer(1, 65_535),
+        Fallback::Integer(defaults::PROBE_CONCURRENCY),
+        "probes under way at once, at the most",
+    )],
+    later: &[],
+};
+
+/// `[isolation]`
+pub static ISOLATION: Section = Section {
+    title: "[isolation]",
+    keys: &[
+        key(
+            "references",
+            Kind::Sockets,
+            Fallback::Nothing,
+            "reachable by TCP whenever this node is well connected (gateway, peers)",
+        ),
+        key(
+            "max_down_per_minute",
+            Kind::Share,
+            Fallback::Nothing,
+            "of the endpoints of one check with ten or more, how many may go down per minute; the rest wait and are reported",
+        ),
+    ],
+    later: &[],
+};
+
+/// `[keys.NAME]`
+pub static KEY: Section = Section {
+    title: "[keys.NAME]",
+    keys: &[
+        key(
+            "algorithm",
+            Kind::OneOf(&["hmac-sha256", "hmac-sha384", "hmac-sha512"]),
+            Fallback::Text(defaults::TSIG_ALGORITHM),
+            "TSIG algorithm",
+        ),
+        key(
+            "secret",
+            Kind::Text,
+            Fallback::Words("none; this or `secret_file` is required"),
+            "the shared secret in base64",
+        ),
+        key(
+            "secret_file",
+            Kind::Path,
+            Fallback::Words("none; this or `secret` is required"),
+            "file with the shared secret in base64",
+        ),
+    ],
+    later: &[],
+};

@@ -1,0 +1,421 @@
+//! Keys of zone files.
+
+use std::time::Duration;
+
+use super::server::rules;
+use super::{Fallback, Kind, Section, key};
+use crate::config::defaults;
+
+/// The policies of this version.
+pub const POLICIES: [&str; 3] = ["failover", "weighted", "all"];
+/// Policies of the contract that this version does not have.
+pub const LATER_POLICIES: [&str; 4] = ["geo", "subnet", "sticky", "fastest"];
+/// The kinds of checks of this version.
+pub const CHECK_TYPES: [&str; 3] = ["http", "https", "tcp"];
+/// Kinds of the contract that this version does not have.
+pub const LATER_CHECK_TYPES: [&str; 7] = ["tls", "dns", "grpc", "postgres", "redis", "exec", "heartbeat"];
+
+const TTL_FORMS: &str = "duration in whole seconds (fixed), or `{ mode = \"fixed\" | \"stable\" | \"strict\", max = \"10s\", min = \"2s\" }`";
+
+/// The top of a zone file.
+pub static ZONE: Section = Section {
+    title: "zone file",
+    keys: &[
+        key("origin", Kind::Name, Fallback::Required, "the zone's name"),
+        key(
+            "records",
+            Kind::Path,
+            Fallback::Nothing,
+            "RFC 1035 master file with SOA, NS and all static records, within the zones directory",
+        ),
+        key(
+            "nameservers",
+            Kind::Names,
+            Fallback::Words("none; required without `records`"),
+            "makes the NS records of a zone without `records`",
+        ),
+        key(
+            "hostmaster",
+            Kind::Name,
+            Fallback::Words("none; required without `records`"),
+            "makes the SOA of a zone without `records`, with the first of `nameservers`",
+        ),
+        key(
+            "ttl",
+            Kind::Forms(TTL_FORMS),
+            Fallback::Duration(defaults::TTL),
+            "TTL of service answers",
+        ),
+        key(
+            "transfer",
+            Kind::Table("[transfer]"),
+            Fallback::Words("that of `[zones] transfer`"),
+            "who may transfer the zone",
+        ),
+        key(
+            "checks",
+            Kind::Table("[checks.NAME]"),
+            Fallback::Nothing,
+            "checks by name",
+        ),
+        key(
+            "pools",
+            Kind::Table("[pools.NAME]"),
+            Fallback::Nothing,
+            "pools by name",
+        ),
+        key(
+            "services",
+            Kind::Table("[services.NAME]"),
+            Fallback::Nothing,
+            "services by owner name, relative to the origin; `\"@\"` is the origin",
+        ),
+    ],
+    later: &[],
+};
+
+/// `[transfer]` of a zone and of `[zones]`.
+pub static TRANSFER: Section = Section {
+    title: "[transfer]",
+    keys: &[
+        key(
+            "allow",
+            Kind::Networks,
+            Fallback::Nothing,
+            "clients that need no key",
+        ),
+        key(
+            "keys",
+            Kind::Names,
+            Fallback::Nothing,
+            "TSIG keys of `[keys]` that suffice from anywhere",
+        ),
+    ],
+    later: &[],
+};
+
+/// `[checks.NAME]`, whatever its type.
+pub static CHECK: Section = Section {
+    title: "[checks.NAME]",
+    keys: rules!(
+        Fallback::Words("`[defaults.check]`"),
+        Fallback::Words("`[defaults.check]`"),
+        Fallback::Words("`[defaults.check]`"),
+        Fallback::Words("`[defaults.check]`"),
+        Fallback::Words("`[defaults.check]`"),
+        Fallback::Words("`[defaults.check]`"),
+        Fallback::Words("`[defaults.check]`"),
+        Fallback::Words("`[defaults.check]`");
+        key("type", Kind::OneOf(&CHECK_TYPES), Fallback::Required, "what is asked"),
+        key("port", Kind::Integer(1, 65_535), Fallback::Words("`80` for `http`, `443` for `https`, required for `tcp`"), "port that is probed, unless the endpoint says otherwise")
+    ),
+    later: &[
+        ("role", "this version has the checks `http`, `https` and `tcp`"),
+        ("max_lag", "this version has the checks `http`, `https` and `tcp`"),
+        ("within", "this version has the checks `http`, `https` and `tcp`"),
+    ],
+};
+
+/// `[checks.NAME]` with `type = "http"` or `"https"`, besides [`CHECK`].
+pub static CHECK_HTTP: Section = Section {
+    title: "[checks.NAME] of type http, https",
+    keys: &[
+        key(
+            "method",
+            Kind::Text,
+            Fallback::Text(defaults::HTTP_METHOD),
+            "request method",
+        ),
+        key(
+            "host",
+            Kind::Text,
+            Fallback::Words("the address"),
+            "`Host` header, and the name in SNI unless `sni` says otherwise",
+        ),
+        key(
+            "headers",
+            Kind::Forms("table of header names and texts (or lists of texts)"),
+            Fallback::Nothing,
+            "further request headers",
+        ),
+        key(
+            "path",
+            Kind::Text,
+            Fallback::Text(defaults::HTTP_PATH),
+            "path and query",
+        ),
+        key(
+            "status",
+            Kind::Forms("status code, range `\"200-299\"`, or list of both, within 100 to 599"),
+            Fallback::Text(defaults::HTTP_STATUS),
+            "accepted status codes",
+        ),
+        key(
+            "body",
+            Kind::Text,
+            Fallback::Nothing,
+            "text that the first 64 KiB of the body must contain",
+        ),
+        key(
+            "body_regex",
+            Kind::Text,
+            Fallback::Nothing,
+            "regular expression that must match there; not together with `body`",
+        ),
+        key(
+            "follow_redirects",
+            Kind::Boolean,
+            Fallback::Boolean(defaults::FOLLOW_REDIRECTS),
+            "follow up to five redirects, only to the same address",
+        ),
+        key(
+            "sni",
+            Kind::Name,
+            Fallback::Words("`host`"),
+            "name in SNI and for verification (`https`)",
+        ),
+        key(
+            "verify",
+            Kind::Boolean,
+            Fallback::Boolean(defaults::VERIFY),
+            "whether the certificate is verified (`https`)",
+        ),
+        key(
+            "ca_file",
+            Kind::Path,
+            Fallback::Words("the system's authorities"),
+            "PEM file of the authorities to trust (`https`)",
+        ),
+        key(
+            "http_version",
+            Kind::OneOf(&["1.1", "2", "any"]),
+            Fallback::Text(defaults::HTTP_VERSION),
+            "versions that are offered",
+        ),
+        key(
+            "keepalive",
+            Kind::Boolean,
+            Fallback::Boolean(defaults::KEEPALIVE),
+            "whether one connection serves several probes",
+        ),
+    ],
+    later: &[],
+};
+
+/// `[checks.NAME]` with `type = "tcp"`, besides [`CHECK`].
+pub static CHECK_TCP: Section = Section {
+    title: "[checks.NAME] of type tcp",
+    keys: &[
+        key(
+            "send",
+            Kind::Text,
+            Fallback::Nothing,
+            "sent after connecting (`\"PING\\r\\n\"`)",
+        ),
+        key(
+            "expect",
+            Kind::Text,
+            Fallback::Nothing,
+            "text that the first 64 KiB received must contain",
+        ),
+    ],
+    later: &[],
+};
+
+/// `[services.NAME]`
+pub static SERVICE: Section = Section {
+    title: "[services.NAME]",
+    keys: &[
+        key(
+            "policy",
+            Kind::OneOf(&POLICIES),
+            Fallback::Required,
+            "how one endpoint or pool is chosen",
+        ),
+        key(
+            "check",
+            Kind::Text,
+            Fallback::Words("none: up until an operator says otherwise"),
+            "name of a check in this file",
+        ),
+        key(
+            "endpoints",
+            Kind::Forms("list of endpoints, see `endpoint`"),
+            Fallback::Words("none; this or `pools` is required"),
+            "what is chosen from, in order of preference",
+        ),
+        key(
+            "pools",
+            Kind::Texts,
+            Fallback::Words("none; this or `endpoints` is required"),
+            "names of pools in this file, in order of preference",
+        ),
+        key(
+            "max_answers",
+            Kind::Integer(1, 65_535),
+            Fallback::Words("all of them"),
+            "addresses in an answer (policy `all`)",
+        ),
+        key(
+            "ttl",
+            Kind::Forms(TTL_FORMS),
+            Fallback::Words("the zone's `ttl`"),
+            "TTL of its answers",
+        ),
+        key(
+            "switch",
+            Kind::OneOf(&["auto", "manual"]),
+            Fallback::Text(defaults::SWITCH),
+            "who decides on failure (policy `failover`)",
+        ),
+        key(
+            "failback",
+            Kind::Forms("`\"auto\"`, `\"manual\"` or `{ after = \"5m\" }`"),
+            Fallback::Text(defaults::FAILBACK),
+            "who decides on recovery of a preferred endpoint (policy `failover`)",
+        ),
+        key(
+            "when_all_down",
+            Kind::Forms(
+                "`\"last\"`, `\"assume-up\"`, `\"none\"`, `\"servfail\"` or `{ fallback = [\"203.0.113.9\"] }`",
+            ),
+            Fallback::Words("`\"last\"` for `failover`, `\"assume-up\"` for the others"),
+            "what is answered when nothing is healthy",
+        ),
+        key(
+            "families",
+            Kind::OneOf(&["apart", "together"]),
+            Fallback::Text(defaults::FAMILIES),
+            "whether A and AAAA are judged apart",
+        ),
+        key(
+            "recover_within",
+            Kind::Duration(Duration::from_secs(1), Duration::from_secs(86_400)),
+            Fallback::Nothing,
+            "an objective: the configuration is refused when its promise is worse",
+        ),
+    ],
+    later: &[(
+        "exclusive",
+        "remove it; a service of this version may be answered by several nodes",
+    )],
+};
+
+/// `[pools.NAME]`
+pub static POOL: Section = Section {
+    title: "[pools.NAME]",
+    keys: &[
+        key(
+            "policy",
+            Kind::OneOf(&POLICIES),
+            Fallback::Required,
+            "how one member is chosen",
+        ),
+        key(
+            "check",
+            Kind::Text,
+            Fallback::Words("that of the service"),
+            "name of a check in this file",
+        ),
+        key(
+            "endpoints",
+            Kind::Forms("list of endpoints, see `endpoint`"),
+            Fallback::Words("none; this or `pools` is required"),
+            "members, in order of preference",
+        ),
+        key(
+            "pools",
+            Kind::Texts,
+            Fallback::Words("none; this or `endpoints` is required"),
+            "names of pools in this file, in order of preference",
+        ),
+        key(
+            "max_answers",
+            Kind::Integer(1, 65_535),
+            Fallback::Words("all of them"),
+            "addresses in an answer (policy `all`)",
+        ),
+        key(
+            "min_up",
+            Kind::Integer(1, 65_535),
+            Fallback::Integer(defaults::MIN_UP),
+            "members that must be up for the pool to count as up",
+        ),
+        key(
+            "weight",
+            Kind::Integer(0, 65_535),
+            Fallback::Integer(defaults::WEIGHT),
+            "its share where a `weighted` service or pool names it",
+        ),
+    ],
+    later: &[],
+};
+
+/// An element of `endpoints`.
+pub static ENDPOINT: Section = Section {
+    title: "endpoint",
+    keys: &[
+        key(
+            "name",
+            Kind::Text,
+            Fallback::Required,
+            "the operator's name for it, unique within its service",
+        ),
+        key(
+            "address",
+            Kind::Addresses,
+            Fallback::Required,
+            "what is answered; each address is probed on its own",
+        ),
+        key(
+            "weight",
+            Kind::Integer(0, 65_535),
+            Fallback::Integer(defaults::WEIGHT),
+            "its share (policy `weighted`); 0 only when all others are down",
+        ),
+        key(
+            "check",
+            Kind::Text,
+            Fallback::Words("that of the pool, then of the service"),
+            "name of a check in this file",
+        ),
+        key(
+            "port",
+            Kind::Integer(1, 65_535),
+            Fallback::Words("that of the check"),
+            "port that is probed",
+        ),
+    ],
+    later: &[
+        ("cname", "use `address`"),
+        ("alias", "use `address`"),
+        ("regions", "remove it; policy `geo` is not supported either"),
+        ("networks", "remove it; policy `subnet` is not supported either"),
+    ],
+};
+
+/// The table form of `ttl`.
+pub static TTL: Section = Section {
+    title: "ttl",
+    keys: &[
+        key(
+            "mode",
+            Kind::OneOf(&["fixed", "stable", "strict"]),
+            Fallback::Required,
+            "how it follows the state",
+        ),
+        key(
+            "max",
+            Kind::Forms("duration in whole seconds"),
+            Fallback::Duration(defaults::TTL),
+            "while nothing is in doubt",
+        ),
+        key(
+            "min",
+            Kind::Forms("duration in whole seconds"),
+            Fallback::Words("`\"2s\"` for `stable`, `\"1s\"` for `strict`, never above `max`"),
+            "while a state is in doubt",
+        ),
+    ],
+    later: &[],
+};

@@ -1,0 +1,10 @@
+//! The files' shape: TOML read into structures that keep each value's place, so that what is found wrong later
+//! (an undefined pool, a worse promise) still points at what was written.
+//!
+//! Nothing is meant yet: names are not looked up, defaults of other tables not applied.
+
+pub(crate) mod document;
+pub(crate) mod probe;
+pub(crate) mod service;
+pub(crate) mod value;
+pub(crate) mod zone;

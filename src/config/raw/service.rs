@@ -1,0 +1,276 @@
+//! The shape of services, pools and endpoints.
+
+use std::net::IpAddr;
+use std::time::Duration;
+
+use toml::de::DeValue;
+
+use super::document::{At, Table, Value};
+use super::value;
+use crate::config::diagnostic::suggestion;
+use crate::config::keys;
+use crate::model::service::{Failback, Families, Policy, Switch, TtlRule, WhenAllDown};
+
+/// `[services.NAME]` as it is written.
+#[derive(Debug)]
+pub(crate) struct RawService {
+    pub(crate) label: At<String>,
+    pub(crate) group: RawGroup,
+    pub(crate) ttl: Option<TtlRule>,
+    pub(crate) switch: Option<At<Switch>>,
+    pub(crate) failback: Option<At<Failback>>,
+    pub(crate) when_all_down: Option<WhenAllDown>,
+    pub(crate) families: Families,
+    pub(crate) recover_within: Option<At<Duration>>,
+}
+
+/// `[pools.NAME]` as it is written.
+#[derive(Debug)]
+pub(crate) struct RawPool {
+    pub(crate) name: At<String>,
+    pub(crate) group: RawGroup,
+    pub(crate) min_up: At<u32>,
+    pub(crate) weight: u32,
+}
+
+/// What services and pools have in common.
+#[derive(Debug)]
+pub(crate) struct RawGroup {
+    /// Nothing when it has mistakes.
+    pub(crate) policy: Option<Policy>,
+    pub(crate) check: Option<At<String>>,
+    pub(crate) endpoints: Vec<RawEndpoint>,
+    pub(crate) pools: Vec<At<String>>,
+}
+
+/// An element of `endpoints` as it is written.
+#[derive(Debug)]
+pub(crate) struct RawEndpoint {
+    pub(crate) name: At<String>,
+    pub(crate) addresses: Vec<At<IpAddr>>,
+    pub(crate) weight: u32,
+    pub(crate) weight_at: Option<usize>,
+    pub(crate) check: Option<At<String>>,
+    pub(crate) port: Option<u16>,
+}
+
+impl RawService {
+    /// Reads a service.
+    pub(crate) fn read(label: At<&str>, value: &Value<'_>) -> Option<Self> {
+        let table = value.table(vec![&keys::SERVICE])?;
+        Some(Self {
+            label: At::new(label.at, label.value.to_owned()),
+            group: RawGroup::read(&table),
+            ttl: table.value("ttl").and_then(|value| value::ttl(&value)),
+            switch: table.choice("switch", &[]).map(|choice| {
+                let switch = match choice.value {
+                    "manual" => Switch::Manual,
+                    _ => Switch::Auto,
+                };
+                At::new(table.place_of("switch"), switch)
+            }),
+            failback: table.value("failback").and_then(|value| failback(&value)),
+            when_all_down: table
+                .value("when_all_down")
+                .and_then(|value| when_all_down(&value)),
+            families: match table.choice_or_default("families") {
+                "together" => Families::Together,
+                _ => Families::Apart,
+            },
+            recover_within: table.duration("recover_within"),
+        })
+    }
+}
+
+impl RawPool {
+    /// Reads a pool.
+    pub(crate) fn read(name: At<&str>, value: &Value<'_>) -> Option<Self> {
+        let table = value.table(vec![&keys::POOL])?;
+        Some(Self {
+            name: label(&table, At::new(name.at, name.value.to_owned()), "a pool"),
+            group: RawGroup::read(&table),
+            min_up: At::new(table.place_of("min_up"), table.integer_or_default("min_up")),
+            weight: table.integer_or_default("weight"),
+        })
+    }
+}
+
+impl RawGroup {
+    fn read(table: &Table<'_>) -> Self {
+        let policy = table.choice("policy", &keys::LATER_POLICIES);
+        let max_answers = table.integer("max_answers");
+        if let (Some(policy), Some(_)) = (policy, max_answers)
+            && policy.value != "all"
+        {
+            table.source.error(
+                table.place_of("max_answers"),
+                format!("`max_answers` belongs to policy `all`, not `{}`", policy.value),
+                "remove it",
+            );
+        }
+        let group = Self {
+            policy: policy.map(|policy| match policy.value {
+                "weighted" => Policy::Weighted,
+                "all" => Policy::All {
+                    max_answers: max_answers.and_then(|most| u16::try_from(most.value).ok()),
+                },
+                _ => Policy::Failover,
+            }),
+            check: table.text("check"),
+            endpoints: table.value("endpoints").map_or_else(Vec::new, |value| {
+                if !matches!(value.toml, DeValue::Array(_)) {
+                    value.wrong_type::<()>(
+                        "a list",
+                        "write `endpoints = [{ name = \"fra\", address = \"192.0.2.10\" }]`",
+                    );
+                    return Vec::new();
+                }
+                value.elements().iter().filter_map(RawEndpoint::read).collect()
+            }),
+            pools: table.each("pools", Value::text),
+        };
+        match (table.has("endpoints"), table.has("pools")) {
+            (true, true) => table.source.error(
+                table.place_of("pools"),
+                "both `endpoints` and `pools`",
+                "put the endpoints into a pool, or the pools into another service",
+            ),
+            (false, false) => table.source.error(
+                table.at,
+                "neither `endpoints` nor `pools`",
+                "write `endpoints = [{ name = \"fra\", address = \"192.0.2.10\" }]`",
+            ),
+            _ => {
+                for key in ["endpoints", "pools"] {
+                    if table.value(key).is_some_and(|value| value.elements().is_empty()) {
+                        table.source.error(
+                            table.place_of(key),
+                            format!("`{key}` is empty"),
+                            "write at least one",
+                        );
+                    }
+                }
+            }
+        }
+        group
+    }
+}
+
+impl RawEndpoint {
+    fn read(value: &Value<'_>) -> Option<Self> {
+        let element = Value {
+            name: "endpoint",
+            ..*value
+        };
+        let table = element.table(vec![&keys::ENDPOINT])?;
+        let name = table.text("name").map(|name| label(&table, name, "an endpoint"));
+        let addresses = table.each("address", usable_address);
+        if table
+            .value("address")
+            .is_some_and(|value| value.elements().is_empty())
+        {
+            table.source.error(
+                table.place_of("address"),
+                "`address` is empty",
+                "write at least one address",
+            );
+        }
+        Some(Self {
+            addresses,
+            weight: table.integer_or_default("weight"),
+            weight_at: table.has("weight").then(|| table.place_of("weight")),
+            check: table.text("check"),
+            port: table
+                .integer("port")
+                .and_then(|port| u16::try_from(port.value).ok()),
+            name: name?,
+        })
+    }
+}
+
+/// A name that `SERVICE/ENDPOINT` can hold.
+fn label(table: &Table<'_>, name: At<String>, what: &str) -> At<String> {
+    let odd = |c: char| c == '/' || c.is_whitespace() || c.is_control();
+    if name.value.is_empty() || name.value.contains(odd) || name.value.chars().count() > 63 {
+        table.source.error(
+            name.at,
+            format!("`{}` cannot name {what}", name.value.escape_debug()),
+            "write 1 to 63 characters without spaces and `/`",
+        );
+    }
+    name
+}
+
+/// An address that a client could connect to.
+fn usable_address(value: &Value<'_>) -> Option<At<IpAddr>> {
+    let address = value.address()?;
+    let mapped = matches!(address.value, IpAddr::V6(v6) if v6.to_ipv4_mapped().is_some());
+    let broadcast = matches!(address.value, IpAddr::V4(v4) if v4.is_broadcast());
+    if mapped {
+        return value.refuse(
+            format!("{} is an IPv4 address in IPv6 clothes", address.value),
+            format!("write \"{}\"", address.value.to_canonical()),
+        );
+    }
+    if address.value.is_unspecified() || address.value.is_multicast() || broadcast {
+        return value.refuse(
+            format!("no client can connect to {}", address.value),
+            "write the address of one machine",
+        );
+    }
+    Some(address)
+}
+
+fn failback(value: &Value<'_>) -> Option<At<Failback>> {
+    const INSTEAD: &str = "write \"auto\", \"manual\" or { after = \"5m\" }";
+    match value.toml {
+        DeValue::String(text) => match text.as_ref() {
+            "auto" => Some(At::new(value.at, Failback::Auto)),
+            "manual" => Some(At::new(value.at, Failback::Manual)),
+            _ => value.refuse(format!("unknown failback `{text}`"), INSTEAD),
+        },
+        DeValue::Table(entries) if entries.len() == 1 => match entries.get("after") {
+            Some(after) => {
+                let after = Value::new(value.source, "after", after)
+                    .duration(Duration::from_secs(1), Duration::from_secs(30 * 86_400))?;
+                Some(At::new(value.at, Failback::After(after.value)))
+            }
+            None => value.refuse("`failback` as a table has the key `after`", INSTEAD),
+        },
+        _ => value.refuse(format!("unknown failback {}", value.written()), INSTEAD),
+    }
+}
+
+fn when_all_down(value: &Value<'_>) -> Option<WhenAllDown> {
+    const FORMS: [&str; 4] = ["last", "assume-up", "none", "servfail"];
+    const INSTEAD: &str =
+        "write \"last\", \"assume-up\", \"none\", \"servfail\" or { fallback = [\"203.0.113.9\"] }";
+    match value.toml {
+        DeValue::String(text) => match text.as_ref() {
+            "last" => Some(WhenAllDown::Last),
+            "assume-up" => Some(WhenAllDown::AssumeUp),
+            "none" => Some(WhenAllDown::None),
+            "servfail" => Some(WhenAllDown::Servfail),
+            _ => value.refuse(
+                format!("unknown when_all_down `{text}`"),
+                suggestion(text, FORMS, "write { fallback = [\"203.0.113.9\"] } or one of"),
+            ),
+        },
+        DeValue::Table(entries) if entries.len() == 1 => {
+            let Some(fallback) = entries.get("fallback") else {
+                return value.refuse("`when_all_down` as a table has the key `fallback`", INSTEAD);
+            };
+            let fallback = Value::new(value.source, "fallback", fallback);
+            let elements = fallback.elements();
+            if elements.is_empty() {
+                return fallback.refuse("`fallback` is empty", "write at least one address, or \"none\"");
+            }
+            let addresses: Vec<_> = elements
+                .iter()
+                .filter_map(|element| usable_address(element).map(|address| address.value))
+                .collect();
+            (addresses.len() == elements.len()).then_some(WhenAllDown::Fallback(addresses))
+        }
+        _ => value.refuse(format!("unknown when_all_down {}", value.written()), INSTEAD),
+    }
+}

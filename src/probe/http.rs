@@ -1,0 +1,155 @@
+//! `http` and `https`: one question, one answer, and what was wrong with it.
+//!
+//! Built on hyper's connections instead of a client with a pool: the address, the name in SNI and the name in the
+//! request are three different things here, and each phase has its own time (docs/adr/0010-http-probe-transport.md).
+//!
+//! ```text
+//! Question (per check) ─► Hop (where, which name, which path) ─► Wire (one connection) ─► judge
+//!                              ▲                                        │
+//!                              └──────────── redirect, 5 at most ───────┘
+//! ```
+
+mod failure;
+pub(crate) mod heard;
+mod hop;
+pub(crate) mod idle;
+mod judge;
+pub(crate) mod question;
+mod wire;
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use http_body_util::BodyExt;
+use hyper::body::Incoming;
+use hyper::{Response, header};
+
+use crate::health::observation::{FaultClass, Phase};
+use crate::probe::conduct::Tools;
+use crate::probe::http::hop::Hop;
+use crate::probe::http::question::Question;
+use crate::probe::http::wire::Wire;
+use crate::probe::sheet::{EXCERPT, Fault, Sheet};
+
+/// Redirects that are followed.
+const MOST_REDIRECTS: usize = 5;
+
+/// Octets of a body that are read.
+const LIMIT: usize = 64 * 1024;
+
+/// Puts `question` to the endpoint at `address`.
+pub(crate) async fn probe(
+    sheet: &mut Sheet,
+    question: &Arc<Question>,
+    address: SocketAddr,
+    tools: &Arc<Tools>,
+) -> Result<(), Fault> {
+    let mut hop = Hop::first(question, address);
+    let mut followed = 0_usize;
+    loop {
+        let (mut wire, answer) = ask(sheet, question, &hop, tools).await?;
+        let redirect = if question.follows_redirects() {
+            hop::location(&answer)
+        } else {
+            None
+        };
+        let Some(location) = redirect else {
+            let judged = judge(sheet, question, &mut wire, answer).await;
+            if question.keeps_alive() && followed == 0 && judged == Ok(true) {
+                idle::keep(question, address, wire, tools);
+            } else {
+                sheet.farewell = Some(wire.leave());
+            }
+            return judged.map(drop);
+        };
+        let status = answer.status();
+        sheet.evidence.status = Some(status.as_u16());
+        if followed == MOST_REDIRECTS {
+            return Err(sheet.fault(
+                FaultClass::Status,
+                format!("status {}: more than {MOST_REDIRECTS} redirects", status.as_u16()),
+            ));
+        }
+        followed = followed.saturating_add(1);
+        hop = hop
+            .follow(status, &location, address.ip())
+            .map_err(|text| sheet.fault(FaultClass::Status, text))?;
+    }
+}
+
+/// Sends the request and waits for the head of the answer: over the connection that was kept, when there is one.
+async fn ask(
+    sheet: &mut Sheet,
+    question: &Arc<Question>,
+    hop: &Hop,
+    tools: &Arc<Tools>,
+) -> Result<(Wire, Response<Incoming>), Fault> {
+    if question.keeps_alive()
+        && hop.is_first()
+        && let Some(mut wire) = idle::take(question, hop.address())
+    {
+        sheet.watch.enter(Phase::FirstByte);
+        sheet.heard = Some(wire.listen_anew());
+        sheet.evidence.certificate_expiry = wire.certificate_expiry();
+        match wire.send(question, hop).await {
+            Ok(answer) => return Ok((wire, answer)),
+            // Closed in between, which an endpoint may do at any time (RFC 9112 section 9.3.1): nobody's fault.
+            Err(error) if wire.was_left(&error) => {}
+            Err(error) => return Err(wire.fault(sheet, &error)),
+        }
+    }
+    let mut wire = Wire::dial(sheet, question, hop, tools).await?;
+    sheet.watch.enter(Phase::FirstByte);
+    match wire.send(question, hop).await {
+        Ok(answer) => Ok((wire, answer)),
+        Err(error) => Err(wire.fault(sheet, &error)),
+    }
+}
+
+/// Holds an answer against what is expected. `Ok(true)`: good, and read to its end.
+async fn judge(
+    sheet: &mut Sheet,
+    question: &Question,
+    wire: &mut Wire,
+    answer: Response<Incoming>,
+) -> Result<bool, Fault> {
+    let status = answer.status().as_u16();
+    sheet.evidence.status = Some(status);
+    let length = judge::declared_length(answer.headers().get(header::CONTENT_LENGTH));
+    let mut body = answer.into_body();
+    if !question.accepts(status) {
+        let fault = sheet.fault(FaultClass::Status, question.refusal(status));
+        sheet.settled = Some(fault.clone());
+        sheet.watch.enter(Phase::Body);
+        let mut excerpt = Vec::new();
+        // Evidence only: whatever happens to the rest of it, the verdict stands.
+        while excerpt.len() < EXCERPT {
+            match wire.drive(body.frame()).await {
+                Some(Ok(frame)) => excerpt.extend_from_slice(frame.data_ref().map_or(&[][..], |data| data)),
+                _ => break,
+            }
+            sheet.keep_excerpt(&excerpt);
+        }
+        return Err(fault);
+    }
+    sheet.watch.enter(Phase::Body);
+    let mut read = judge::Reading::new(question.matcher(), LIMIT);
+    loop {
+        let frame = match wire.drive(body.frame()).await {
+            None => return read.at_the_end(sheet).map(|()| true),
+            Some(Ok(frame)) => frame,
+            Some(Err(error)) => {
+                sheet.keep_excerpt(read.kept());
+                return Err(wire.body_fault(sheet, &error, length));
+            }
+        };
+        let Some(data) = frame.data_ref() else {
+            continue;
+        };
+        let enough = read.take(data);
+        sheet.octets = read.octets();
+        if enough {
+            return read.at_the_end(sheet).map(|()| false);
+        }
+    }
+}

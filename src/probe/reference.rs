@@ -1,0 +1,23 @@
+//! Is it them, or is it us? A reference target is reachable whenever this node is well connected.
+
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use tokio::time::timeout;
+
+use crate::health::observation::FaultClass;
+use crate::probe::dial;
+use crate::probe::sheet::Sheet;
+
+/// Whether packets go to `address` and come back within `budget`: it accepts a connection, or says no to it.
+pub(crate) async fn is_reachable(address: SocketAddr, budget: Duration) -> bool {
+    let mut sheet = Sheet::begin();
+    match timeout(budget, dial::connect(&mut sheet, address)).await {
+        Ok(Ok(stream)) => {
+            dial::leave(stream).await;
+            true
+        }
+        Ok(Err(fault)) => matches!(fault.class, FaultClass::Refused | FaultClass::Reset),
+        Err(_elapsed) => false,
+    }
+}

@@ -1,0 +1,72 @@
+//! A decision and its records, encoded beforehand.
+
+use std::net::IpAddr;
+
+use crate::answer::service::{Family, ServiceAnswers};
+use crate::model::time::Ttl;
+use crate::policy::choice::{Choice, Decision, Degraded, Lifetime, Pick};
+use crate::wire::edns::NOT_READY;
+use crate::wire::rtype;
+
+/// EXTRA-TEXT is kept short, so that question, OPT, NSID and it fit into 512 octets together.
+const EXTRA_TEXT: usize = 64;
+
+/// Encodes what `decision` answers.
+#[must_use]
+pub fn encode(decision: &Decision) -> ServiceAnswers {
+    let ttl = match decision.lifetime {
+        Lifetime::Fixed(ttl) => ttl,
+        Lifetime::Until { most, .. } => most, // patched when answered
+    };
+    ServiceAnswers {
+        a: family(&decision.a, rtype::A, ttl),
+        aaaa: family(&decision.aaaa, rtype::AAAA, ttl),
+        lifetime: decision.lifetime,
+        degraded: decision.degraded.as_ref().map(|degraded| Degraded {
+            code: degraded.code,
+            text: degraded
+                .text
+                .chars()
+                .filter(char::is_ascii)
+                .take(EXTRA_TEXT)
+                .collect(),
+        }),
+    }
+}
+
+/// What a service answers before anything was decided: SERVFAIL, "not ready".
+#[must_use]
+pub fn undecided() -> ServiceAnswers {
+    let fail = || Choice {
+        addresses: Vec::new(),
+        pick: Pick::Fail,
+    };
+    ServiceAnswers {
+        a: family(&fail(), rtype::A, Ttl::default()),
+        aaaa: family(&fail(), rtype::AAAA, Ttl::default()),
+        lifetime: Lifetime::Fixed(Ttl::default()),
+        degraded: Some(Degraded {
+            code: NOT_READY,
+            text: "nothing decided yet".to_owned(),
+        }),
+    }
+}
+
+fn family(choice: &Choice, rtype: u16, ttl: Ttl) -> Family {
+    let length: u8 = if rtype == rtype::A { 4 } else { 16 };
+    let size = 12 + usize::from(length);
+    let mut records = Vec::with_capacity(size * choice.addresses.len());
+    for address in &choice.addresses {
+        let [t0, t1] = rtype.to_be_bytes();
+        let [a, b, c, d] = ttl.secs().to_be_bytes();
+        records.extend([0xc0, 0x0c, t0, t1, 0, 1, a, b, c, d, 0, length]);
+        // An address of the other family would be a fault of the decider; the mapped form keeps the runs in step.
+        match (address, length) {
+            (IpAddr::V4(v4), 4) => records.extend(v4.octets()),
+            (IpAddr::V6(v6), 4) => records.extend(v6.to_ipv4_mapped().map_or([0; 4], |v4| v4.octets())),
+            (IpAddr::V4(v4), _) => records.extend(v4.to_ipv6_mapped().octets()),
+            (IpAddr::V6(v6), _) => records.extend(v6.octets()),
+        }
+    }
+    Family::new(choice.clone(), records.into(), size)
+}

@@ -1,0 +1,87 @@
+//! The tables of all zones, built away from the thread that decides; what did not change is not built again.
+
+use std::sync::Arc;
+
+use crate::answer::table::{NameHash, Table};
+use crate::model::id::ServiceId;
+use crate::model::plan::{Plan, ZonePlan};
+use crate::publish::flatten::flatten;
+use crate::wire::name::Name;
+use crate::zone::contents::Contents;
+
+/// One table per zone of a plan, by `ZoneId`. Cheap to clone.
+#[derive(Clone, Debug)]
+pub struct Tables {
+    hash: NameHash,
+    built: Vec<Option<Arc<Built>>>,
+}
+
+/// A table and what it was built from: the same again needs no building.
+#[derive(Debug)]
+struct Built {
+    contents: Arc<Contents>,
+    owners: Vec<Name>,
+    table: Arc<Table>,
+}
+
+impl Tables {
+    /// Builds all: `contents` by `ZoneId`, `None` for a refused zone. `seed` makes the hash of names unpredictable.
+    #[must_use]
+    pub fn build(plan: &Plan, contents: &[Option<Arc<Contents>>], seed: u64) -> Self {
+        Self {
+            hash: NameHash::new(seed),
+            built: Vec::new(),
+        }
+        .next(plan, contents)
+    }
+
+    /// The tables of another plan: those of zones whose contents are the same `Arc` and whose services stand at the
+    /// same names are kept, others are built.
+    #[must_use]
+    pub fn next(&self, plan: &Plan, contents: &[Option<Arc<Contents>>]) -> Self {
+        let one = |(index, zone): (usize, &ZonePlan)| {
+            let contents = contents.get(index).cloned().flatten().filter(|_| !zone.refused)?;
+            let owners = owners(plan, zone);
+            let same =
+                |built: &&Arc<Built>| Arc::ptr_eq(&built.contents, &contents) && built.owners == owners;
+            if let Some(kept) = self.built.iter().flatten().find(same) {
+                return Some(Arc::clone(kept));
+            }
+            let table = Arc::new(flatten(&contents, &owners, &self.hash).ok()?);
+            Some(Arc::new(Built {
+                contents,
+                owners,
+                table,
+            }))
+        };
+        Self {
+            hash: self.hash.clone(),
+            built: plan.zones.iter().enumerate().map(one).collect(),
+        }
+    }
+
+    /// The table of the zone at `index`; `None` for a refused one.
+    #[must_use]
+    pub fn get(&self, index: usize) -> Option<Arc<Table>> {
+        self.built
+            .get(index)?
+            .as_ref()
+            .map(|built| Arc::clone(&built.table))
+    }
+
+    /// The hash that all tables share.
+    #[must_use]
+    pub fn hash(&self) -> &NameHash {
+        &self.hash
+    }
+}
+
+/// Owners of a zone's services, in the order of their numbers.
+fn owners(plan: &Plan, zone: &ZonePlan) -> Vec<Name> {
+    let owner = |id: &ServiceId| {
+        plan.services
+            .get(id.index())
+            .map_or_else(Name::root, |service| service.owner.clone())
+    };
+    zone.services.iter().map(owner).collect()
+}

@@ -1,0 +1,309 @@
+//! One TCP connection: queries in, answers out, limits of time.
+//!
+//! What a read brings is answered at once and written by one call, so that pipelined queries cost little; when the
+//! client does not take its answers, no more of its queries are read. Between turns an idle connection holds no
+//! buffer: queries are read, and answers made, on the thread's own desk.
+
+use std::cell::RefCell;
+use std::io;
+use std::net::SocketAddr;
+use std::pin::{Pin, pin};
+use std::task::{Context, Poll, ready};
+
+use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt, ReadBuf};
+use tokio::sync::mpsc;
+use tokio::time::{Instant, sleep_until, timeout};
+use tokio_util::sync::CancellationToken;
+
+use crate::answer::snapshot::{Ask, Client, Outcome, Scratch, Transport};
+use crate::clock::Clock;
+use crate::serve::counters::Tally;
+use crate::serve::dice::Dice;
+use crate::serve::framing::{LONGEST, Messages, Outgoing, framed};
+use crate::serve::tcp::Place;
+
+/// Octets of one read.
+const READ: usize = 16_384;
+/// Messages of a transfer that may wait for the client.
+const AHEAD: usize = 4;
+
+/// What a thread needs to answer, for whichever connection is at its turn.
+struct Desk {
+    input: Box<[u8]>,
+    outgoing: Outgoing,
+    scratch: Scratch,
+    dice: Dice,
+}
+
+thread_local! {
+    static DESK: RefCell<Desk> = RefCell::new(Desk {
+        input: vec![0; LONGEST + READ].into_boxed_slice(),
+        outgoing: Outgoing::new(),
+        scratch: Scratch::default(),
+        dice: Dice::from_system(),
+    });
+}
+
+/// How a connection ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Ending {
+    /// The client ended it, or the network did.
+    Closed,
+    /// It was idle for too long, or as old as a connection may get.
+    Expired,
+    /// A message that had begun did not come whole, or an answer was not taken, in time.
+    Stalled,
+    /// It had to make room, or the server stops.
+    Cut,
+}
+
+/// What a turn left to do.
+enum Turn {
+    Answered,
+    Transaction(Vec<u8>),
+    Ended,
+}
+
+/// One connection.
+pub struct Connection<'a, S> {
+    stream: S,
+    peer: SocketAddr,
+    place: &'a Place<'a>,
+    /// Octets of messages not answered yet.
+    carry: Vec<u8>,
+    /// Octets of answers that the client has not taken yet.
+    pending: Vec<u8>,
+    /// The client sends no more.
+    ended: bool,
+    opened: Instant,
+    /// When the last message was whole.
+    active: Instant,
+    /// When the first octet of the message in `carry` came.
+    begun: Option<Instant>,
+}
+
+impl<'a, S: AsyncRead + AsyncWrite + Unpin> Connection<'a, S> {
+    /// A connection just opened.
+    pub(in crate::serve) fn new(stream: S, peer: SocketAddr, place: &'a Place<'a>) -> Self {
+        let now = Instant::now();
+        Self {
+            stream,
+            peer,
+            place,
+            carry: Vec::new(),
+            pending: Vec::new(),
+            ended: false,
+            opened: now,
+            active: now,
+            begun: None,
+        }
+    }
+
+    /// Serves it until it ends or `cut` is cancelled.
+    pub async fn serve(mut self, cut: &CancellationToken) -> Ending {
+        let mut cut = pin!(cut.cancelled());
+        let mut alarm = pin!(sleep_until(self.deadline()));
+        loop {
+            let begun = self.begun;
+            let turn = tokio::select! {
+                biased;
+                () = &mut cut => return Ending::Cut,
+                () = &mut alarm => {
+                    // Armed once and moved when it rings: most connections never see it.
+                    let deadline = self.deadline();
+                    if deadline <= Instant::now() {
+                        return if self.begun.is_some() { Ending::Stalled } else { Ending::Expired };
+                    }
+                    alarm.as_mut().reset(deadline);
+                    continue;
+                }
+                turn = std::future::poll_fn(|context| DESK.with_borrow_mut(|desk| self.poll_turn(context, desk))) => turn,
+            };
+            let Ok(turn) = turn else { return Ending::Closed };
+            if self.begun.is_some() && self.begun != begun {
+                alarm.as_mut().reset(self.deadline());
+            }
+            let rest = async {
+                self.flush().await?;
+                match turn {
+                    Turn::Answered => Ok(false),
+                    Turn::Transaction(query) => self.transact(query).await.map(|()| false),
+                    Turn::Ended => {
+                        let _ = self.stream.shutdown().await;
+                        Ok(true)
+                    }
+                }
+            };
+            let ended = tokio::select! {
+                biased;
+                () = &mut cut => return Ending::Cut,
+                ended = rest => ended,
+            };
+            match ended {
+                Ok(false) => {}
+                Ok(true) => return Ending::Closed,
+                Err(error) if error.kind() == io::ErrorKind::TimedOut => return Ending::Stalled,
+                Err(_) => return Ending::Closed,
+            }
+        }
+    }
+
+    /// When the connection must end if nothing more happens.
+    fn deadline(&self) -> Instant {
+        let settings = *self.place.server.settings.borrow();
+        let idle = match self.begun {
+            Some(begun) => begun + settings.message,
+            None => self.active + settings.idle,
+        };
+        idle.min(self.opened + settings.total)
+    }
+
+    /// Reads once, unless whole messages are left, answers what is whole, writes once.
+    fn poll_turn(&mut self, context: &mut Context<'_>, desk: &mut Desk) -> Poll<io::Result<Turn>> {
+        let Desk {
+            input,
+            outgoing,
+            scratch,
+            dice,
+        } = desk;
+        let carried = self.carry.len().min(LONGEST + READ);
+        let mut filled = carried;
+        if !self.ended && !Messages::of(&self.carry).is_whole() {
+            let space = input
+                .get_mut(carried..(carried + READ).min(LONGEST + READ))
+                .unwrap_or(&mut []);
+            let mut space = ReadBuf::new(space);
+            ready!(Pin::new(&mut self.stream).poll_read(context, &mut space))?;
+            filled += space.filled().len();
+            self.ended = filled == carried;
+        }
+        if let (Some(place), Some(carry)) = (input.get_mut(..carried), self.carry.get(..carried)) {
+            place.copy_from_slice(carry);
+        }
+        let mut messages = Messages::of(input.get(..filled).unwrap_or(&[]));
+        let mut tally = Tally::default();
+        let transaction = self.answer(&mut messages, outgoing, scratch, dice, &mut tally);
+        let rest = messages.rest();
+        let (queries, answered) = (tally.queries, tally.answers > 0);
+        self.carry.clear();
+        if rest.is_empty() {
+            self.carry = Vec::new();
+            self.begun = None;
+        } else {
+            self.carry.extend_from_slice(rest);
+            if queries > 0 || self.begun.is_none() {
+                self.begun = Some(Instant::now());
+            }
+        }
+        if queries > 0 {
+            self.active = Instant::now();
+            self.place.server.cell.add(&mut tally);
+        }
+        if !outgoing.octets().is_empty() {
+            let written = match Pin::new(&mut self.stream).poll_write(context, outgoing.octets()) {
+                Poll::Ready(written) => written,
+                Poll::Pending => Ok(0),
+            };
+            if let Ok(written) = written {
+                self.pending
+                    .extend_from_slice(outgoing.octets().get(written..).unwrap_or(&[]));
+            }
+            outgoing.clear();
+            written?;
+        }
+        if answered {
+            self.place.progressed(!self.pending.is_empty());
+        }
+        Poll::Ready(Ok(match transaction {
+            Some(query) => Turn::Transaction(query),
+            None if self.ended && !Messages::of(&self.carry).is_whole() => Turn::Ended,
+            None => Turn::Answered,
+        }))
+    }
+
+    /// Answers messages until they, or the room for answers, run out, or one is a transaction, which is returned.
+    fn answer(
+        &self,
+        messages: &mut Messages<'_>,
+        outgoing: &mut Outgoing,
+        scratch: &mut Scratch,
+        dice: &mut Dice,
+        tally: &mut Tally,
+    ) -> Option<Vec<u8>> {
+        let server = self.place.server;
+        let snapshot = server.published.load();
+        let now = server.clock.now().moment;
+        let client = Client {
+            address: self.peer.ip().to_canonical(),
+            transport: Transport::Tcp,
+        };
+        while !outgoing.is_full() {
+            let query = messages.next()?;
+            tally.queries += 1;
+            let ask = Ask {
+                query,
+                client,
+                now,
+                dice: dice.roll(),
+            };
+            match snapshot.answer(&ask, scratch, outgoing.room()) {
+                Outcome::Reply { len, about } => {
+                    outgoing.commit(len);
+                    tally.answered(about);
+                }
+                Outcome::Transaction => {
+                    tally.transactions += 1;
+                    return Some(query.to_vec());
+                }
+                Outcome::Drop => tally.dropped += 1,
+            }
+        }
+        None
+    }
+
+    /// Has the client take the answers that wait for it.
+    async fn flush(&mut self) -> io::Result<()> {
+        if self.pending.is_empty() {
+            return Ok(());
+        }
+        let limit = self.place.server.settings.borrow().message;
+        timeout(limit, self.stream.write_all(&self.pending))
+            .await
+            .map_err(|_| io::ErrorKind::TimedOut)??;
+        self.pending = Vec::new();
+        self.place.progressed(false);
+        Ok(())
+    }
+
+    /// Runs a transaction; its messages go out as the client takes them.
+    async fn transact(&mut self, query: Vec<u8>) -> io::Result<()> {
+        let (sink, mut messages) = mpsc::channel::<Vec<u8>>(AHEAD);
+        let (place, peer) = (self.place, self.peer);
+        place.progressed(true);
+        let handling = place
+            .server
+            .transactions
+            .handle(query, peer, Transport::Tcp, sink);
+        let stream = &mut self.stream;
+        let forwarding = async move {
+            while let Some(message) = messages.recv().await {
+                let limit = place.server.settings.borrow().message;
+                let octets = framed(&message).ok_or(io::ErrorKind::InvalidData)?;
+                timeout(limit, stream.write_all(&octets))
+                    .await
+                    .map_err(|_| io::ErrorKind::TimedOut)??;
+                place.progressed(true);
+            }
+            io::Result::Ok(())
+        };
+        let (whole, forwarded) = tokio::join!(handling, forwarding);
+        forwarded?;
+        if !whole {
+            // The client must not take a part for the whole: the connection ends before the last message.
+            return Err(io::ErrorKind::ConnectionAborted.into());
+        }
+        self.active = Instant::now();
+        place.progressed(false);
+        Ok(())
+    }
+}

@@ -1,0 +1,214 @@
+//! UDP: one plain thread per core and address, each with its own socket; batches in, batches out.
+//!
+//! No task, lock, allocation or clock reading per query: the snapshot is revalidated and the time read once a batch.
+//! What is a transaction goes to the runtime by a bounded channel; when that is full, it is dropped and counted, and
+//! the client asks again.
+
+use std::io;
+use std::net::UdpSocket;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use arc_swap::Cache;
+use tokio::sync::mpsc;
+
+use crate::answer::published::Published;
+use crate::answer::snapshot::{Ask, Client, Outcome, Scratch, Transport};
+use crate::clock::{Clock, SystemClock};
+use crate::serve::counters::{Cell, Counters, Tally};
+use crate::serve::dice::Dice;
+use crate::sys::batch::Batch;
+use crate::sys::origin::ReturnPath;
+
+/// Socket buffers, each way: with the system's default, 512 outstanding queries already lost some.
+pub const BUFFER: usize = 4 << 20;
+/// Batches that a stopping worker still answers: what was queued when it was told.
+const FAREWELL: usize = 256;
+/// Pause after a failed receive call, so that a lasting failure does not take the core.
+const AFTER_ERROR: Duration = Duration::from_millis(5);
+
+/// A transaction that came by UDP: the runtime answers it by the same socket.
+#[derive(Debug)]
+pub struct Datagram {
+    /// The message.
+    pub query: Vec<u8>,
+    /// To whom, and from which address, the answer goes.
+    pub path: ReturnPath,
+    /// By which socket.
+    pub socket: Arc<UdpSocket>,
+}
+
+/// What every worker needs.
+#[derive(Clone, Debug)]
+pub struct Front {
+    /// What is answered from.
+    pub published: Arc<Published>,
+    /// The time.
+    pub clock: SystemClock,
+    /// Where it counts.
+    pub counters: Arc<Counters>,
+    /// Where transactions go.
+    pub transactions: mpsc::Sender<Datagram>,
+}
+
+/// Running workers.
+#[derive(Debug)]
+pub struct UdpWorkers {
+    stop: Arc<AtomicBool>,
+    sockets: Vec<Arc<UdpSocket>>,
+    threads: Vec<JoinHandle<()>>,
+}
+
+/// Starts a thread for each socket.
+///
+/// # Errors
+/// When a thread cannot be started; those that could are stopped.
+pub fn spawn(sockets: Vec<UdpSocket>, front: &Front) -> io::Result<UdpWorkers> {
+    let mut workers = UdpWorkers {
+        stop: Arc::new(AtomicBool::new(false)),
+        sockets: sockets.into_iter().map(Arc::new).collect(),
+        threads: Vec::new(),
+    };
+    for (index, socket) in workers.sockets.iter().enumerate() {
+        let worker = Worker {
+            socket: Arc::clone(socket),
+            stop: Arc::clone(&workers.stop),
+            cell: front.counters.cell("udp"),
+            front: front.clone(),
+        };
+        let spawned = std::thread::Builder::new()
+            .name(format!("udp-{index}"))
+            .spawn(move || worker.run());
+        match spawned {
+            Ok(thread) => workers.threads.push(thread),
+            Err(error) => {
+                workers.stop();
+                return Err(error);
+            }
+        }
+    }
+    Ok(workers)
+}
+
+impl UdpWorkers {
+    /// Tells all to stop: each answers what is queued and ends.
+    pub fn stop(&self) {
+        self.stop.store(true, Ordering::Release);
+        for socket in &self.sockets {
+            // Wakes the blocked receive call. The kernel says "not connected", and does it.
+            let _ = socket2::SockRef::from(&**socket).shutdown(std::net::Shutdown::Read);
+        }
+    }
+
+    /// Waits until all have ended.
+    pub fn join(self) {
+        for thread in self.threads {
+            let _ = thread.join();
+        }
+    }
+}
+
+struct Worker {
+    socket: Arc<UdpSocket>,
+    stop: Arc<AtomicBool>,
+    cell: Arc<Cell>,
+    front: Front,
+}
+
+impl Worker {
+    fn run(self) {
+        // The engine is total; should it ever not be, one thread's panic must not cost a share of all queries.
+        while catch_unwind(AssertUnwindSafe(|| self.serve())).is_err() {
+            tracing::error!("a UDP worker panicked and begins anew; please report it");
+        }
+    }
+
+    fn serve(&self) {
+        let mut batch = Batch::new();
+        let mut scratch = Scratch::default();
+        let mut snapshot = Cache::new(&*self.front.published);
+        let mut dice = Dice::from_system();
+        let mut tally = Tally::default();
+        let mut overflow = 0;
+        let mut farewell = 0;
+        loop {
+            let stopping = self.stop.load(Ordering::Acquire);
+            if stopping {
+                farewell += 1;
+            }
+            match batch.receive(&self.socket, !stopping) {
+                Ok(0) if stopping => return,
+                Ok(_) if farewell > FAREWELL => return,
+                Ok(_) => {}
+                Err(_) if stopping => return,
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
+                Err(error) => {
+                    tally.receive_errors += 1;
+                    self.cell.add(&mut tally);
+                    tracing::debug!(%error, "a UDP socket failed to receive");
+                    std::thread::sleep(AFTER_ERROR);
+                    continue;
+                }
+            }
+            let lost = batch.overflow();
+            tally.overflows += u64::from(lost.wrapping_sub(overflow));
+            overflow = lost;
+            self.answer(&mut batch, snapshot.load(), &mut scratch, &mut dice, &mut tally);
+            tally.send_errors += batch.send(&self.socket).refused as u64;
+            self.cell.add(&mut tally);
+        }
+    }
+
+    fn answer(
+        &self,
+        batch: &mut Batch,
+        snapshot: &crate::answer::snapshot::Snapshot,
+        scratch: &mut Scratch,
+        dice: &mut Dice,
+        tally: &mut Tally,
+    ) {
+        let now = self.front.clock.now().moment;
+        let (queries, mut replies) = batch.parts();
+        for index in 0..queries.len() {
+            // A socket that is shut down for reading hands out empty messages from nobody.
+            let Some(peer) = queries.peer(index) else { continue };
+            tally.queries += 1;
+            let Some(query) = queries.octets(index) else {
+                tally.dropped += 1;
+                continue;
+            };
+            let client = Client {
+                address: peer.ip(),
+                transport: Transport::Udp,
+            };
+            let ask = Ask {
+                query,
+                client,
+                now,
+                dice: dice.roll(),
+            };
+            match snapshot.answer(&ask, scratch, replies.room(index)) {
+                Outcome::Reply { len, about } => {
+                    replies.answer(index, len);
+                    tally.answered(about);
+                }
+                Outcome::Transaction => {
+                    tally.transactions += 1;
+                    let taken = queries.return_path(index).is_some_and(|path| {
+                        let query = query.to_vec();
+                        let socket = Arc::clone(&self.socket);
+                        self.front
+                            .transactions
+                            .try_send(Datagram { query, path, socket })
+                            .is_ok()
+                    });
+                    tally.transactions_refused += u64::from(!taken);
+                }
+                Outcome::Drop => tally.dropped += 1,
+            }
+        }
+    }
+}

@@ -1,0 +1,49 @@
+//! The state file's format: a number in `user_version`, one step per version.
+
+use std::path::Path;
+
+use rusqlite::Connection;
+
+use crate::store::StoreError;
+
+/// Each entry brings the file from its index to the next version.
+const STEPS: &[&str] = &["CREATE TABLE active (
+        group_name TEXT PRIMARY KEY,
+        member     TEXT NOT NULL
+    ) STRICT, WITHOUT ROWID;"];
+
+/// Sets the journal up and brings the file to the newest format.
+///
+/// # Errors
+/// [`StoreError::TooNew`] for a file of a later version, [`StoreError::Database`] for what SQLite refuses.
+pub(super) fn prepare(connection: &Connection, path: &Path) -> Result<(), StoreError> {
+    let failed = |source| StoreError::Database {
+        path: path.to_owned(),
+        source,
+    };
+    connection
+        .pragma_update(None, "journal_mode", "WAL")
+        .map_err(failed)?;
+    // FULL: an acknowledged write survives a power cut, not only the end of the process.
+    connection
+        .pragma_update(None, "synchronous", "FULL")
+        .map_err(failed)?;
+    let found: i64 = connection
+        .pragma_query_value(None, "user_version", |row| row.get(0))
+        .map_err(failed)?;
+    let known = i64::try_from(STEPS.len()).unwrap_or(i64::MAX);
+    if found > known {
+        return Err(StoreError::TooNew {
+            path: path.to_owned(),
+            found,
+            known,
+        });
+    }
+    for (version, step) in (1i64..).zip(STEPS) {
+        if version > found {
+            let sql = format!("BEGIN IMMEDIATE; {step} PRAGMA user_version = {version}; COMMIT;");
+            connection.execute_batch(&sql).map_err(failed)?;
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,170 @@
+//! EDNS (RFC 6891): what a query's OPT says, and the OPT of a reply.
+
+/// Octets of an OPT record without options.
+pub const OPT_LEN: usize = 11;
+/// Name server identifier (RFC 5001).
+pub const NSID: u16 = 3;
+/// Extended error (RFC 8914).
+pub const EXTENDED_ERROR: u16 = 15;
+
+/// What a query's OPT says, as far as it matters here.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Edns {
+    /// Largest UDP message that the client takes, as written.
+    pub payload: u16,
+    /// Version; only 0 is spoken.
+    pub version: u8,
+    /// DO (RFC 3225).
+    pub dnssec_ok: bool,
+    /// Whether NSID is asked for.
+    pub nsid: bool,
+}
+
+/// Reads an OPT's fields; `None` when its options overrun it. Options that are not known are passed over.
+#[must_use]
+pub fn read(class: u16, ttl: u32, options: &[u8]) -> Option<Edns> {
+    let [_, version, flags, _] = ttl.to_be_bytes();
+    let mut edns = Edns {
+        payload: class,
+        version,
+        dnssec_ok: flags & 0x80 != 0,
+        nsid: false,
+    };
+    let mut rest = options;
+    while let Some((&[code_high, code_low, len_high, len_low], tail)) = rest.split_first_chunk() {
+        edns.nsid |= u16::from_be_bytes([code_high, code_low]) == NSID;
+        rest = tail.get(usize::from(u16::from_be_bytes([len_high, len_low]))..)?;
+    }
+    rest.is_empty().then_some(edns)
+}
+
+/// An extended error to be sent.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ExtendedError<'a> {
+    /// INFO-CODE.
+    pub code: u16,
+    /// EXTRA-TEXT.
+    pub text: &'a [u8],
+}
+
+/// INFO-CODE "Not Ready" (RFC 8914 section 4.15).
+pub const NOT_READY: u16 = 14;
+/// INFO-CODE "Invalid Data" (RFC 8914 section 4.25): a zone that cannot be served as configured.
+pub const INVALID_DATA: u16 = 24;
+
+/// The OPT of a reply.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct OptReply<'a> {
+    /// Largest UDP message that this server takes.
+    pub payload: u16,
+    /// The upper eight bits of RCODE.
+    pub rcode_high: u8,
+    /// DO, copied from the query.
+    pub dnssec_ok: bool,
+    /// NSID, when asked for.
+    pub nsid: Option<&'a [u8]>,
+    /// What is to be said besides RCODE.
+    pub error: Option<ExtendedError<'a>>,
+}
+
+impl OptReply<'_> {
+    /// Octets of the record.
+    #[must_use]
+    pub fn length(&self) -> usize {
+        OPT_LEN + self.nsid.map_or(0, |id| 4 + id.len()) + self.error.map_or(0, |error| 6 + error.text.len())
+    }
+
+    /// Writes the record at the beginning of `out`; the octets written, 0 when it does not fit.
+    #[inline]
+    pub fn write(&self, out: &mut [u8]) -> usize {
+        let length = self.length();
+        let (Some(record), Ok(options)) = (out.get_mut(..length), u16::try_from(length - OPT_LEN)) else {
+            return 0;
+        };
+        let Some((fixed, mut rest)) = record.split_first_chunk_mut::<OPT_LEN>() else {
+            return 0;
+        };
+        let [size_high, size_low] = self.payload.to_be_bytes();
+        let [len_high, len_low] = options.to_be_bytes();
+        let flags = if self.dnssec_ok { 0x80 } else { 0 };
+        *fixed = [
+            0,
+            0,
+            41,
+            size_high,
+            size_low,
+            self.rcode_high,
+            0,
+            flags,
+            0,
+            len_high,
+            len_low,
+        ];
+        if let Some(id) = self.nsid {
+            rest = write_option(rest, NSID, &[], id);
+        }
+        if let Some(error) = self.error {
+            write_option(rest, EXTENDED_ERROR, &error.code.to_be_bytes(), error.text);
+        }
+        length
+    }
+}
+
+/// Writes one option and returns what is left; the room was measured by [`OptReply::len`].
+fn write_option<'o>(out: &'o mut [u8], code: u16, head: &[u8], tail: &[u8]) -> &'o mut [u8] {
+    let length = u16::try_from(head.len() + tail.len()).unwrap_or(u16::MAX);
+    let Some((option, rest)) = out.split_at_mut_checked(4 + usize::from(length)) else {
+        return &mut [];
+    };
+    let parts = code.to_be_bytes().into_iter().chain(length.to_be_bytes());
+    for (slot, octet) in option
+        .iter_mut()
+        .zip(parts.chain(head.iter().copied()).chain(tail.iter().copied()))
+    {
+        *slot = octet;
+    }
+    rest
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn options_are_walked_and_must_end_with_the_record() {
+        for (options, seen) in [
+            (b"".as_slice(), Some(false)),
+            (b"\0\x03\0\0", Some(true)),
+            (b"\0\x64\0\x02ab\0\x03\0\0", Some(true)),
+            (b"\0\x64\0\x02a", None),
+            (b"\0\x64\0", None),
+        ] {
+            assert_eq!(read(512, 0, options).map(|edns| edns.nsid), seen, "{options:?}");
+        }
+        let edns = read(4096, 0x0001_8000, b"").unwrap();
+        assert_eq!((edns.version, edns.dnssec_ok, edns.payload), (1, true, 4096));
+    }
+
+    #[test]
+    fn a_reply_is_as_long_as_it_says_and_reads_back() {
+        let reply = OptReply {
+            payload: 1232,
+            rcode_high: 1,
+            dnssec_ok: true,
+            nsid: Some(b"ns1"),
+            error: Some(ExtendedError {
+                code: 3,
+                text: b"stale",
+            }),
+        };
+        let mut out = [0xff; 64];
+        assert_eq!(reply.write(&mut out), reply.length());
+        assert_eq!(&out[..11], b"\0\0\x29\x04\xd0\x01\0\x80\0\0\x12");
+        assert_eq!(
+            &out[11..reply.length()],
+            b"\0\x03\0\x03ns1\0\x0f\0\x07\0\x03stale"
+        );
+        assert_eq!(reply.write(&mut out[..20]), 0);
+        assert_eq!(OptReply::default().write(&mut out), OPT_LEN);
+    }
+}

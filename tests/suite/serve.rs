@@ -1,0 +1,6 @@
+//! The front ends on real sockets of the loopback, with a real snapshot.
+
+mod fixture;
+mod tcp;
+mod tsig;
+mod udp;

@@ -1,0 +1,289 @@
+//! TCP: pipelining, half-closed clients, limits of time and number, shortage, stopping.
+
+use std::time::Duration;
+
+use pointsman::model::plan::TcpSettings;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
+use tokio::time::{Instant, timeout};
+
+use super::fixture::{TCP, Tcp, answers, query, refusing, tcp};
+
+fn framed(message: &[u8]) -> Vec<u8> {
+    [&(message.len() as u16).to_be_bytes()[..], message].concat()
+}
+
+async fn connect(server: &Tcp) -> TcpStream {
+    TcpStream::connect(server.address).await.unwrap()
+}
+
+async fn answer(stream: &mut TcpStream) -> std::io::Result<Vec<u8>> {
+    let length = stream.read_u16().await?;
+    let mut message = vec![0; length.into()];
+    stream.read_exact(&mut message).await?;
+    Ok(message)
+}
+
+async fn asked(stream: &mut TcpStream, id: u16) {
+    stream
+        .write_all(&framed(&query(id, &["www", "test"])))
+        .await
+        .unwrap();
+    assert!(answers(&answer(stream).await.unwrap(), id));
+}
+
+/// Whether the server closed: end or reset.
+async fn closed(stream: &mut TcpStream) -> bool {
+    matches!(stream.read(&mut [0; 16]).await, Ok(0) | Err(_))
+}
+
+#[tokio::test]
+async fn pipelined_queries_are_all_answered() {
+    let server = tcp(refusing(), TCP);
+    let mut stream = connect(&server).await;
+    let all: Vec<u8> = (0..2000)
+        .flat_map(|id| framed(&query(id, &["a", "test"])))
+        .collect();
+    let (mut reader, mut writer) = stream.split();
+    let write = async { writer.write_all(&all).await.unwrap() };
+    let read = async {
+        for id in 0..2000 {
+            let length = reader.read_u16().await.unwrap();
+            let mut message = vec![0; length.into()];
+            reader.read_exact(&mut message).await.unwrap();
+            assert!(answers(&message, id), "answers come in order here");
+        }
+    };
+    tokio::join!(write, read);
+    assert_eq!(server.counters.total("tcp").answers, 2000);
+}
+
+#[tokio::test]
+async fn a_query_that_comes_octet_by_octet_is_answered() {
+    let server = tcp(refusing(), TCP);
+    let mut stream = connect(&server).await;
+    stream.set_nodelay(true).unwrap();
+    for octet in framed(&query(5, &["a"])) {
+        stream.write_all(&[octet]).await.unwrap();
+        tokio::task::yield_now().await;
+    }
+    assert!(answers(&answer(&mut stream).await.unwrap(), 5));
+}
+
+#[tokio::test]
+async fn a_client_that_sends_no_more_gets_its_answers_then_the_end() {
+    let server = tcp(refusing(), TCP);
+    let mut stream = connect(&server).await;
+    let all: Vec<u8> = (0..300).flat_map(|id| framed(&query(id, &["a"]))).collect();
+    stream.write_all(&all).await.unwrap();
+    stream.shutdown().await.unwrap();
+    for id in 0..300 {
+        assert!(answers(&answer(&mut stream).await.unwrap(), id));
+    }
+    assert!(closed(&mut stream).await);
+}
+
+#[tokio::test]
+async fn empty_frames_runts_and_responses_are_ignored() {
+    let server = tcp(refusing(), TCP);
+    let mut stream = connect(&server).await;
+    let mut response = query(1, &["a"]);
+    response[2] |= 0x80;
+    for odd in [&b""[..], b"x", &[0; 11], &response] {
+        stream.write_all(&framed(odd)).await.unwrap();
+    }
+    asked(&mut stream, 6).await;
+    let total = server.counters.total("tcp");
+    assert_eq!((total.queries, total.dropped, total.answers), (5, 4, 1));
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_idle_connection_is_closed_after_the_idle_time_and_not_before() {
+    let server = tcp(refusing(), TCP);
+    let mut stream = connect(&server).await;
+    let opened = Instant::now();
+    tokio::time::sleep(Duration::from_secs(20)).await;
+    asked(&mut stream, 1).await;
+    tokio::time::sleep(Duration::from_secs(20)).await;
+    asked(&mut stream, 2).await;
+    assert!(closed(&mut stream).await);
+    let lasted = opened.elapsed().as_secs();
+    assert!(
+        (70..=71).contains(&lasted),
+        "{lasted} s: twenty, twenty, thirty idle"
+    );
+    assert_eq!(server.counters.total("tcp").connections_stalled, 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_message_that_does_not_come_whole_is_given_up() {
+    let server = tcp(refusing(), TCP);
+    let mut stream = connect(&server).await;
+    asked(&mut stream, 1).await;
+    let began = Instant::now();
+    // One octet every four seconds: each is progress, but the message has ten seconds in all.
+    for octet in [0u8, 32, b'a', b'b', b'c', b'd'] {
+        if stream.write_all(&[octet]).await.is_err() {
+            break;
+        }
+        tokio::time::sleep(Duration::from_secs(4)).await;
+    }
+    assert!(closed(&mut stream).await);
+    assert!(
+        began.elapsed() <= Duration::from_secs(24),
+        "{:?}",
+        began.elapsed()
+    );
+    assert_eq!(server.counters.total("tcp").connections_stalled, 1);
+    assert_eq!(server.server.connections(), 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_busy_connection_ends_at_its_age_limit() {
+    let server = tcp(
+        refusing(),
+        TcpSettings {
+            total: Duration::from_secs(60),
+            ..TCP
+        },
+    );
+    let mut stream = connect(&server).await;
+    let opened = Instant::now();
+    for id in 0.. {
+        if stream.write_all(&framed(&query(id, &["a"]))).await.is_err() || answer(&mut stream).await.is_err()
+        {
+            break;
+        }
+        tokio::time::sleep(Duration::from_secs(5)).await;
+    }
+    let lasted = opened.elapsed().as_secs();
+    assert!((60..=65).contains(&lasted), "{lasted} s");
+}
+
+#[tokio::test(start_paused = true)]
+async fn changed_settings_hold_for_open_connections() {
+    let server = tcp(
+        refusing(),
+        TcpSettings {
+            idle: Duration::from_secs(5),
+            ..TCP
+        },
+    );
+    let mut stream = connect(&server).await;
+    let opened = Instant::now();
+    server
+        .settings
+        .send_modify(|settings| settings.idle = Duration::from_secs(50));
+    assert!(closed(&mut stream).await);
+    assert!(
+        (50..=51).contains(&opened.elapsed().as_secs()),
+        "{:?}",
+        opened.elapsed()
+    );
+}
+
+#[tokio::test]
+async fn a_client_that_reads_no_answers_is_bounded_and_cut() {
+    let settings = TcpSettings {
+        message: Duration::from_millis(300),
+        ..TCP
+    };
+    let server = tcp(refusing(), settings);
+    let mut stream = connect(&server).await;
+    let flood: Vec<u8> = (0..2000)
+        .flat_map(|id| framed(&query(id, &["deaf", "test"])))
+        .collect();
+    // The kernel's buffers fill, then ours, then the server reads no more: our writes stop, and it hangs up.
+    let cut = timeout(Duration::from_secs(20), async {
+        while stream.write_all(&flood).await.is_ok() {}
+    });
+    cut.await.expect("the connection is cut");
+    assert_eq!(server.counters.total("tcp").connections_stalled, 1);
+    asked(&mut connect(&server).await, 1).await;
+}
+
+#[tokio::test]
+async fn four_hundred_idle_and_sixty_stalled_clients_keep_nobody_waiting() {
+    let server = tcp(
+        refusing(),
+        TcpSettings {
+            connections: 256,
+            per_client: 64,
+            ..TCP
+        },
+    );
+    let mut held = Vec::new();
+    for index in 0..460 {
+        let mut stream = connect(&server).await;
+        if index >= 400 {
+            stream.write_all(b"\0\x20ab").await.unwrap();
+        }
+        held.push(stream);
+    }
+    let began = Instant::now();
+    asked(&mut connect(&server).await, 461).await;
+    assert!(began.elapsed() < Duration::from_secs(1), "{:?}", began.elapsed());
+    assert!(server.server.connections() <= 64);
+    let total = server.counters.total("tcp");
+    assert_eq!((total.connections, total.connections_refused), (461, 0));
+    assert!(total.connections_evicted >= 461 - 64);
+}
+
+#[tokio::test]
+async fn the_client_that_works_is_not_the_one_that_makes_room() {
+    let server = tcp(
+        refusing(),
+        TcpSettings {
+            connections: 3,
+            per_client: 3,
+            ..TCP
+        },
+    );
+    let mut works = connect(&server).await;
+    asked(&mut works, 1).await;
+    let mut idle = connect(&server).await;
+    // The runtime has one thread: when this is answered, the idle one was accepted before.
+    asked(&mut connect(&server).await, 2).await;
+    asked(&mut works, 3).await;
+    let mut newcomers = Vec::new();
+    for id in 4..6 {
+        let mut newcomer = connect(&server).await;
+        asked(&mut newcomer, id).await;
+        newcomers.push(newcomer);
+    }
+    assert!(closed(&mut idle).await, "the longest without an answer goes");
+    asked(&mut works, 9).await;
+}
+
+#[tokio::test]
+async fn clients_that_reset_amid_the_answers_do_no_harm() {
+    let server = tcp(refusing(), TCP);
+    for _ in 0..50 {
+        let mut stream = connect(&server).await;
+        stream.set_zero_linger().unwrap();
+        let all: Vec<u8> = (0..100).flat_map(|id| framed(&query(id, &["a"]))).collect();
+        stream.write_all(&all).await.unwrap();
+    }
+    asked(&mut connect(&server).await, 1).await;
+}
+
+#[tokio::test]
+async fn stopping_closes_every_connection_and_ends_every_task() {
+    let server = tcp(refusing(), TCP);
+    let mut streams = Vec::new();
+    for id in 0..20 {
+        let mut stream = connect(&server).await;
+        asked(&mut stream, id).await;
+        streams.push(stream);
+    }
+    assert_eq!(server.server.connections(), 20);
+    server.stop.cancel();
+    server.tracker.close();
+    timeout(Duration::from_secs(5), server.tracker.wait())
+        .await
+        .expect("all tasks end");
+    for stream in &mut streams {
+        assert!(closed(stream).await);
+    }
+    assert!(TcpStream::connect(server.address).await.is_err());
+}
