@@ -12,9 +12,17 @@
 
 mod config_mistakes;
 mod config_plan;
+mod decisions;
 mod probes;
+mod rich_plan;
+mod scale;
 mod serve;
 mod simulation;
+mod simulation_isolation;
+mod simulation_laws;
+mod simulation_promise;
+mod simulation_reload;
+mod simulation_startup;
 mod zone_data;
 mod zone_form;
 mod zone_mistakes;

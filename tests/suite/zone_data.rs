@@ -46,7 +46,10 @@ const DATA: &[(&str, &str)] = &[
     ("TLSA 3 0 0 DEAD beef", "3 0 0 deadbeef"),
     ("SMIMEA 3 0 0 0102", "3 0 0 0102"),
     ("CSYNC 66 3 A NS AAAA TYPE1234", "66 3 A NS AAAA Unknown"),
-    ("CERT PKIX 65535 RSASHA256 AQIDBA==", "PKIX 65535 RSASHA256 AQIDBA=="),
+    (
+        "CERT PKIX 65535 RSASHA256 AQIDBA==",
+        "PKIX 65535 RSASHA256 AQIDBA==",
+    ),
     (
         "HTTPS 1 . alpn=\"h2,h3\" port=8443 ipv4hint=192.0.2.1,192.0.2.2 ipv6hint=::1",
         "",
