@@ -63,7 +63,7 @@ pub(crate) fn rich_plan(variant: u64) -> Arc<Plan> {
                     max: Ttl::from_secs(30),
                     min: Ttl::from_secs(2),
                 };
-                s.families = if variant % 2 == 0 {
+                s.families = if variant.is_multiple_of(2) {
                     Families::Apart
                 } else {
                     Families::Together

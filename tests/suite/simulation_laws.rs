@@ -62,7 +62,7 @@ fn history(seed: u64, steps: usize) -> Vec<String> {
     let mut bad = 10;
     for step in 0..steps {
         moment = match control.next_wake() {
-            Some(wake) if chance.throw() % 3 > 0 => moment.max(wake),
+            Some(wake) if !chance.throw().is_multiple_of(3) => moment.max(wake),
             _ => moment.after(Duration::from_millis(chance.throw() % 400)),
         };
         if step % 200 == 0 {
@@ -72,7 +72,7 @@ fn history(seed: u64, steps: usize) -> Vec<String> {
             0 => Event::Planned(rich_plan(chance.throw() % 30)),
             1 => Event::ReferenceProbed {
                 reference: usize::try_from(chance.throw() % 3).unwrap(),
-                reachable: chance.throw() % 2 == 0,
+                reachable: chance.throw().is_multiple_of(2),
             },
             2 => Event::Commanded {
                 ticket: CommandTicket(chance.throw()),
