@@ -8,6 +8,7 @@ pub mod choice;
 
 pub mod decide;
 pub mod failover;
+pub(crate) mod members;
 pub mod readings;
 pub mod spread;
 pub mod tree;

@@ -46,9 +46,8 @@ impl Control {
             decisions.extend(self.decide_one(now, id, &mut said));
         }
         if !decisions.is_empty() {
-            effects.push(Effect::Publish(decisions));
+            self.publish_first(decisions, effects);
         }
-        // What is said of it comes after it: an answer never waits for the log.
         effects.append(&mut said);
     }
 

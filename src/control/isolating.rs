@@ -8,12 +8,14 @@ use crate::control::step::Control;
 use crate::health::isolation::Judgement;
 use crate::health::standing::{Health, Hold};
 use crate::model::id::TargetId;
-use crate::model::time::Now;
+use crate::model::time::{Moment, Now};
 
 /// References are asked this often when nothing is wrong.
 const REFERENCES_CALM: Duration = Duration::from_secs(5);
 /// And this often while most targets fail or states are frozen.
 const REFERENCES_ALERT: Duration = Duration::from_secs(1);
+/// So many targets are asked when the references are silent and most targets have not been probed since.
+const NEIGHBOURS: usize = 8;
 /// A reference that has not answered in this time is unreachable.
 const REFERENCE_TIMEOUT: Duration = Duration::from_secs(3);
 
@@ -43,7 +45,43 @@ impl Control {
         self.schedule.enter(now.moment.after(wait), Due::References);
     }
 
-    /// A reference was heard of: what waited for it is decided.
+    /// Whether failures since `since` are theirs or this node's own. When every reference is silent, the targets
+    /// themselves are the witnesses: most of them failing means us, one that has answered since means them.
+    pub(super) fn them_or_us(&self, since: Moment) -> Judgement {
+        match self.isolation.judge(since) {
+            Judgement::Us if self.census.most_fail() => Judgement::Us,
+            Judgement::Us if self.watches.len() < 2 || self.last_good.is_some_and(|good| good >= since) => {
+                Judgement::Them
+            }
+            Judgement::Us => Judgement::Unclear,
+            other => other,
+        }
+    }
+
+    pub(super) fn hold_isolated(&mut self, target: TargetId) {
+        if let Some(watch) = self.watches.get_mut(target.index()) {
+            watch.gate.doubt(Hold::Isolated);
+        }
+    }
+
+    /// Probes some targets that are well, at once: do they still answer?
+    pub(super) fn ask_neighbours(&mut self, now: Now) {
+        let neighbours: Vec<TargetId> = self
+            .watches
+            .iter()
+            .enumerate()
+            .filter(|(_, watch)| {
+                watch.gate.effective() == Health::Up && !watch.monitor.in_doubt() && watch.regular.is_none()
+            })
+            .take(NEIGHBOURS)
+            .map(|(index, _)| TargetId::from_index(index))
+            .collect();
+        for target in neighbours {
+            self.plan_probe(target, now.moment);
+        }
+    }
+
+    /// A reference or a target was heard of: what waited for that is decided.
     pub(super) fn references_spoke(&mut self, now: Now, effects: &mut Vec<Effect>) {
         self.perhaps_thaw(now, effects);
         let pending = std::mem::take(&mut self.pending);
@@ -55,21 +93,16 @@ impl Control {
                 continue;
             }
             let first = watch.monitor.first();
-            let believed = !self.census.most_fail() || self.isolation.judge(first) == Judgement::Them;
-            if believed {
-                watch.gate.believe_up();
-                self.pass_brake(
-                    now,
-                    target,
-                    "a reference answers: it is not this node",
-                    first,
-                    effects,
-                );
-                self.refresh(now, target);
-            } else if self.isolation.judge(first) == Judgement::Us {
-                self.freeze(now, effects);
-            } else {
-                self.pending.push(target);
+            match self.them_or_us(first) {
+                Judgement::Them => {
+                    if let Some(watch) = self.watches.get_mut(target.index()) {
+                        watch.gate.believe_up();
+                    }
+                    self.pass_brake(now, target, "it is not this node that is cut off", first, effects);
+                    self.refresh(now, target);
+                }
+                Judgement::Us => self.freeze(now, effects),
+                Judgement::Unclear => self.pending.push(target),
             }
         }
     }
@@ -108,8 +141,12 @@ impl Control {
             let Some(watch) = self.watches.get_mut(index) else {
                 continue;
             };
-            let held = watch.gate.held() == Some(Hold::Isolated);
-            if watch.gate.effective() != Health::Up || (!held && !watch.monitor.in_doubt()) {
+            let anew = match watch.gate.held() {
+                Some(Hold::Isolated) => true,
+                None => watch.gate.effective() == Health::Up && watch.monitor.in_doubt(),
+                Some(_) => false,
+            };
+            if !anew {
                 continue;
             }
             watch.gate.believe_up();

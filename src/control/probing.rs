@@ -181,14 +181,20 @@ impl Control {
             self.plan_confirming(now, target, &rules);
         }
         self.refresh(now, target);
-        if failing && !was_failing && self.isolation.is_on() && self.census.most_fail() {
+        if finding.is_good() {
+            self.last_good = Some(now.moment);
+        }
+        if failing && !was_failing && self.isolation.is_on() {
+            // So that their word is at hand when the verdict comes.
             self.ask_references(now, effects);
         }
         if let Some(turn) = turn {
             self.turned(now, target, turn, effects);
             self.refresh(now, target);
         }
-        self.perhaps_thaw(now, effects);
+        if self.isolation.is_frozen() || !self.pending.is_empty() {
+            self.references_spoke(now, effects);
+        }
     }
 
     /// When the next regular probe is due: from start to start when settled, soon after the end when in doubt.

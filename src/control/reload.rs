@@ -71,7 +71,7 @@ impl Control {
                     changed.or_else(|| self.desks.get(service.id.index())?.last.clone())
                 })
                 .collect();
-            effects.push(Effect::Publish(decisions));
+            self.publish_first(decisions, effects);
             effects.append(&mut said);
             let unknown: Vec<TargetId> = new
                 .iter()

@@ -214,7 +214,7 @@ impl Control {
         for id in std::mem::take(&mut self.dirty) {
             decisions.extend(self.decide_one(now, id, &mut said));
         }
-        effects.push(Effect::Publish(decisions));
+        self.publish_first(decisions, effects);
         self.opened = true;
         for desk in &mut self.desks {
             desk.fresh = false;

@@ -278,10 +278,7 @@ impl Control {
             target: std::net::SocketAddr::new(described.address, described.port).to_string(),
             real: watch.monitor.health().as_str(),
             effective: watch.gate.effective().as_str(),
-            held: watch
-                .gate
-                .held()
-                .map(|hold| hold_in_words(hold, now.moment).to_owned()),
+            held: watch.gate.held().map(|hold| hold_in_words(hold, now.moment)),
             since_unix_ms: watch.gate.since().wall.0,
             for_ms: millis(now.moment.since(watch.gate.since().moment)),
             in_doubt: watch.in_doubt(),

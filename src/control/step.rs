@@ -31,6 +31,10 @@ pub struct Control {
     pub(super) sweeping: bool,
     pub(super) chance: Chance,
     pub(super) isolation: Isolation,
+    /// When any target last answered.
+    pub(super) last_good: Option<Moment>,
+    /// Where in the effects of this step the next publication goes: before what is said of it.
+    pub(super) front: usize,
     /// Targets whose verdict of down waits for a reference's word.
     pub(super) pending: Vec<TargetId>,
     pub(super) census: Census,
@@ -58,6 +62,8 @@ impl Control {
             sweeping: false,
             chance: Chance::new(seed),
             isolation: Isolation::default(),
+            last_good: None,
+            front: 0,
             pending: Vec::new(),
             census: Census::default(),
             brakes: Vec::new(),
@@ -72,6 +78,7 @@ impl Control {
 
     /// Takes in one event at `now` and says what is to be done, in order.
     pub fn step(&mut self, now: Now, event: Event, effects: &mut Vec<Effect>) {
+        self.front = effects.len();
         match event {
             Event::Probed { ticket, seen } => self.probed(now, ticket, seen, effects),
             Event::ReferenceProbed { reference, reachable } => {
@@ -146,6 +153,16 @@ impl Control {
         {
             self.dirty.push(service);
         }
+    }
+
+    /// An answer never waits for the log: a publication goes before what was said in this step.
+    pub(super) fn publish_first(
+        &mut self,
+        decisions: Vec<crate::policy::choice::Decision>,
+        effects: &mut Vec<Effect>,
+    ) {
+        effects.insert(self.front.min(effects.len()), Effect::Publish(decisions));
+        self.front = self.front.saturating_add(1);
     }
 
     pub(super) fn tell(now: Now, alarm: bool, kind: HistoryKind, effects: &mut Vec<Effect>) {

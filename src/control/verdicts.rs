@@ -107,20 +107,19 @@ impl Control {
                 watch.gate.doubt(Hold::Isolated);
                 return;
             }
-            if self.census.most_fail() {
-                match self.isolation.judge(turn.first) {
-                    Judgement::Them => {}
-                    Judgement::Us => {
-                        watch.gate.doubt(Hold::Isolated);
-                        self.freeze(now, effects);
-                        return;
-                    }
-                    Judgement::Unclear => {
-                        watch.gate.doubt(Hold::Isolated);
-                        self.pending.push(target);
-                        self.ask_references(now, effects);
-                        return;
-                    }
+            match self.them_or_us(turn.first) {
+                Judgement::Them => {}
+                Judgement::Us => {
+                    self.hold_isolated(target);
+                    self.freeze(now, effects);
+                    return;
+                }
+                Judgement::Unclear => {
+                    self.hold_isolated(target);
+                    self.pending.push(target);
+                    self.ask_references(now, effects);
+                    self.ask_neighbours(now);
+                    return;
                 }
             }
         }

@@ -43,6 +43,13 @@ impl Leak {
         lost >= LOST_AT_LEAST && share > 0.5
     }
 
+    /// Whether a few more lost probes could be a verdict.
+    #[must_use]
+    pub fn nearly_lossy(record: &Record) -> bool {
+        let (share, lost) = record.lost();
+        lost >= LOST_AT_LEAST - 5.0 && share > 0.45
+    }
+
     /// A success; true when the count is clear.
     pub fn good(&mut self) -> bool {
         self.good = self.good.saturating_add(1);

@@ -173,6 +173,9 @@ impl Monitor {
                 }
                 let failures = self.run.failures();
                 if self.scale(rules).convinces(self.run) {
+                    // Errors stood between successes before this run, too: two good probes prove nothing then.
+                    let between = self.leak.failures().saturating_sub(self.run.spoken);
+                    self.leaking = u32::from(between) >= rules.fall;
                     Some(self.turn(Health::Down, Cause::Failures(failures)))
                 } else if leaks && self.health != Health::Unknown {
                     self.leaking = true;
@@ -293,6 +296,9 @@ impl Monitor {
                 if self.leak.failures().saturating_add(self.run.failures()) > 0
                     && self.leak.failures().saturating_add(1) >= Leak::limit(rules)
                 {
+                    return next;
+                }
+                if Leak::nearly_lossy(&self.record) {
                     return next;
                 }
                 (rules.fall, u32::from(self.run.scheduled))

@@ -1,15 +1,14 @@
 //! One service decided: both families, what remains when all is down, and for how long.
 
 use crate::model::id::EndpointId;
-use crate::model::service::{
-    Endpoint, Failback, Group, Member, MemberKind, Policy, Service, TtlRule, WhenAllDown,
-};
+use crate::model::service::{Endpoint, Service, TtlRule, WhenAllDown};
 use crate::model::time::{Moment, Now};
 use crate::policy::all_down::{OTHER, remains};
 use crate::policy::choice::{Choice, Decision, Degraded};
-use crate::policy::readings::{Family, Memory, Reading, Readings, Tier};
+use crate::policy::members::{could_matter, has_family, has_min_up, is_known_bad, waits};
+use crate::policy::readings::{Family, Memory, Readings, Tier};
 use crate::policy::spread::Blend;
-use crate::policy::tree::{Demand, Judged, Proposal, Walk, endpoints_of};
+use crate::policy::tree::{Demand, Judged, Proposal, Walk};
 use crate::policy::ttl::{Outlook, lifetime};
 use crate::policy::witness::Witness;
 
@@ -65,6 +64,9 @@ const RELAXED: [(Demand, &str); 2] = [
         "fewer than min_up succeed: those that do, though held down",
     ),
 ];
+
+/// Said while new endpoints have no verdict.
+const OLD_STANDS: &str = "the old answer stands until new endpoints have their first verdict";
 
 const ASSUMED: Demand = Demand {
     tier: Tier::Down,
@@ -124,7 +126,7 @@ pub fn decide<R: Readings, W: Witness>(
                 .filter_map(|p| p.target)
                 .any(|t| readings.of(t).in_doubt),
         flip: if matches!(service.ttl, TtlRule::Strict { .. }) {
-            let watched = could_matter(service, endpoints, &answered);
+            let watched = could_matter(service, &answered);
             watched
                 .iter()
                 .filter_map(|id| endpoints.get(id.index()))
@@ -155,42 +157,6 @@ pub fn decide<R: Readings, W: Witness>(
     }
 }
 
-/// Whose change could change the answer: under `failover` nobody behind the active one, and nobody before it when
-/// returning is the operator's business.
-fn could_matter(service: &Service, endpoints: &[Endpoint], answered: &[EndpointId]) -> Vec<EndpointId> {
-    let mut all = Vec::new();
-    endpoints_of(&service.group, &mut all);
-    let plain = service.group.policy == Policy::Failover
-        && service
-            .group
-            .members
-            .iter()
-            .all(|member| matches!(member.kind, MemberKind::Endpoint(_)));
-    if !plain || answered.is_empty() {
-        return all;
-    }
-    let last = all
-        .iter()
-        .rposition(|id| answered.contains(id))
-        .unwrap_or(all.len());
-    all.truncate(last.saturating_add(1));
-    if service.failback == Failback::Manual {
-        all.retain(|id| {
-            answered.contains(id) || endpoints.get(id.index()).is_some_and(|e| e.addresses.is_empty())
-        });
-    }
-    all
-}
-
-fn has_family(group: &Group, endpoints: &[Endpoint], family: Family) -> bool {
-    group.members.iter().any(|Member { kind, .. }| match kind {
-        MemberKind::Endpoint(id) => endpoints
-            .get(id.index())
-            .is_some_and(|endpoint| endpoint.addresses.iter().any(|a| family.holds(a.address))),
-        MemberKind::Pool(pool) => has_family(pool, endpoints, family),
-    })
-}
-
 fn family_verdict<R: Readings, W: Witness>(
     service: &Service,
     endpoints: &[Endpoint],
@@ -210,6 +176,16 @@ fn family_verdict<R: Readings, W: Witness>(
         wake: None,
     };
     if !has_family(&service.group, endpoints, family) {
+        return verdict;
+    }
+    let old = memory.current.get(family.index()).cloned().flatten();
+    let waits = waits(&service.group, endpoints, readings);
+    if waits
+        && let Some(old) = &old
+        && !is_known_bad(old, service, endpoints, readings)
+    {
+        verdict.choice = old.clone();
+        verdict.why = OLD_STANDS.to_owned();
         return verdict;
     }
     let relax = matches!(service.when_all_down, WhenAllDown::Last | WhenAllDown::AssumeUp);
@@ -242,11 +218,9 @@ fn family_verdict<R: Readings, W: Witness>(
         }
         return verdict;
     }
-    if let Some(old) = memory.current.get(family.index()).cloned().flatten()
-        && waits(&service.group, endpoints, readings)
-    {
+    if waits && let Some(old) = old {
         verdict.choice = old;
-        verdict.why = "the old answer stands until new endpoints have their first verdict".to_owned();
+        verdict.why = OLD_STANDS.to_owned();
         return verdict;
     }
     told.begin(family, "nothing is usable");
@@ -312,27 +286,6 @@ fn walk<R: Readings, W: Witness>(
             why: walk.why,
         },
     )
-}
-
-fn has_min_up(group: &Group) -> bool {
-    group.min_up > 1
-        || group
-            .members
-            .iter()
-            .any(|member| matches!(&member.kind, MemberKind::Pool(pool) if has_min_up(pool)))
-}
-
-fn waits<R: Readings>(group: &Group, endpoints: &[Endpoint], readings: &R) -> bool {
-    let mut all = Vec::new();
-    endpoints_of(group, &mut all);
-    all.iter()
-        .filter_map(|id| endpoints.get(id.index()))
-        .flat_map(|endpoint| endpoint.addresses.iter())
-        .filter_map(|address| address.target)
-        .any(|target| {
-            let Reading { waiting, .. } = readings.of(target);
-            waiting
-        })
 }
 
 /// Which members of the service's own group are up for `family`; `None` when the service has no address of it.

@@ -245,11 +245,11 @@ impl<R: Readings, W: Witness> Walk<'_, R, W> {
         let own = group.pool.is_none();
         let rule = Rule {
             switch: if own { self.service.switch } else { Switch::Auto },
-            failback: if self.demand.tier == Tier::Up {
-                self.service.failback
-            } else {
+            failback: if self.demand.tier == Tier::Held {
                 // Among members that nobody trusts there is no coming home.
                 Failback::Manual
+            } else {
+                self.service.failback
             },
         };
         let seat = self.memory.seats.entry((group.id, self.family)).or_default();
