@@ -4,6 +4,7 @@
 //! space, one probe stream per question, one owner per origin. A zone with a mistake is known but refused; who wants
 //! all or nothing (`check`, `reload`) looks at [`Loaded::has_errors`].
 
+use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -166,7 +167,7 @@ fn assemble(
 
 fn build(server: &ServerFile, drafts: &mut [Draft]) -> Plan {
     let mut builder = Builder::default();
-    let origins: Vec<Name> = drafts.iter().map(|draft| draft.origin.clone()).collect();
+    let origins: HashSet<Name> = drafts.iter().map(|draft| draft.origin.clone()).collect();
     let mut zones = Vec::new();
     for (index, draft) in drafts.iter_mut().enumerate() {
         let id = ZoneId::from_index(index);
@@ -174,18 +175,13 @@ fn build(server: &ServerFile, drafts: &mut [Draft]) -> Plan {
         let mut services = Vec::new();
         let mut transfer = server.transfer.clone();
         if let Some(zone) = &draft.file {
-            let below: Vec<Name> = origins
-                .iter()
-                .filter(|other| **other != draft.origin && other.is_within(&draft.origin))
-                .cloned()
-                .collect();
             let around = Around {
                 source: &zone.source,
                 origin: &draft.origin,
                 id,
                 contents: draft.contents.as_deref(),
                 rules: &server.rules,
-                below: &below,
+                origins: &origins,
             };
             if let Some(raw) = zone.raw.transfer.as_ref().filter(|_| server.is_toml) {
                 transfer = server::transfer_rules(&zone.source, raw, &server.node.keys);

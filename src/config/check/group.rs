@@ -13,6 +13,9 @@ use crate::model::check::Check;
 use crate::model::id::{EndpointId, ServiceId};
 use crate::model::service::{Endpoint, EndpointAddress, Group, Member, MemberKind, Policy};
 
+/// Levels of pools within pools: more than anybody can reason about, few enough for any stack.
+const MOST_LEVELS: usize = 16;
+
 /// A check of the zone.
 pub(crate) struct KnownCheck {
     /// Where it is defined.
@@ -74,7 +77,8 @@ impl<'a> LookedUp<'a> {
             );
             return;
         }
-        if done.contains(name) {
+        // What nests deeper is reported where a service uses it.
+        if done.contains(name) || path.len() > 4 * MOST_LEVELS {
             return;
         }
         path.push(name);
@@ -162,6 +166,8 @@ pub(crate) struct Expansion<'e, 'a> {
     names: HashMap<String, usize>,
     addresses: HashMap<IpAddr, String>,
     pools: HashSet<&'a str>,
+    /// Levels of pools above the group that is being made.
+    level: usize,
 }
 
 impl<'e, 'a> Expansion<'e, 'a> {
@@ -179,6 +185,7 @@ impl<'e, 'a> Expansion<'e, 'a> {
             names: HashMap::new(),
             addresses: HashMap::new(),
             pools: HashSet::new(),
+            level: 0,
         }
     }
 
@@ -226,12 +233,25 @@ impl<'e, 'a> Expansion<'e, 'a> {
                 .used_pools
                 .borrow_mut()
                 .insert(inner.name.value.as_str());
+            if self.level == MOST_LEVELS {
+                self.looked_up.source.error(
+                    name.at,
+                    format!(
+                        "pools nest deeper than {MOST_LEVELS} levels below service `{}`",
+                        self.label
+                    ),
+                    "flatten them",
+                );
+                continue;
+            }
+            self.level += 1;
             if let Some(group) = self.group(&inner.group, Some(inner), check, inner.min_up.value) {
                 members.push(Member {
                     weight: inner.weight,
                     kind: MemberKind::Pool(group),
                 });
             }
+            self.level -= 1;
         }
         let source = self.looked_up.source;
         if weighted && !members.is_empty() && members.iter().all(|member| member.weight == 0) {

@@ -1,5 +1,6 @@
 //! `recover_within`: an objective that the plan must promise to keep.
 
+use std::collections::HashMap;
 use std::time::Duration;
 
 use crate::config::duration::text;
@@ -14,20 +15,19 @@ pub(crate) fn judge(plan: &Plan, zone: &ZonePlan, draft: &Draft) -> Vec<Diagnost
     let Some(file) = &draft.file else {
         return Vec::new();
     };
-    let services = zone
+    let places: HashMap<&str, usize> = file
+        .raw
         .services
         .iter()
-        .filter_map(|id| plan.services.get(id.index()));
-    services
+        .filter_map(|raw| Some((raw.label.value.as_str(), raw.recover_within.as_ref()?.at)))
+        .collect();
+    zone.services
+        .iter()
+        .filter_map(|id| plan.services.get(id.index()))
         .filter_map(|service| {
+            let at = places.get(service.label.as_str())?;
             let (what, instead) = missed(plan, service)?;
-            let raw = file
-                .raw
-                .services
-                .iter()
-                .find(|raw| raw.label.value == service.label)?;
-            let place = file.source.place(raw.recover_within.as_ref()?.at);
-            Some(Diagnostic::error(place, what).instead(instead))
+            Some(Diagnostic::error(file.source.place(*at), what).instead(instead))
         })
         .collect()
 }

@@ -1,6 +1,6 @@
 //! A zone's checks, pools and services, looked up and judged.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use super::builder::Builder;
@@ -27,8 +27,8 @@ pub(crate) struct Around<'a> {
     pub(crate) contents: Option<&'a Contents>,
     /// `[defaults.check]`.
     pub(crate) rules: &'a Rules,
-    /// Origins of other zones that lie below this one.
-    pub(crate) below: &'a [Name],
+    /// The origins of all zones.
+    pub(crate) origins: &'a HashSet<Name>,
 }
 
 /// Adds the zone's services to `builder`. The caller takes them back when a mistake was reported.
@@ -147,7 +147,10 @@ fn owner(around: &Around<'_>, label: &At<String>) -> Option<Name> {
         );
         return None;
     }
-    if let Some(child) = around.below.iter().find(|child| owner.is_within(child)) {
+    let between = std::iter::successors(Some(owner.clone()), Name::parent)
+        .take_while(|name| name != origin)
+        .find(|name| around.origins.contains(name));
+    if let Some(child) = between {
         source.error(
             label.at,
             format!("`{owner}` belongs to zone `{child}`, which is served here too"),

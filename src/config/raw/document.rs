@@ -1,6 +1,6 @@
 //! A TOML file as tables that know their keys: each accessor returns the value with its place, or reports why not.
 
-use std::cell::RefCell;
+use std::cell::{OnceCell, RefCell};
 use std::path::Path;
 use std::sync::Arc;
 
@@ -17,6 +17,8 @@ pub(crate) struct Source {
     file: Arc<Path>,
     text: String,
     found: RefCell<Vec<Diagnostic>>,
+    /// Where lines begin, found out for the first place that is asked for: most files have no mistakes.
+    lines: OnceCell<Vec<usize>>,
 }
 
 impl Source {
@@ -26,6 +28,7 @@ impl Source {
             file,
             text,
             found: RefCell::new(Vec::new()),
+            lines: OnceCell::new(),
         }
     }
 
@@ -41,13 +44,22 @@ impl Source {
 
     /// The place of the octet at `offset`.
     pub(crate) fn place(&self, offset: usize) -> Place {
-        let before = self.text.get(..offset).unwrap_or(&self.text);
-        let line_start = before.rfind('\n').map_or(0, |at| at + 1);
+        let lines = self.lines.get_or_init(|| {
+            let ends = self.text.match_indices('\n');
+            std::iter::once(0).chain(ends.map(|(at, _)| at + 1)).collect()
+        });
+        let line = lines.partition_point(|start| *start <= offset);
+        let start = line
+            .checked_sub(1)
+            .and_then(|index| lines.get(index))
+            .copied()
+            .unwrap_or(0);
+        let before = self.text.get(start..offset).unwrap_or_default();
         let count = |n: usize| u32::try_from(n).unwrap_or(u32::MAX);
         Place {
             file: Arc::clone(&self.file),
-            line: count(before.matches('\n').count() + 1),
-            column: count(before.get(line_start..).map_or(0, |line| line.chars().count()) + 1),
+            line: count(line),
+            column: count(before.chars().count() + 1),
         }
     }
 
@@ -61,8 +73,10 @@ impl Source {
         self.report(Diagnostic::warning(self.place(offset), what).instead(instead));
     }
 
-    /// Reports `diagnostic`.
-    pub(crate) fn report(&self, diagnostic: Diagnostic) {
+    /// Reports `diagnostic`; control characters that it quotes are escaped, as it is shown on terminals.
+    pub(crate) fn report(&self, mut diagnostic: Diagnostic) {
+        diagnostic.what = escape(diagnostic.what);
+        diagnostic.instead = diagnostic.instead.map(escape);
         self.found.borrow_mut().push(diagnostic);
     }
 
@@ -122,6 +136,18 @@ impl Source {
         }
         table.into_inner()
     }
+}
+
+fn escape(text: String) -> String {
+    if !text.contains(char::is_control) {
+        return text;
+    }
+    let escaped = text.chars().flat_map(|c| {
+        let control = c.is_control().then(|| c.escape_default());
+        let plain = (!c.is_control()).then_some(c);
+        control.into_iter().flatten().chain(plain)
+    });
+    escaped.collect()
 }
 
 fn one_line(message: &str) -> String {
