@@ -3,7 +3,8 @@
 use std::net::IpAddr;
 use std::str::FromStr;
 
-use hickory_proto::op::{Edns, Message, MessageType, OpCode, Query};
+use hickory_proto::op::{Edns, Message, MessageType, OpCode, Query, ResponseCode};
+use hickory_proto::rr::rdata::opt::{EdnsCode, EdnsOption};
 use hickory_proto::rr::{Record, RecordType};
 use serde::Serialize;
 
@@ -59,6 +60,12 @@ pub fn rtype_named(name: &str) -> Option<u16> {
         Some(number) => number.parse().ok(),
         None => RecordType::from_str(&upper).ok().map(u16::from),
     }
+}
+
+/// As `dig` prints it: `NOERROR`, `NXDOMAIN`, `SERVFAIL`.
+#[must_use]
+pub fn rcode_named(code: ResponseCode) -> String {
+    format!("{code:?}").to_ascii_uppercase()
 }
 
 /// Asks the engine, decodes its answer, and adds the reasons.
@@ -208,11 +215,28 @@ fn ask(snapshot: &Snapshot, question: &Question, rtype: RecordType, now: Now) ->
 fn decode(message: Message) -> Answer {
     let lines = |records: &[Record]| records.iter().map(ToString::to_string).collect();
     Answer {
-        rcode: format!("{:?}", message.metadata.response_code).to_ascii_uppercase(),
+        rcode: rcode_named(message.metadata.response_code),
         authoritative: message.metadata.authoritative,
-        extended_errors: Vec::new(),
+        extended_errors: message.edns.as_ref().map(extended_errors).unwrap_or_default(),
         answers: lines(&message.answers),
         authorities: lines(&message.authorities),
         additionals: lines(&message.additionals),
     }
+}
+
+/// Extended errors (RFC 8914 section 2): INFO-CODE and EXTRA-TEXT.
+fn extended_errors(edns: &Edns) -> Vec<String> {
+    let text = |option: &(EdnsCode, EdnsOption)| match option {
+        (_, EdnsOption::Unknown(15, data)) => {
+            let (code, text) = data.split_at_checked(2)?;
+            let code = u16::from_be_bytes(code.try_into().ok()?);
+            Some(
+                format!("{code} {}", String::from_utf8_lossy(text))
+                    .trim_end()
+                    .to_owned(),
+            )
+        }
+        _ => None,
+    };
+    edns.options().as_ref().iter().filter_map(text).collect()
 }

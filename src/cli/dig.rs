@@ -9,6 +9,8 @@ use hickory_proto::op::{Edns, Message, MessageType, OpCode, Query};
 use hickory_proto::rr::{Name, RecordType};
 use tokio::net::UdpSocket;
 
+use crate::api::explain::rcode_named;
+
 /// How long one answer may take.
 const PATIENCE: Duration = Duration::from_secs(1);
 
@@ -50,7 +52,7 @@ pub(super) async fn ask(server: SocketAddr, name: &str) -> anyhow::Result<Reply>
         .with_context(|| format!("no answer from {server} within {PATIENCE:?}"))??;
     let message = Message::from_vec(octets.get(..length).unwrap_or_default())?;
     Ok(Reply {
-        rcode: message.metadata.response_code.to_string(),
+        rcode: rcode_named(message.metadata.response_code),
         answers: message.answers.iter().map(ToString::to_string).collect(),
     })
 }
