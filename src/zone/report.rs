@@ -6,6 +6,9 @@ use crate::model::diagnostic::{Diagnostic, Place, Severity};
 /// on every line, and nobody reads more than this.
 const MOST: usize = 1_000;
 
+/// Errors after which reading is given up: this is no zone.
+const HOPELESS: usize = 20_000;
+
 /// What was found so far.
 #[derive(Debug, Default)]
 pub(super) struct Report {
@@ -27,6 +30,20 @@ impl Report {
         }
     }
 
+    /// Adds a warning that is made only when there is room for it.
+    pub(super) fn warn(&mut self, make: impl FnOnce() -> Diagnostic) {
+        if self.warnings < MOST {
+            self.add(make());
+        } else {
+            self.warnings += 1;
+        }
+    }
+
+    /// Whether so much is wrong that the rest need not be read.
+    pub(super) fn is_hopeless(&self) -> bool {
+        self.errors >= HOPELESS
+    }
+
     /// Brings what was found into the order of the text.
     pub(super) fn sort(&mut self) {
         self.list.sort_by(|a, b| a.place.cmp(&b.place));
@@ -36,7 +53,12 @@ impl Report {
     pub(super) fn finish(mut self, whole: &Place) -> Vec<Diagnostic> {
         let more = |count: usize| count.saturating_sub(MOST);
         if more(self.errors) > 0 {
-            let text = format!("{} more mistakes are not shown", more(self.errors));
+            let rest = if self.is_hopeless() {
+                ", and the rest was not read"
+            } else {
+                ""
+            };
+            let text = format!("{} more mistakes are not shown{rest}", more(self.errors));
             self.list.push(Diagnostic::error(whole.clone(), text));
         }
         if more(self.warnings) > 0 {

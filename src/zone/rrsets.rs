@@ -1,6 +1,9 @@
 //! What one RRset may not have: the same RR twice, and two TTLs (RFC 2181 section 5). Repaired, with a warning.
 
 use std::collections::{HashMap, HashSet};
+use std::hash::BuildHasher;
+
+use foldhash::fast::FixedState;
 
 use crate::model::diagnostic::{Diagnostic, Place};
 use crate::wire::name::Name;
@@ -46,19 +49,17 @@ pub(super) fn settle(contents: &mut Contents, places: &mut Places, report: &mut 
     let mut in_order: Vec<usize> = dropped.iter().copied().collect();
     in_order.sort_unstable();
     for index in in_order {
-        if let Some(record) = contents.get(index) {
-            report.add(
-                Diagnostic::warning(
-                    place(places, index),
-                    format!(
-                        "this {} of {} stands here again",
-                        type_name(record.rtype),
-                        shown(record.owner)
-                    ),
-                )
-                .instead("one of them is enough"),
-            );
-        }
+        let Some(record) = contents.get(index) else {
+            continue;
+        };
+        report.warn(|| {
+            let (rtype, owner) = (type_name(record.rtype), shown(record.owner));
+            Diagnostic::warning(
+                place(places, index),
+                format!("this {rtype} of {owner} stands here again"),
+            )
+            .instead("one of them is enough")
+        });
     }
     for (index, ttl) in lowered {
         contents.set_ttl(index, ttl);
@@ -75,19 +76,23 @@ fn is_one_rrset(a: &RecordRef<'_>, b: &RecordRef<'_>) -> bool {
 
 fn duplicates(contents: &Contents, range: std::ops::Range<usize>, dropped: &mut HashSet<usize>) {
     if range.len() > SMALL {
-        let mut seen: HashMap<Vec<u8>, Vec<&[u8]>> = HashMap::with_capacity(range.len());
+        let state = FixedState::default();
+        let mut seen: HashMap<u64, Vec<usize>> = HashMap::with_capacity(range.len());
         for index in range {
             let Some(record) = contents.get(index) else {
                 continue;
             };
-            let alike = seen.entry(record.rdata.to_ascii_lowercase()).or_default();
-            if alike
-                .iter()
-                .any(|earlier| same(record.rtype, earlier, record.rdata))
-            {
+            let hash = state.hash_one(record.rdata.to_ascii_lowercase());
+            let alike = seen.entry(hash).or_default();
+            let is_again = |&earlier: &usize| {
+                contents
+                    .get(earlier)
+                    .is_some_and(|earlier| same(record.rtype, earlier.rdata, record.rdata))
+            };
+            if alike.iter().any(is_again) {
                 dropped.insert(index);
             } else {
-                alike.push(record.rdata);
+                alike.push(index);
             }
         }
         return;

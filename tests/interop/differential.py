@@ -129,7 +129,7 @@ def compare(question, replies, references, tally):
     if agreed and closest:
         tally.note("+".join(closest), example, True)
     elif not agreed:
-        shape = "+".join(differences(told[0], told[1]) or ["glue"])
+        shape = "+".join(next(filter(None, (differences(told[0], other) for other in told[1:])), ["glue"]))
         if closest:
             alone = ours["rcode"].startswith(("TIMEOUT", "MALFORMED", "NOT SERVED", "FORMERR"))
             tally.note(f"contested {shape}, ours a third: {'+'.join(closest)}", example, alone)

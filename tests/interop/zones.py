@@ -164,7 +164,7 @@ class Zone:
         soa = (b"ns1",) + self.origin, (b"host",) + self.origin
         self.sets[self.origin, "SOA"] = [(f"%n %n {chance.randrange(1 << 32)} 7200 1800 1209600 300", soa)]
         self.spelled[self.origin] = self.origin
-        self.add(self.origin, "NS", [("%n", (soa[0],))] + [("%n", (self.target(),))] * (chance.random() < 0.4))
+        self.add(self.origin, "NS", [("%n", (soa[0],))] + [("%n", ((b"host", b"example", b"net"),))] * (chance.random() < 0.4))
         self.add(soa[0], "A", [("192.0.2.53", ())])
         for _ in range(size):
             dice = chance.random()

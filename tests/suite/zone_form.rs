@@ -68,6 +68,12 @@ fn a_list_of_mistakes_ends_somewhere() {
     let errors = errors(&read(&text).diagnostics);
     assert_eq!(errors.len(), 1_001);
     assert_eq!(errors[1_000], "z: error: 4000 more mistakes are not shown");
+    let hopeless = read(&format!("{HEAD}{}", "x A 1\n".repeat(50_000)));
+    let last = hopeless.diagnostics.last().map(ToString::to_string);
+    assert_eq!(
+        last.as_deref(),
+        Some("z: error: 19000 more mistakes are not shown, and the rest was not read")
+    );
 }
 
 #[test]

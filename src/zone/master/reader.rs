@@ -169,7 +169,7 @@ impl<'i> Reader<'i> {
         };
         let mut entries = Entries::new(text);
         let mut tokens = Vec::new();
-        while !self.full {
+        while !self.full && !self.report.is_hopeless() {
             match entries.next_entry(&mut tokens) {
                 Entry::End => break,
                 Entry::Broken(broken, token) => self.report.add(broken_entry(&source, broken, &token)),
