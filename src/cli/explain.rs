@@ -17,6 +17,7 @@ use crate::config::load::load;
 use crate::control::effect::Effect;
 use crate::control::event::{Event, Remembered};
 use crate::control::step::Control;
+use crate::model::time::Now;
 use crate::publish::publisher::Publisher;
 use crate::wire::name::Name;
 
@@ -105,6 +106,12 @@ fn offline(common: &Common, question: &Question) -> anyhow::Result<Option<Value>
     let now = SystemClock::start().now();
     let mut control = Control::new(plan.clone(), Remembered::default(), 0, now);
     let mut effects = Vec::new();
+    control.step(now, Event::Woke, &mut effects);
+    // Past startup_wait, what has no verdict counts as up.
+    let now = Now {
+        moment: now.moment.after(plan.node.startup_wait),
+        wall: now.wall,
+    };
     control.step(now, Event::Woke, &mut effects);
     let mut publisher = Publisher::new(&plan, &loaded.contents, 0);
     for effect in effects {

@@ -6,14 +6,13 @@ use std::time::Duration;
 
 use crate::config::duration;
 
+mod check;
 mod server;
 mod zone;
 
+pub use check::{CHECK, CHECK_HTTP, CHECK_TCP, CHECK_TYPES, LATER_CHECK_TYPES};
 pub use server::{API, DEFAULTS, DEFAULTS_CHECK, DNS, DNS_TCP, ISOLATION, KEY, PROBES, SERVER, STATE, ZONES};
-pub use zone::{
-    CHECK, CHECK_HTTP, CHECK_TCP, CHECK_TYPES, ENDPOINT, LATER_CHECK_TYPES, LATER_POLICIES, POLICIES, POOL,
-    SERVICE, TRANSFER, TTL, ZONE,
-};
+pub use zone::{ENDPOINT, LATER_POLICIES, POLICIES, POOL, SERVICE, TRANSFER, TTL, ZONE};
 
 /// All tables, in the order of the documentation.
 pub static SECTIONS: [&Section; 20] = [

@@ -7,7 +7,7 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-pub(crate) mod files;
+pub mod files;
 pub(crate) mod records;
 pub(crate) mod zones;
 
@@ -22,7 +22,7 @@ use crate::model::id::ZoneId;
 use crate::model::plan::{Plan, TransferRules, ZonePlan};
 use crate::wire::name::Name;
 use crate::zone::contents::Contents;
-use files::Files;
+use files::{Files, Looks};
 use records::RecordsCache;
 use zones::Draft;
 
@@ -37,6 +37,8 @@ pub struct Loaded {
     pub diagnostics: Vec<Diagnostic>,
     /// Every file that was read or looked for.
     pub files: Vec<PathBuf>,
+    /// What they looked like then, for [`watch`](crate::config::watch).
+    pub looks: Looks,
     /// The zones directory, in which new files may appear.
     pub directory: PathBuf,
     /// For the next [`load_with`].
@@ -80,13 +82,14 @@ pub fn load_with(path: &Path, previous: Option<&Previous>) -> Loaded {
     let text = match files.text(&path) {
         Ok(text) => text,
         Err(reason) => {
-            let found = Diagnostic::error(Place::file(path), format!("cannot read it: {reason}"))
+            let found = Diagnostic::error(Place::file(path.clone()), format!("cannot read it: {reason}"))
                 .instead("name another with `--config FILE`");
             return Loaded {
                 plan: None,
                 contents: Vec::new(),
                 diagnostics: vec![found],
-                files: files.into_list(),
+                files: vec![path],
+                looks: files.into_looks(),
                 directory: PathBuf::new(),
                 previous: previous.cloned().unwrap_or_default(),
             };
@@ -110,11 +113,13 @@ pub fn load_with(path: &Path, previous: Option<&Previous>) -> Loaded {
     diagnostics.extend(source.take_found());
     diagnostics.sort_by(|a, b| a.place.cmp(&b.place).then(a.severity.cmp(&b.severity)));
     diagnostics.dedup();
+    let looks = files.into_looks();
     Loaded {
         plan: usable.then(|| Arc::new(plan)),
         contents,
         diagnostics,
-        files: files.into_list(),
+        files: looks.keys().cloned().collect(),
+        looks,
         directory,
         previous: Previous { records: cache },
     }
@@ -134,8 +139,8 @@ fn assemble(
     }
     // Objectives need the whole plan; a zone that misses one is refused, and the others are numbered anew.
     let mut missed = false;
-    for draft in &mut *drafts {
-        let found = objective::judge(&plan, draft);
+    for (draft, zone) in drafts.iter_mut().zip(&plan.zones) {
+        let found = objective::judge(&plan, zone, draft);
         draft.found.extend(found);
         let refused = draft.found.iter().any(Diagnostic::is_error);
         missed |= refused && !draft.refused;

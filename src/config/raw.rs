@@ -4,7 +4,9 @@
 //! Nothing is meant yet: names are not looked up, defaults of other tables not applied.
 
 pub(crate) mod document;
+pub(crate) mod keyed;
 pub(crate) mod probe;
 pub(crate) mod service;
+pub(crate) mod ttl;
 pub(crate) mod value;
 pub(crate) mod zone;

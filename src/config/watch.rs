@@ -8,16 +8,17 @@
 //! A burst of changes (a checkout, an editor's write and rename) is one notice: it is given when the files have been
 //! quiet for [`QUIET`].
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::thread::{self, JoinHandle};
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
 use notify::{RecommendedWatcher, RecursiveMode, Watcher};
 use tokio::sync::mpsc;
 
-use crate::config::load::Loaded;
+use crate::config::load::files::{Look, Looks};
+use crate::config::load::{Loaded, zones};
 
 /// Editors write, sync and rename within tens of milliseconds; a person does not notice a fifth of a second.
 const QUIET: Duration = Duration::from_millis(200);
@@ -48,32 +49,23 @@ enum Told {
 /// What is watched.
 #[derive(Clone, Debug, Default)]
 struct Watched {
-    files: BTreeSet<PathBuf>,
+    /// What the files looked like when they were read.
+    read: Looks,
+    /// The zones directory.
     directory: PathBuf,
-}
-
-/// What a file looks like without reading it.
-#[derive(Clone, Debug, PartialEq, Eq)]
-struct Look {
-    size: u64,
-    changed: Option<SystemTime>,
-    /// Which file it is, after all symbolic links.
-    identity: Option<PathBuf>,
-    #[cfg(unix)]
-    inode: u64,
 }
 
 impl Watched {
     fn of(loaded: &Loaded) -> Self {
         Self {
-            files: loaded.files.iter().cloned().collect(),
+            read: loaded.looks.clone(),
             directory: loaded.directory.clone(),
         }
     }
 
     /// The directories to be notified of: files are replaced by renaming, which only their directory tells.
     fn directories(&self) -> BTreeSet<PathBuf> {
-        let parents = self.files.iter().filter_map(|file| file.parent());
+        let parents = self.read.keys().filter_map(|file| file.parent());
         parents
             .chain([self.directory.as_path()])
             .map(|parent| {
@@ -88,36 +80,22 @@ impl Watched {
     }
 
     /// What all of it looks like now, zones that appeared included.
-    fn look(&self) -> BTreeMap<PathBuf, Option<Look>> {
-        let zones = std::fs::read_dir(&self.directory).into_iter().flatten();
-        let zones = zones.filter_map(|entry| Some(entry.ok()?.path())).filter(|path| {
-            let hidden = path
-                .file_name()
-                .is_none_or(|name| name.to_string_lossy().starts_with('.'));
-            let extension = path.extension().and_then(|extension| extension.to_str());
-            !hidden && matches!(extension, Some("toml" | "zone"))
-        });
-        self.files
+    fn look(&self) -> Looks {
+        let names = zones::list(&self.directory).unwrap_or_default();
+        let zones = names
             .iter()
+            .filter(|name| zones::is_zone(name))
+            .map(|name| self.directory.join(name));
+        self.read
+            .keys()
             .cloned()
             .chain(zones)
             .map(|path| {
-                let look = look(&path);
+                let look = Look::at(&path);
                 (path, look)
             })
             .collect()
     }
-}
-
-fn look(path: &Path) -> Option<Look> {
-    let metadata = std::fs::metadata(path).ok()?;
-    Some(Look {
-        size: metadata.len(),
-        changed: metadata.modified().ok(),
-        identity: path.canonicalize().ok(),
-        #[cfg(unix)]
-        inode: std::os::unix::fs::MetadataExt::ino(&metadata),
-    })
 }
 
 impl Watch {
@@ -131,13 +109,11 @@ impl Watch {
         let (tell, told) = channel();
         let stirred = tell.clone();
         let watched = Watched::of(loaded);
-        // Compared with what is there now, before anything else is done.
-        let seen = watched.look();
         let thread = thread::Builder::new().name("watch".to_owned()).spawn(move || {
             let mut follower = Follower {
                 watcher: None,
                 watched: Watched::default(),
-                seen,
+                seen: Looks::new(),
             };
             follower.follow(watched, &stirred);
             follower.run(&told, &stirred, &notices);
@@ -172,8 +148,8 @@ struct Follower {
     /// Nothing when the system gives no notifications.
     watcher: Option<RecommendedWatcher>,
     watched: Watched,
-    /// What was there when the last notice was given.
-    seen: BTreeMap<PathBuf, Option<Look>>,
+    /// What was there when it was read, or when the last notice was given.
+    seen: Looks,
 }
 
 impl Follower {
@@ -181,38 +157,31 @@ impl Follower {
         if self.watcher.is_none() || self.watched.directories() != watched.directories() {
             self.watcher = watcher(&watched, stirred);
         }
-        // Files that are followed from now on are as they were read; the others keep what was seen.
-        let now = watched.look();
-        self.seen = now
-            .into_iter()
-            .map(|(path, look)| {
-                let look = self.seen.get(&path).cloned().unwrap_or(look);
-                (path, look)
-            })
-            .collect();
+        // What changed since it was read, before it was watched, is noticed as well.
+        self.seen = watched.read.clone();
         self.watched = watched;
     }
 
     fn run(&mut self, told: &Receiver<Told>, stirred: &Sender<Told>, notices: &mpsc::Sender<()>) {
         loop {
+            if self.watched.look() != self.seen {
+                if self.wait_until_quiet(told, stirred).is_none() {
+                    return;
+                }
+                let now = self.watched.look();
+                if now != self.seen {
+                    self.seen = now;
+                    // A full channel holds a notice that nobody took yet: it covers this change as well.
+                    if let Err(mpsc::error::TrySendError::Closed(())) = notices.try_send(()) {
+                        return;
+                    }
+                }
+            }
             let patience = if self.watcher.is_some() { SELDOM } else { OFTEN };
             match told.recv_timeout(patience) {
                 Ok(Told::Stop) | Err(RecvTimeoutError::Disconnected) => return,
                 Ok(Told::Follow(watched)) => self.follow(watched, stirred),
-                Ok(Told::Stirred) => {
-                    if self.wait_until_quiet(told, stirred).is_none() {
-                        return;
-                    }
-                }
-                Err(RecvTimeoutError::Timeout) => {}
-            }
-            let now = self.watched.look();
-            if now != self.seen {
-                self.seen = now;
-                // A full channel holds a notice that nobody took yet: it covers this change as well.
-                if let Err(mpsc::error::TrySendError::Closed(())) = notices.try_send(()) {
-                    return;
-                }
+                Ok(Told::Stirred) | Err(RecvTimeoutError::Timeout) => {}
             }
         }
     }

@@ -144,9 +144,11 @@ impl fmt::Display for Promise {
         };
         write!(
             f,
-            "hard failure: at most {}{until}; typically {}\nsilent failure: at most {}{until}; typically {}",
+            "hard failure: verdict within {}, in caches at most {}{until}; typically {}\nsilent failure: verdict within {}, in caches at most {}{until}; typically {}",
+            Span(hard.detection),
             hard.worst,
             Span(hard.typical.total()),
+            Span(silent.detection),
             silent.worst,
             Span(silent.typical.total()),
         )

@@ -71,8 +71,12 @@ fn explain_without_a_server_decides_on_the_configuration() {
     let folder = Folder::new("");
     folder.zone(
         "[services.www]\npolicy = \"failover\"\n\
-         endpoints = [{ name = \"a\", address = \"192.0.2.1\" }, { name = \"b\", address = \"192.0.2.2\" }]",
+         endpoints = [{ name = \"a\", address = \"192.0.2.1\" }, { name = \"b\", address = \"192.0.2.2\" }]\n\
+         [checks.c]\ntype = \"tcp\"\nport = 8080\n[services.checked]\npolicy = \"failover\"\ncheck = \"c\"\n\
+         endpoints = [{ name = \"a\", address = \"192.0.2.3\" }]",
     );
+    let checked = folder.run(&["explain", "checked.example.test"]);
+    assert!(String::from_utf8_lossy(&checked.stdout).contains("192.0.2.3"));
     let explained = folder.run(&["explain", "www.example.test"]);
     let text = String::from_utf8_lossy(&explained.stdout).into_owned();
     assert!(explained.status.success() && text.contains("192.0.2.1"), "{text}");

@@ -1,21 +1,60 @@
 //! Every file that is read, remembered for watching; paths as operators would name them.
 
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 use std::io;
 use std::path::{Component, Path, PathBuf};
+use std::time::SystemTime;
 
 use crate::config::raw::document::Source;
 
-/// Reads files and remembers which.
+/// What a file looks like without reading it: two equal looks are the same content, as far as anybody can tell
+/// without reading.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Look {
+    size: u64,
+    changed: Option<SystemTime>,
+    /// Which file it is, after all symbolic links.
+    identity: Option<PathBuf>,
+    #[cfg(unix)]
+    inode: u64,
+}
+
+impl Look {
+    /// What `path` looks like; nothing when it is not there.
+    #[must_use]
+    pub fn at(path: &Path) -> Option<Self> {
+        let metadata = std::fs::metadata(path).ok()?;
+        Some(Self {
+            size: metadata.len(),
+            changed: metadata.modified().ok(),
+            identity: path.canonicalize().ok(),
+            #[cfg(unix)]
+            inode: std::os::unix::fs::MetadataExt::ino(&metadata),
+        })
+    }
+}
+
+/// What files looked like, by path; nothing for those that were not there.
+pub type Looks = BTreeMap<PathBuf, Option<Look>>;
+
+/// Reads files and remembers which, and what they looked like just before.
 #[derive(Debug, Default)]
 pub(crate) struct Files {
-    read: BTreeSet<PathBuf>,
+    looks: Looks,
 }
 
 impl Files {
+    /// Remembers a file without reading it.
+    pub(crate) fn note(&mut self, path: &Path) {
+        // The first look is the one that counts: a later change may have been missed by the first reading.
+        if !self.looks.contains_key(path) {
+            self.looks.insert(path.to_owned(), Look::at(path));
+        }
+    }
+
     /// The octets of `path`, which is remembered even when it cannot be read: it may appear.
     pub(crate) fn octets(&mut self, path: &Path) -> io::Result<Vec<u8>> {
-        self.read.insert(path.to_owned());
+        self.note(path);
         // A device or pipe would be read without an end.
         if std::fs::metadata(path)?.is_file() {
             std::fs::read(path)
@@ -55,9 +94,9 @@ impl Files {
         false
     }
 
-    /// All that was read, in order.
-    pub(crate) fn into_list(self) -> Vec<PathBuf> {
-        self.read.into_iter().collect()
+    /// All that was read, in order of paths.
+    pub(crate) fn into_looks(self) -> Looks {
+        self.looks
     }
 }
 

@@ -73,6 +73,9 @@ pub(crate) fn read_all(
             return Vec::new();
         }
     };
+    for name in names.iter().filter(|name| is_zone(name)) {
+        files.note(&directory.join(name));
+    }
     let mut reading = Reading {
         directory,
         files,
@@ -101,7 +104,7 @@ pub(crate) fn read_all(
 }
 
 /// The names of its files, sorted; hidden ones and editors' backups left out.
-fn list(directory: &Path) -> std::io::Result<Vec<String>> {
+pub(crate) fn list(directory: &Path) -> std::io::Result<Vec<String>> {
     let mut names = Vec::new();
     for entry in std::fs::read_dir(directory)? {
         let entry = entry?;
@@ -114,6 +117,11 @@ fn list(directory: &Path) -> std::io::Result<Vec<String>> {
     }
     names.sort();
     Ok(names)
+}
+
+/// Whether a file of this name may be a zone.
+pub(crate) fn is_zone(name: &str) -> bool {
+    matches!(extension(name), Some("toml" | "zone"))
 }
 
 fn extension(name: &str) -> Option<&str> {

@@ -82,7 +82,10 @@ impl Source {
         let line = self.text.get(line_start..)?.lines().next()?;
         let value = line.split_once('=')?.1.split('#').next()?.trim();
         let plain = |c: char| c.is_alphanumeric() || matches!(c, '.' | '-' | '_' | '/' | ':');
-        let is_word = value.starts_with(|c: char| c.is_alphabetic()) && value.chars().all(plain);
+        let is_word = !matches!(value, "true" | "false")
+            && value.starts_with(|c: char| c.is_alphanumeric())
+            && value.contains(|c: char| c.is_alphabetic())
+            && value.chars().all(plain);
         is_word.then_some(value)
     }
 
@@ -102,10 +105,18 @@ impl Source {
                 {
                     what = format!("`{key}` is written twice");
                 }
-                let mut found = Diagnostic::error(place, what);
-                if let Some(word) = error.span().and_then(|span| self.bare_word(span.start)) {
-                    found = found.instead(format!("texts stand in quotes: \"{word}\""));
-                }
+                let word = error.span().and_then(|span| self.bare_word(span.start));
+                let found = match word {
+                    Some(word) if ["true", "false"].contains(&word.to_lowercase().as_str()) => {
+                        Diagnostic::error(place, format!("not TOML: `{word}`"))
+                            .instead(format!("write `{}`", word.to_lowercase()))
+                    }
+                    Some(word) => {
+                        Diagnostic::error(place, format!("not TOML: `{word}` is a text without quotes"))
+                            .instead(format!("write \"{word}\""))
+                    }
+                    None => Diagnostic::error(place, what),
+                };
                 self.report(found);
             }
         }

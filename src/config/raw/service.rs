@@ -6,7 +6,7 @@ use std::time::Duration;
 use toml::de::DeValue;
 
 use super::document::{At, Table, Value};
-use super::value;
+use super::ttl;
 use crate::config::diagnostic::suggestion;
 use crate::config::keys;
 use crate::model::service::{Failback, Families, Policy, Switch, TtlRule, WhenAllDown};
@@ -61,7 +61,7 @@ impl RawService {
         Some(Self {
             label: At::new(label.at, label.value.to_owned()),
             group: RawGroup::read(&table),
-            ttl: table.value("ttl").and_then(|value| value::ttl(&value)),
+            ttl: table.value("ttl").and_then(|value| ttl::rule(&value)),
             switch: table.choice("switch", &[]).map(|choice| {
                 let switch = match choice.value {
                     "manual" => Switch::Manual,

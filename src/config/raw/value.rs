@@ -6,13 +6,10 @@ use std::time::Duration;
 use toml::de::DeValue;
 
 use super::document::{At, Table, Value};
-use crate::config::defaults;
 use crate::config::diagnostic::{list, suggestion};
 use crate::config::duration::{self, DurationError};
-use crate::config::keys::{self, Fallback, Kind, Section};
+use crate::config::keys::Section;
 use crate::model::plan::Prefix;
-use crate::model::service::TtlRule;
-use crate::model::time::Ttl;
 use crate::wire::name::Name;
 
 impl<'d> Value<'d> {
@@ -275,93 +272,6 @@ impl<'d> Value<'d> {
     }
 }
 
-/// A TTL: whole seconds, at most 2^31 - 1 (RFC 2181 section 8).
-fn seconds(value: &Value<'_>) -> Option<At<Ttl>> {
-    let length = value.duration(Duration::ZERO, Ttl::MAX.duration())?;
-    if length.value.subsec_nanos() > 0 {
-        return value.refuse(
-            format!("a TTL is in whole seconds, not {}", value.written()),
-            "write \"1s\" or more",
-        );
-    }
-    let secs = u32::try_from(length.value.as_secs()).unwrap_or(u32::MAX);
-    Some(At::new(length.at, Ttl::from_secs(secs)))
-}
-
-/// The forms of `ttl`.
-pub(crate) fn ttl(value: &Value<'_>) -> Option<TtlRule> {
-    if !matches!(value.toml, DeValue::Table(_)) {
-        let fixed = seconds(value)?;
-        judge_ttl(value, fixed);
-        return Some(TtlRule::Fixed(fixed.value));
-    }
-    let table = value.table(vec![&keys::TTL])?;
-    let mode = table.choice("mode", &[]);
-    let (max, min) = (table.value("max"), table.value("min"));
-    // Both are read before anything is given up, so that every mistake is reported.
-    let read_max = max.as_ref().map(seconds);
-    let read_min = min.as_ref().map(seconds);
-    let mode = mode?;
-    let default = Ttl::from_secs(u32::try_from(defaults::TTL.as_secs()).unwrap_or(u32::MAX));
-    let max_ttl = read_max.unwrap_or(Some(At::new(value.at, default)))?;
-    judge_ttl(max.as_ref().unwrap_or(value), max_ttl);
-    if mode.value == "fixed" {
-        if let Some(min) = min {
-            return min.refuse(
-                "a fixed TTL has no `min`",
-                "remove it, or write mode = \"stable\"",
-            );
-        }
-        return Some(TtlRule::Fixed(max_ttl.value));
-    }
-    let default = match mode.value {
-        "stable" => defaults::TTL_MIN_STABLE,
-        _ => defaults::TTL_MIN_STRICT,
-    };
-    let default = Ttl::from_secs(u32::try_from(default.as_secs()).unwrap_or(u32::MAX)).min(max_ttl.value);
-    let least = read_min.unwrap_or(Some(At::new(value.at, default)))?;
-    if least.value > max_ttl.value {
-        value.source.error(
-            least.at,
-            format!(
-                "`min` ({}s) is above `max` ({}s)",
-                least.value.secs(),
-                max_ttl.value.secs()
-            ),
-            "swap them, or write a fixed TTL",
-        );
-        return None;
-    }
-    if least.value.secs() == 0 {
-        judge_ttl(min.as_ref().unwrap_or(value), least);
-    }
-    let (max, min) = (max_ttl.value, least.value);
-    Some(match mode.value {
-        "stable" => TtlRule::Stable { max, min },
-        _ => TtlRule::Strict { max, min },
-    })
-}
-
-/// Warns of a TTL that hardly anybody means.
-fn judge_ttl(value: &Value<'_>, ttl: At<Ttl>) {
-    if ttl.value.secs() == 0 {
-        value.source.warn(
-            ttl.at,
-            "a TTL of 0 turns every lookup into a query, and some resolvers replace it by more",
-            "write \"1s\" or more",
-        );
-    } else if ttl.value.duration() > defaults::SLOW_TTL {
-        value.source.warn(
-            ttl.at,
-            format!(
-                "a TTL of {} keeps clients at a dead address for longer than a day",
-                value.written()
-            ),
-            "write \"1m\" or less for what shall fail over",
-        );
-    }
-}
-
 /// The address with all bits past `length` cleared.
 fn first_of(address: IpAddr, length: u8) -> IpAddr {
     match address {
@@ -375,123 +285,5 @@ fn first_of(address: IpAddr, length: u8) -> IpAddr {
                 .unwrap_or(0);
             IpAddr::V6((u128::from(address) & mask).into())
         }
-    }
-}
-
-/// Accessors by key: kind, range and default come from the key's row.
-impl<'d> Table<'d> {
-    /// A text.
-    pub(crate) fn text(&self, name: &'static str) -> Option<At<String>> {
-        self.value(name)?.text()
-    }
-
-    /// A text, or the default.
-    pub(crate) fn text_or_default(&self, name: &'static str) -> String {
-        let fallback = match self.row(name).map(|row| row.default) {
-            Some(Fallback::Text(text)) => text,
-            _ => "",
-        };
-        self.text(name)
-            .map_or_else(|| fallback.to_owned(), |text| text.value)
-    }
-
-    /// A text or `false`: the default, nothing, or the text.
-    pub(crate) fn text_or_false(&self, name: &'static str) -> Option<Option<String>> {
-        let value = self.value(name)?;
-        match value.toml {
-            DeValue::Boolean(false) => Some(None),
-            DeValue::String(_) => value.text().map(|text| Some(text.value)),
-            _ => value.wrong_type("a text or `false`", "write it in quotes"),
-        }
-    }
-
-    /// `true`, `false` or the default.
-    pub(crate) fn boolean_or_default(&self, name: &'static str) -> bool {
-        let fallback = matches!(
-            self.row(name).map(|row| row.default),
-            Some(Fallback::Boolean(true))
-        );
-        self.boolean(name).map_or(fallback, |yes| yes.value)
-    }
-
-    /// `true` or `false`.
-    pub(crate) fn boolean(&self, name: &'static str) -> Option<At<bool>> {
-        self.value(name)?.boolean()
-    }
-
-    /// A duration within the row's range.
-    pub(crate) fn duration(&self, name: &'static str) -> Option<At<Duration>> {
-        match self.row(name)?.kind {
-            Kind::Duration(least, most) => self.value(name)?.duration(least, most),
-            _ => None,
-        }
-    }
-
-    /// A duration within the row's range, or the default.
-    pub(crate) fn duration_or_default(&self, name: &'static str) -> Duration {
-        let fallback = match self.row(name).map(|row| row.default) {
-            Some(Fallback::Duration(length)) => length,
-            _ => Duration::ZERO,
-        };
-        self.duration(name).map_or(fallback, |length| length.value)
-    }
-
-    /// A whole number within the row's range.
-    pub(crate) fn integer(&self, name: &'static str) -> Option<At<i64>> {
-        match self.row(name)?.kind {
-            Kind::Integer(least, most) => self.value(name)?.integer(least, most),
-            _ => None,
-        }
-    }
-
-    /// A whole number within the row's range, or the default; 0 should the target be too narrow for both.
-    pub(crate) fn integer_or_default<T: TryFrom<i64> + Default>(&self, name: &'static str) -> T {
-        let fallback = match self.row(name).map(|row| row.default) {
-            Some(Fallback::Integer(number)) => number,
-            _ => 0,
-        };
-        let number = self.integer(name).map_or(fallback, |number| number.value);
-        T::try_from(number).unwrap_or_default()
-    }
-
-    /// One of the row's choices; `later` are those of other versions.
-    pub(crate) fn choice(&self, name: &'static str, later: &[&str]) -> Option<At<&'static str>> {
-        match self.row(name)?.kind {
-            Kind::OneOf(choices) => self.value(name)?.one_of(choices, later),
-            _ => None,
-        }
-    }
-
-    /// One of the row's choices, or the default.
-    pub(crate) fn choice_or_default(&self, name: &'static str) -> &'static str {
-        let fallback = match self.row(name).map(|row| row.default) {
-            Some(Fallback::Text(text)) => text,
-            _ => "",
-        };
-        self.choice(name, &[]).map_or(fallback, |choice| choice.value)
-    }
-
-    /// A number within the row's range.
-    pub(crate) fn number(&self, name: &'static str) -> Option<At<f64>> {
-        match self.row(name)?.kind {
-            Kind::Between(least, most) => self.value(name)?.between(least, most),
-            _ => None,
-        }
-    }
-
-    /// A domain name.
-    pub(crate) fn name(&self, name: &'static str) -> Option<At<Name>> {
-        self.value(name)?.name()
-    }
-
-    /// The elements of a list (or the single value), each read by `read`; an empty list when nothing is written.
-    pub(crate) fn each<T>(
-        &self,
-        name: &'static str,
-        read: impl Fn(&Value<'d>) -> Option<At<T>>,
-    ) -> Vec<At<T>> {
-        self.value(name).map_or_else(Vec::new, |value| {
-            value.elements().iter().filter_map(read).collect()
-        })
     }
 }

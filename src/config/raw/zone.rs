@@ -5,7 +5,7 @@ use toml::de::DeValue;
 use super::document::{At, Source, Table, Value};
 use super::probe::RawCheck;
 use super::service::{RawPool, RawService};
-use super::value;
+use super::ttl;
 use crate::config::keys;
 use crate::config::load::files::Files;
 use crate::model::plan::Prefix;
@@ -74,7 +74,7 @@ impl RawZone {
             records: table.text("records"),
             nameservers: table.each("nameservers", Value::name),
             hostmaster: table.value("hostmaster").and_then(|value| hostmaster(&value)),
-            ttl: table.value("ttl").and_then(|value| value::ttl(&value)),
+            ttl: table.value("ttl").and_then(|value| ttl::rule(&value)),
             transfer: RawTransfer::read(&table),
             checks: table
                 .named("checks")
