@@ -192,6 +192,8 @@ impl Admission {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     const LIMITS: Limits = Limits {
@@ -278,6 +280,42 @@ mod tests {
             last = Some(admission.arrive(address, LIMITS, at(host.into())));
         }
         assert!(matches!(last, Some(Verdict::Admit { evict: Some(_), .. })));
+    }
+
+    proptest! {
+        #[test]
+        fn limits_hold_and_books_balance_whatever_comes(
+            steps in prop::collection::vec((0u8..6, 0u8..4, any::<prop::sample::Index>()), 0..200),
+        ) {
+            let mut admission = Admission::new();
+            let mut inside: Vec<(ConnectionId, u8)> = Vec::new();
+            for (time, (step, last, index)) in steps.into_iter().enumerate() {
+                let now = at(time as u64);
+                let any = (!inside.is_empty()).then(|| index.index(inside.len().max(1)));
+                match (step, any) {
+                    (0..3, _) => if let Verdict::Admit { id, evict } = admission.arrive(client(last), LIMITS, now) {
+                        let before = inside.len();
+                        inside.retain(|(held, _)| Some(*held) != evict);
+                        prop_assert_eq!(before - inside.len(), usize::from(evict.is_some()));
+                        inside.push((id, last));
+                    },
+                    (3, Some(any)) => admission.leave(inside.swap_remove(any).0),
+                    (4, Some(any)) => admission.progressed(inside[any].0, last > 1, now),
+                    (5, Some(_)) => if let Some(gone) = admission.make_room(now) {
+                        inside.retain(|(held, _)| *held != gone);
+                    },
+                    _ => {}
+                }
+                prop_assert_eq!(admission.len(), inside.len());
+                prop_assert!(inside.len() <= LIMITS.connections);
+                for last in 0..4 {
+                    let count = inside.iter().filter(|(_, of)| *of == last).count();
+                    prop_assert!(count <= LIMITS.per_client);
+                    let known = admission.clients.get(&Origin::of(client(last))).copied().unwrap_or(0);
+                    prop_assert_eq!(known, count);
+                }
+            }
+        }
     }
 
     #[test]

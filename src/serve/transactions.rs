@@ -8,6 +8,7 @@
 pub mod handler;
 
 use std::net::SocketAddr;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use async_trait::async_trait;
@@ -50,13 +51,29 @@ pub(in crate::serve) const PAYLOAD: u16 = 1232;
 pub struct Transactions {
     published: Arc<Published>,
     clock: SystemClock,
+    seldom: Arc<Seldom>,
+}
+
+/// Lets one message a second into the log, where anybody can cause as many as they like.
+#[derive(Debug, Default)]
+struct Seldom(AtomicU64);
+
+impl Seldom {
+    /// Whether this is the first time in second `now`.
+    fn may(&self, now: u64) -> bool {
+        self.0.swap(now, Ordering::Relaxed) != now
+    }
 }
 
 impl Transactions {
     /// Answers from `published`.
     #[must_use]
     pub fn new(published: Arc<Published>, clock: SystemClock) -> Self {
-        Self { published, clock }
+        Self {
+            published,
+            clock,
+            seldom: Arc::default(),
+        }
     }
 
     /// Answers those that come by UDP, one after another, until told to stop.
@@ -122,7 +139,9 @@ impl Transactions {
             match signature.verify(&query, snapshot.keys(), now) {
                 Err(Fault::Malformed) => return out.send(bare(&query, Some(&layout), FORMERR)).await,
                 Err(Fault::Flawed(flaw, key)) => {
-                    tracing::info!(%peer, key = %signature.key, ?flaw, "a signature does not hold");
+                    if self.seldom.may(now) {
+                        tracing::info!(%peer, key = %signature.key, ?flaw, "a signature does not hold");
+                    }
                     out.sign(Signer::flawed(signature, flaw, key, now));
                     return out.send(bare(&query, Some(&layout), NOTAUTH)).await;
                 }
@@ -161,6 +180,11 @@ impl Transactions {
         };
         let handler = Handler::new(snapshot, self.clock.now().moment, peer.ip(), key, out.overhead());
         handler.handle_request::<_, TokioTime>(&request, out).await;
+        if let Some((zone, rcode)) = handler.refused()
+            && self.seldom.may(self.clock.now().wall.secs())
+        {
+            tracing::info!(%peer, zone, %rcode, "a transfer, NOTIFY or UPDATE was refused");
+        }
         !handler.broke_off()
     }
 

@@ -2,8 +2,8 @@
 //! refusals to the rest.
 
 use std::net::IpAddr;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, OnceLock};
 
 use async_trait::async_trait;
 use hickory_server::net::NetError;
@@ -32,6 +32,8 @@ pub struct Handler {
     reserve: usize,
     /// The answer was broken off.
     broken: AtomicBool,
+    /// What was refused, and how.
+    refused: OnceLock<(String, ResponseCode)>,
 }
 
 impl Handler {
@@ -51,7 +53,14 @@ impl Handler {
             key,
             reserve,
             broken: AtomicBool::new(false),
+            refused: OnceLock::new(),
         }
+    }
+
+    /// The zone for which the request was refused, and the RCODE.
+    #[must_use]
+    pub fn refused(&self) -> Option<(&str, ResponseCode)> {
+        self.refused.get().map(|(zone, rcode)| (zone.as_str(), *rcode))
     }
 
     /// Whether its answer was broken off.
@@ -83,7 +92,12 @@ impl RequestHandler for Handler {
         let done = self.respond(&mut exchange).await;
         let broken = match done {
             Ok(Done::Answered) => false,
-            Ok(Done::Refused(rcode)) => exchange.refuse(rcode).await.is_err(),
+            Ok(Done::Refused(rcode)) => {
+                let question = request.queries.queries().first();
+                let zone = question.map(|question| question.original().name().to_string());
+                let _ = self.refused.set((zone.unwrap_or_default(), rcode));
+                exchange.refuse(rcode).await.is_err()
+            }
             Err(_) => true,
         };
         self.broken.store(broken, Ordering::Relaxed);
