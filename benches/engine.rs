@@ -48,7 +48,7 @@ fn zone(hosts: u32) -> Contents {
     for host in 0..hosts {
         let owner = format!("host{host}.bench.example");
         add(&owner, rtype::A, &host.to_be_bytes());
-        if host % 2 == 0 {
+        if host.is_multiple_of(2) {
             add(&owner, rtype::AAAA, &u128::from(host).to_be_bytes());
         }
     }

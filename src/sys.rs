@@ -7,6 +7,7 @@
 )]
 
 pub mod batch;
+pub mod limit;
 pub mod memory;
 pub mod option;
 pub mod origin;

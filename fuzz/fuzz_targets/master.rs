@@ -29,8 +29,17 @@ fuzz_target!(|text: &[u8]| {
     for record in zone.contents.records() {
         assert!(Name::from_wire(record.owner).is_ok_and(|owner| owner.is_within(&origin)));
     }
-    let before: Vec<Vec<u8>> = zone.contents.records().map(|record| record.owner.to_vec()).collect();
+    let before: Vec<Vec<u8>> = zone
+        .contents
+        .records()
+        .map(|record| record.owner.to_vec())
+        .collect();
     zone.contents.sort();
-    assert!(zone.contents.records().zip(&before).all(|(now, before)| now.owner.eq_ignore_ascii_case(before)));
+    assert!(
+        zone.contents
+            .records()
+            .zip(&before)
+            .all(|(now, before)| now.owner.eq_ignore_ascii_case(before))
+    );
     let _ = semantics::check(&zone.contents, &zone.places, &[]);
 });

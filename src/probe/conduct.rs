@@ -61,14 +61,13 @@ impl Tools {
     }
 
     /// The question of `check`, made ready at its first probe. Another plan brings other checks: files that they
-    /// name are read again, and what belonged to the old ones is dropped here.
+    /// name are read again, and what belonged to the old ones is swept away.
     fn question(&self, check: &Arc<Check>, settings: &HttpCheck) -> Result<Arc<Question>, String> {
         let mut questions = self.questions.lock().unwrap_or_else(PoisonError::into_inner);
         let key = Arc::as_ptr(check) as usize;
         if let Some((_, question)) = questions.get(&key) {
             return Ok(Arc::clone(question));
         }
-        questions.retain(|_, (check, _)| Arc::strong_count(check) > 1);
         let question = Arc::new(Question::prepare(settings)?);
         questions.insert(key, (Arc::clone(check), Arc::clone(&question)));
         Ok(question)

@@ -64,6 +64,7 @@ fn own_fault(code: i32) -> Option<&'static str> {
         libc::EADDRNOTAVAIL => "this node has no free local port or no address of that family",
         libc::ENOBUFS | libc::ENOMEM => "this node is out of memory for sockets",
         libc::EACCES | libc::EPERM => "this node is not allowed to connect there (local firewall or sandbox)",
+        libc::EINVAL => "this node has no usable route there (a blackhole, or no address to connect to)",
         libc::EAFNOSUPPORT => "this node does not speak that address family",
         _ => return None,
     })
@@ -91,7 +92,7 @@ mod tests {
             (libc::EACCES, FaultClass::Local, "not allowed"),
             (libc::EPERM, FaultClass::Local, "not allowed"),
             (libc::EAFNOSUPPORT, FaultClass::Local, "family"),
-            (libc::EINVAL, FaultClass::Local, "nvalid"),
+            (libc::EINVAL, FaultClass::Local, "no usable route"),
         ];
         for (code, class, text) in cases {
             let bare = io::Error::from_raw_os_error(*code);

@@ -19,6 +19,7 @@ mod wire;
 
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::time::Duration;
 
 use http_body_util::BodyExt;
 use hyper::body::Incoming;
@@ -36,6 +37,9 @@ const MOST_REDIRECTS: usize = 5;
 
 /// Octets of a body that are read.
 const LIMIT: usize = 64 * 1024;
+
+/// How long a refusal waits for the beginning of its body: it comes with the head, or is not worth a late verdict.
+const EXCERPT_PATIENCE: Duration = Duration::from_millis(50);
 
 /// Puts `question` to the endpoint at `address`.
 pub(crate) async fn probe(
@@ -123,13 +127,16 @@ async fn judge(
         sheet.watch.enter(Phase::Body);
         let mut excerpt = Vec::new();
         // Evidence only: whatever happens to the rest of it, the verdict stands.
-        while excerpt.len() < EXCERPT {
-            match wire.drive(body.frame()).await {
-                Some(Ok(frame)) => excerpt.extend_from_slice(frame.data_ref().map_or(&[][..], |data| data)),
-                _ => break,
+        let reading = async {
+            while excerpt.len() < EXCERPT {
+                let Some(Ok(frame)) = wire.drive(body.frame()).await else {
+                    return;
+                };
+                excerpt.extend_from_slice(frame.data_ref().map_or(&[][..], |data| data));
             }
-            sheet.keep_excerpt(&excerpt);
-        }
+        };
+        let _ = tokio::time::timeout(EXCERPT_PATIENCE, reading).await;
+        sheet.keep_excerpt(&excerpt);
         return Err(fault);
     }
     sheet.watch.enter(Phase::Body);

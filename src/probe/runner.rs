@@ -11,6 +11,7 @@ use std::collections::HashMap;
 use std::future::{Future, poll_fn};
 use std::net::SocketAddr;
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::pin::Pin;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::task::Poll;
@@ -25,7 +26,7 @@ use crate::clock::Clock;
 use crate::control::event::{Event, ProbeTicket};
 use crate::model::check::Target;
 use crate::probe::conduct::{self, Conducted, Tools};
-use crate::probe::reference;
+use crate::probe::{dial, reference};
 
 /// How often what belongs to vanished checks is looked for.
 const HOUSEKEEPING: Duration = Duration::from_secs(60);
@@ -118,10 +119,9 @@ impl Runner {
     pub fn probe(&self, ticket: ProbeTicket, target: &Target, budget: Duration) {
         let tools = Arc::clone(&self.inner.tools);
         let target = target.clone();
-        self.launch(
-            ticket,
-            async move { conduct::conduct(&target, budget, &tools).await },
-        );
+        self.launch(ticket, move || async move {
+            conduct::conduct(&target, budget, &tools).await
+        });
     }
 
     /// Ends a probe at once: its connection is closed, no event comes of it. Nothing happens when it has ended.
@@ -138,12 +138,15 @@ impl Runner {
         let work = async move {
             let token = inner.tools.token.clone();
             let asking = async {
-                let reachable = reference::is_reachable(address, budget).await;
+                let (reachable, stream) = reference::is_reachable(address, budget).await;
                 // The signal box is gone: the process is ending.
                 let _ = inner
                     .results
                     .send(Event::ReferenceProbed { reference, reachable })
                     .await;
+                if let Some(stream) = stream {
+                    dial::leave(stream).await;
+                }
             };
             token.run_until_cancelled(asking).await;
         };
@@ -173,7 +176,11 @@ impl Runner {
         self.inner.probes().clear();
     }
 
-    fn launch(&self, ticket: ProbeTicket, probe: impl Future<Output = Conducted> + Send + 'static) {
+    /// The probe's own state is made when its turn has come: thousands may wait, and it takes kilobytes.
+    fn launch<F>(&self, ticket: ProbeTicket, probe: impl FnOnce() -> F + Send + 'static)
+    where
+        F: Future<Output = Conducted> + Send + 'static,
+    {
         let inner = Arc::clone(&self.inner);
         let work = async move {
             let token = inner.tools.token.clone();
@@ -192,7 +199,10 @@ impl Runner {
 }
 
 impl Inner {
-    async fn run(&self, ticket: ProbeTicket, probe: impl Future<Output = Conducted> + Send) {
+    async fn run<F>(&self, ticket: ProbeTicket, probe: impl FnOnce() -> F + Send)
+    where
+        F: Future<Output = Conducted> + Send,
+    {
         let permit = {
             let _counted = Counted::one(&self.waiting);
             let asked = Instant::now();
@@ -200,8 +210,8 @@ impl Inner {
             self.note_wait(asked.elapsed());
             permit
         };
-        let _counted = Counted::one(&self.running);
-        let Conducted { seen, farewell } = match uncaught(probe).await {
+        let counted = Counted::one(&self.running);
+        let Conducted { seen, farewell } = match uncaught(Box::pin(probe())).await {
             Ok(conducted) => conducted,
             Err(panic) => {
                 self.panics.fetch_add(1, Ordering::Relaxed);
@@ -217,10 +227,12 @@ impl Inner {
         }
         // The signal box is gone: the process is ending.
         let _ = self.results.send(Event::Probed { ticket, seen }).await;
+        // Politeness keeps nobody waiting for a turn.
+        drop(permit);
+        drop(counted);
         if let Some(farewell) = farewell {
             farewell.await;
         }
-        drop(permit);
     }
 
     fn probes(&self) -> std::sync::MutexGuard<'_, HashMap<ProbeTicket, AbortHandle>> {
@@ -237,7 +249,7 @@ impl Inner {
                 limit = self.limit,
                 waiting = self.waiting.load(Ordering::Relaxed),
                 waited = ?wait,
-                "probes wait for their turn: raise `probe_concurrency`, or probe less"
+                "probes wait for their turn: raise `[probes] concurrency`, or probe less"
             );
         }
     }
@@ -261,8 +273,7 @@ impl Drop for Counted<'_> {
 
 /// Runs `work`; a panic becomes its message. What the panic left half done is dropped with `work`, and shared
 /// state is behind locks whose poison is ignored since each update is a single step.
-async fn uncaught<T>(work: impl Future<Output = T> + Send) -> Result<T, String> {
-    let mut work = Box::pin(work);
+async fn uncaught<T>(mut work: Pin<Box<impl Future<Output = T> + Send>>) -> Result<T, String> {
     poll_fn(
         |cx| match catch_unwind(AssertUnwindSafe(|| work.as_mut().poll(cx))) {
             Ok(polled) => polled.map(Ok),

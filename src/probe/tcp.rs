@@ -12,6 +12,9 @@ use crate::probe::{dial, fault};
 /// Octets of an answer that are read while looking for what is expected.
 const LIMIT: usize = 64 * 1024;
 
+/// Octets that are read at once.
+const CHUNK: usize = 1024;
+
 /// Probes `address` as `check` asks.
 pub(crate) async fn probe(sheet: &mut Sheet, check: &TcpCheck, address: SocketAddr) -> Result<(), Fault> {
     let mut stream = dial::connect(sheet, address).await?;
@@ -40,10 +43,11 @@ async fn converse(
 
 async fn listen(sheet: &mut Sheet, expect: &[u8], stream: &mut tokio::net::TcpStream) -> Result<(), Fault> {
     let mut heard: Vec<u8> = Vec::new();
-    let mut chunk = [0_u8; 4096];
     sheet.watch.enter(Phase::FirstByte);
     loop {
-        let count = match stream.read(&mut chunk).await {
+        let searched = heard.len();
+        heard.reserve(CHUNK);
+        let count = match stream.read_buf(&mut heard).await {
             Ok(count) => count,
             Err(error) => {
                 sheet.keep_excerpt(&heard);
@@ -62,11 +66,9 @@ async fn listen(sheet: &mut Sheet, expect: &[u8], stream: &mut tokio::net::TcpSt
                 format!("connection closed {}, without {}", after(&heard), quote(expect)),
             ));
         }
-        if heard.is_empty() {
+        if searched == 0 {
             sheet.watch.enter(Phase::Body);
         }
-        let searched = heard.len();
-        heard.extend_from_slice(chunk.get(..count).unwrap_or_default());
         heard.truncate(LIMIT);
         sheet.octets = heard.len();
         sheet.keep_excerpt(&heard);

@@ -78,7 +78,22 @@ pub fn udp(address: SocketAddr, workers: usize, buffer: usize) -> Result<Vec<Udp
         address = socket.local_addr().map_err(failed)?;
         sockets.push(socket);
     }
+    if let Some(socket) = sockets.first() {
+        say_when_small(socket, address, buffer);
+    }
     Ok(sockets)
+}
+
+/// A buffer smaller than wanted loses queries when many come at once: the operator can do something about it.
+fn say_when_small(socket: &UdpSocket, address: SocketAddr, wanted: usize) {
+    // The kernel doubles what it is asked for, for its own bookkeeping.
+    let got = socket2::SockRef::from(socket).recv_buffer_size().unwrap_or(0) / 2;
+    if got < wanted {
+        tracing::warn!(
+            %address, wanted, got,
+            "the UDP receive buffer is smaller than wanted: raise net.core.rmem_max and net.core.wmem_max"
+        );
+    }
 }
 
 /// A TCP listener on `address`, not blocking.

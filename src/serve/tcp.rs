@@ -25,8 +25,10 @@ use crate::serve::counters::{Cell, Counters, Tally};
 use crate::serve::tcp::connection::{Connection, Ending};
 use crate::serve::transactions::Transactions;
 
-/// Breath after file descriptors or memory ran out.
+/// Breath after file descriptors or memory ran out and nobody could be sent away.
 const SHORTAGE: Duration = Duration::from_millis(20);
+/// Time for the connections that were to make room to close.
+const ROOM_MADE: Duration = Duration::from_millis(1);
 /// Shortages are logged this often at the most.
 const REMIND: Duration = Duration::from_secs(10);
 
@@ -119,10 +121,10 @@ impl TcpServer {
                 tracing::warn!(%error, "out of file descriptors or memory: idle TCP connections are closed; \
                     raise LimitNOFILE or lower `[dns.tcp] connections`");
             }
-            self.make_room();
+            let pause = if self.make_room() { ROOM_MADE } else { SHORTAGE };
             tokio::select! {
                 () = self.stop.cancelled() => return,
-                () = sleep(SHORTAGE) => {}
+                () = sleep(pause) => {}
             }
         }
     }
@@ -164,13 +166,21 @@ impl TcpServer {
         });
     }
 
-    fn make_room(&self) {
+    /// Closes an eighth of the connections, the longest idle; whether there were any.
+    fn make_room(&self) -> bool {
+        let now = self.clock.now().moment;
         let mut room = self.room();
-        let evicted = room.admission.make_room(self.clock.now().moment);
-        if let Some(token) = evicted.and_then(|id| room.tokens.remove(&id)) {
-            token.cancel();
-            self.count(|tally| tally.connections_evicted += 1);
+        let mut made = 0;
+        for _ in 0..room.admission.len().div_ceil(8) {
+            let evicted = room.admission.make_room(now);
+            if let Some(token) = evicted.and_then(|id| room.tokens.remove(&id)) {
+                token.cancel();
+                made += 1;
+            }
         }
+        drop(room);
+        self.count(|tally| tally.connections_evicted += made);
+        made > 0
     }
 
     fn count(&self, what: impl FnOnce(&mut Tally)) {

@@ -31,6 +31,9 @@ use crate::serve::tsig::{Fault, Signer};
 use crate::serve::udp::Datagram;
 
 const HEADER: usize = 12;
+/// Bits of the header's third octet.
+const AA: u8 = 0x04;
+const TC: u8 = 0x02;
 const FORMERR: u8 = 1;
 const NOTIMP: u8 = 4;
 const NOTAUTH: u8 = 9;
@@ -143,9 +146,7 @@ impl Transactions {
                 address: peer.ip().to_canonical(),
                 transport,
             };
-            return self
-                .answer(&snapshot, &plain, client, layout.question_end, &out)
-                .await;
+            return self.answer(&snapshot, &plain, client, &layout, &out).await;
         }
         if u16::from_be_bytes([header[4], header[5]]) != 1 {
             return out.send(bare(&query, None, FORMERR)).await;
@@ -169,7 +170,7 @@ impl Transactions {
         snapshot: &Snapshot,
         query: &[u8],
         client: Client,
-        question_end: usize,
+        layout: &Layout,
         out: &WireSink,
     ) -> bool {
         let mut octets = vec![0; usize::from(u16::MAX)];
@@ -185,12 +186,12 @@ impl Transactions {
         octets.truncate(len);
         if octets.len() + out.overhead() > out.limit {
             // No room for the signature: the question alone, cut short (RFC 8945 section 5.3).
-            octets.truncate(question_end);
-            if let Some(flags) = octets.get_mut(2) {
-                *flags |= 0x02;
-            }
-            if let Some(counts) = octets.get_mut(6..HEADER) {
-                counts.fill(0);
+            let flags = octets
+                .first_chunk::<4>()
+                .map_or([0; 2], |[_, _, high, low]| [*high, *low]);
+            octets = bare(query, Some(layout), flags[1] & 0x0f);
+            if let Some(high) = octets.get_mut(2) {
+                *high |= flags[0] & AA | TC;
             }
         }
         out.send(octets).await

@@ -27,6 +27,8 @@ use crate::sys::origin::ReturnPath;
 pub const BUFFER: usize = 4 << 20;
 /// Batches that a stopping worker still answers: what was queued when it was told.
 const FAREWELL: usize = 256;
+/// Without queries a worker looks up this often, to let go of a snapshot that is no longer in force.
+const LOOK_UP: Duration = Duration::from_secs(1);
 /// Pause after a failed receive call, so that a lasting failure does not take the core.
 const AFTER_ERROR: Duration = Duration::from_millis(5);
 
@@ -73,6 +75,7 @@ pub fn spawn(sockets: Vec<UdpSocket>, front: &Front) -> io::Result<UdpWorkers> {
         threads: Vec::new(),
     };
     for (index, socket) in workers.sockets.iter().enumerate() {
+        socket.set_read_timeout(Some(LOOK_UP))?;
         let worker = Worker {
             socket: Arc::clone(socket),
             stop: Arc::clone(&workers.stop),
@@ -144,7 +147,16 @@ impl Worker {
                 Ok(_) if farewell > FAREWELL => return,
                 Ok(_) => {}
                 Err(_) if stopping => return,
-                Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
+                Err(error)
+                    if matches!(
+                        error.kind(),
+                        io::ErrorKind::Interrupted | io::ErrorKind::WouldBlock
+                    ) =>
+                {
+                    // Nobody asked for a while. An old snapshot is let go, so that its memory comes back.
+                    snapshot.load();
+                    continue;
+                }
                 Err(error) => {
                     tally.receive_errors += 1;
                     self.cell.add(&mut tally);

@@ -5,7 +5,7 @@
 
 mod order;
 
-use crate::wire::name::Name;
+use crate::wire::name::{Name, canonical_order};
 
 /// All records of a zone, in canonical order of owners, then by type, then as they were read.
 #[derive(Clone, Debug)]
@@ -158,6 +158,16 @@ impl Contents {
         self.records.get(index).map(|slot| self.record(slot))
     }
 
+    /// The records that `owner` (wire form, any case) has: positions in the sorted contents, empty when none.
+    /// Two binary searches.
+    #[must_use]
+    pub fn owned_by(&self, owner: &[u8]) -> std::ops::Range<usize> {
+        let before = |slot: &Slot| canonical_order(self.owner(slot), owner).is_lt();
+        let start = self.records.partition_point(before);
+        let rest = self.records.get(start..).unwrap_or(&[]);
+        start..start + rest.partition_point(|slot| self.owner(slot).eq_ignore_ascii_case(owner))
+    }
+
     /// All records in order: RRsets are runs of equal owner and type.
     pub fn records(&self) -> impl Iterator<Item = RecordRef<'_>> {
         self.records.iter().map(|slot| self.record(slot))
@@ -194,5 +204,13 @@ mod tests {
             ("z.example.", 1),
         ];
         assert!(seen.iter().map(|(n, t)| (n.as_str(), *t)).eq(expected));
+        for (owner, range) in [
+            ("example", 0..2),
+            ("A.example", 2..4),
+            ("b.example", 4..4),
+            ("z.example", 4..5),
+        ] {
+            assert_eq!(contents.owned_by(name(owner).as_wire()), range, "{owner}");
+        }
     }
 }

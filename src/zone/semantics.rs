@@ -37,15 +37,13 @@ pub fn check(contents: &Contents, places: &Places, services: &[Name]) -> Vec<Dia
 /// The delegation or DNAME that hides `name`, if one does: data there would never be answered. For services.
 #[must_use]
 pub fn hidden_by(contents: &Contents, name: &Name) -> Option<Name> {
-    let names = Names::new(contents);
     let mut above = name.parent();
     while let Some(ancestor) = above.filter(|ancestor| ancestor.is_within(contents.origin())) {
         let is_apex = ancestor == *contents.origin();
-        let hides = names.node(ancestor.as_wire()).is_some_and(|node| {
-            names
-                .types(node)
-                .any(|rtype| rtype == DNAME || rtype == NS && !is_apex)
-        });
+        let hides = contents
+            .owned_by(ancestor.as_wire())
+            .filter_map(|index| contents.get(index))
+            .any(|record| record.rtype == DNAME || record.rtype == NS && !is_apex);
         if hides {
             return Some(ancestor);
         }

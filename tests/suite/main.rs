@@ -10,6 +10,7 @@
     reason = "a test that meets the unexpected must fail loudly"
 )]
 
+mod answers;
 mod commands;
 mod config_mistakes;
 mod config_plan;
@@ -17,6 +18,7 @@ mod config_watch;
 mod documented_keys;
 mod failover;
 mod house;
+mod packaging;
 mod probes;
 mod reload;
 mod serve;

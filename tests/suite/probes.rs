@@ -5,6 +5,7 @@ mod authority;
 mod http_cases;
 mod kept;
 mod nginx;
+mod own_faults;
 mod runner;
 mod script;
 mod tcp_cases;

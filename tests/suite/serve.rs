@@ -5,3 +5,4 @@ mod tcp;
 mod transfers;
 mod tsig;
 mod udp;
+mod zones;

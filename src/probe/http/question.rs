@@ -18,6 +18,15 @@ use crate::probe::tls::Trust;
 /// Who is asking.
 const USER_AGENT: &str = concat!("pointsman/", env!("CARGO_PKG_VERSION"), " (health check)");
 
+/// Headers that say how a message is sent, not what is asked: a probe has no body and one question a connection.
+const FRAMING: [HeaderName; 5] = [
+    header::CONNECTION,
+    header::CONTENT_LENGTH,
+    header::TE,
+    header::TRANSFER_ENCODING,
+    header::UPGRADE,
+];
+
 /// What is looked for in a body.
 #[derive(Debug)]
 pub(crate) enum Matcher {
@@ -63,6 +72,11 @@ impl Question {
             if name == header::HOST {
                 host = host.or_else(|| Some(value.clone()));
                 continue;
+            }
+            if FRAMING.contains(&name) {
+                return Err(format!(
+                    "header `{name}` belongs to the protocol and cannot be set"
+                ));
             }
             let value = HeaderValue::from_bytes(value.as_bytes())
                 .map_err(|error| format!("value of header `{name}`: {error}"))?;
@@ -276,6 +290,10 @@ mod tests {
             (
                 |c| c.headers = vec![("a".to_owned(), "\n".to_owned())],
                 "value of header `a`",
+            ),
+            (
+                |c| c.headers = vec![("Content-Length".to_owned(), "5".to_owned())],
+                "header `content-length` belongs to the protocol",
             ),
             (|c| c.body = Some(BodyMatch::Regex("(".to_owned())), "body_regex"),
         ] {

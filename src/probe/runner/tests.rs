@@ -24,8 +24,8 @@ async fn next(events: &mut mpsc::Receiver<Event>) -> (u64, Observation) {
 #[tokio::test(start_paused = true)]
 async fn a_probe_that_panics_ends_alone_and_is_our_own_fault() {
     let (runner, mut events) = runner(1);
-    runner.launch(ProbeTicket(1), async { panic!("number {}", 7) });
-    runner.launch(ProbeTicket(2), async { made_up("fine") });
+    runner.launch(ProbeTicket(1), || async { panic!("number {}", 7) });
+    runner.launch(ProbeTicket(2), || async { made_up("fine") });
     let (ticket, seen) = next(&mut events).await;
     assert_eq!(ticket, 1);
     assert!(matches!(
@@ -48,7 +48,7 @@ async fn probes_run_side_by_side_and_the_next_begins_when_one_ends() {
     let (runner, mut events) = runner(2);
     let begun = Instant::now();
     for (ticket, secs) in [(1, 10), (2, 1), (3, 1), (4, 1)] {
-        runner.launch(ProbeTicket(ticket), async move {
+        runner.launch(ProbeTicket(ticket), move || async move {
             tokio::time::sleep(Duration::from_secs(secs)).await;
             made_up("")
         });
@@ -70,7 +70,7 @@ async fn a_signal_box_that_is_behind_is_waited_for() {
     let (sender, mut events) = mpsc::channel(1);
     let runner = Runner::new(Handle::current(), 2, Arc::new(SystemClock::start()), sender);
     for ticket in 1..=5 {
-        runner.launch(ProbeTicket(ticket), async { made_up("") });
+        runner.launch(ProbeTicket(ticket), || async { made_up("") });
     }
     tokio::time::sleep(Duration::from_secs(60)).await;
     assert_eq!((runner.load().running, runner.load().waiting), (2, 2));

@@ -181,7 +181,7 @@ pub(crate) static TYPES: &[Kind] = &[
         "URI 10 1 \"https://example.com/\"",
     ),
     of(42, "APL", &[Prefixes], "APL 1:192.0.2.0/24 !2:2001:db8::/32"),
-    of(18, "AFDB", &[U16("subtype"), Name], "AFDB 1 afs.example.com."),
+    of(18, "AFSDB", &[U16("subtype"), Name], "AFSDB 1 afs.example.com."),
     of(59, "CDS", DS, "CDS 60485 13 2 0123…EF (64 hexadecimal digits)"),
     of(60, "CDNSKEY", KEY, "CDNSKEY 257 3 13 BASE64"),
     of(

@@ -2,6 +2,8 @@
 
 use std::collections::HashSet;
 
+use foldhash::fast::FixedState;
+
 use crate::model::diagnostic::{Diagnostic, Place};
 use crate::wire::name::{Name, is_within};
 use crate::zone::places::Places;
@@ -37,8 +39,8 @@ struct Walk<'z, 'r> {
     cut: Option<&'z [u8]>,
     /// The DNAME that the walk is below.
     dname: Option<&'z [u8]>,
-    /// Names of name servers within the zone, in lower case: addresses below a cut are glue for these.
-    servers: HashSet<Vec<u8>>,
+    /// What NS records name within the zone: addresses below a cut are glue for these.
+    servers: HashSet<Node, FixedState>,
     zero: Repeated,
     long: Repeated,
 }
@@ -50,7 +52,7 @@ pub(super) fn check(names: &Names<'_>, places: &Places, services: &[Name], repor
         .contents
         .records()
         .filter(|record| record.rtype == NS && is_within(record.rdata, apex))
-        .map(|record| record.rdata.to_ascii_lowercase())
+        .filter_map(|record| names.node(record.rdata))
         .collect();
     let mut walk = Walk {
         names,
@@ -99,7 +101,12 @@ impl<'z> Walk<'z, '_> {
     /// SOA and NS at the origin.
     fn apex(&mut self) {
         let origin = self.names.contents.origin();
-        let node = self.names.node(self.apex);
+        // The apex is before all that lies below it.
+        let node = self
+            .names
+            .nodes()
+            .next()
+            .filter(|&node| self.names.owner(node).eq_ignore_ascii_case(self.apex));
         let of = |rtype: u16| {
             node.into_iter()
                 .flat_map(|node| self.names.records(node))
@@ -226,15 +233,15 @@ impl<'z> Walk<'z, '_> {
         }
     }
 
-    fn is_glue(&self, owner: &[u8], rtype: u16) -> bool {
-        matches!(rtype, A | AAAA) && self.servers.contains(&owner.to_ascii_lowercase())
+    fn is_glue(&self, node: Node, rtype: u16) -> bool {
+        matches!(rtype, A | AAAA) && self.servers.contains(&node)
     }
 
     fn below_cut(&mut self, node: Node, owner: &[u8], cut: &[u8]) {
         let hidden = self
             .names
             .records(node)
-            .find(|(_, record)| !self.is_glue(owner, record.rtype));
+            .find(|(_, record)| !self.is_glue(node, record.rtype));
         if let Some((index, record)) = hidden {
             let what = if record.rtype == NS {
                 format!(
@@ -256,7 +263,7 @@ impl<'z> Walk<'z, '_> {
 
     fn at_cut(&mut self, node: Node, owner: &[u8]) {
         let hidden = self.names.records(node).find(|(_, record)| {
-            !matches!(record.rtype, NS | DS | CNAME | SOA) && !self.is_glue(owner, record.rtype)
+            !matches!(record.rtype, NS | DS | CNAME | SOA) && !self.is_glue(node, record.rtype)
         });
         if let Some((index, record)) = hidden {
             let what = format!(

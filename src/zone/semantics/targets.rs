@@ -43,12 +43,12 @@ impl<'z, 'r> Targets<'z, 'r> {
             if self.sound == name {
                 continue;
             }
-            let of = format!("{} of {}", type_name(record.rtype), shown(owner));
+            let of = (record.rtype, owner);
             let wrong = match self.hidden(name) {
-                Some(above) if cut.is_some_and(|cut| above.eq_ignore_ascii_case(cut)) => self.glue(name, &of),
+                Some(above) if cut.is_some_and(|cut| above.eq_ignore_ascii_case(cut)) => self.glue(name, of),
                 // Another delegation's, or redirected: not ours to tell.
                 Some(_) => None,
-                None => self.addresses(name, &of),
+                None => self.addresses(name, of),
             };
             match wrong {
                 Some((what, instead)) => {
@@ -84,20 +84,17 @@ impl<'z, 'r> Targets<'z, 'r> {
         self.names.types(node).any(|rtype| matches!(rtype, A | AAAA))
     }
 
-    fn glue(&self, name: &[u8], of: &str) -> Option<(String, &'static str)> {
+    fn glue(&self, name: &[u8], of: (u16, &[u8])) -> Option<(String, &'static str)> {
         match self.names.node(name) {
             Some(node) if self.has_address(node) => None,
             _ => Some((
-                format!(
-                    "the {of} names {}, which has no glue: nobody can find it",
-                    shown(name)
-                ),
+                says(of, name, "which has no glue: nobody can find it"),
                 "add its A or AAAA here too",
             )),
         }
     }
 
-    fn addresses(&self, name: &[u8], of: &str) -> Option<(String, &'static str)> {
+    fn addresses(&self, name: &[u8], of: (u16, &[u8])) -> Option<(String, &'static str)> {
         let is_service = !self.services.is_empty()
             && Name::from_wire(name).is_ok_and(|name| self.services.contains(&name));
         if is_service {
@@ -105,27 +102,27 @@ impl<'z, 'r> Targets<'z, 'r> {
         }
         let no_address = "add its A or AAAA, or end the name with a dot if it was meant whole";
         match self.names.find(name) {
-            Found::Node(node) | Found::Wildcard(node) => {
-                if self.names.types(node).any(|rtype| rtype == CNAME) {
-                    let what = format!("the {of} names {}, which is a CNAME", shown(name));
-                    Some((what, "name what has the addresses (RFC 2181 section 10.3)"))
-                } else if self.has_address(node) {
-                    None
-                } else {
-                    Some((
-                        format!("the {of} names {}, which has no address", shown(name)),
-                        no_address,
-                    ))
-                }
+            Found::Node(node) | Found::Wildcard(node)
+                if self.names.types(node).any(|rtype| rtype == CNAME) =>
+            {
+                Some((
+                    says(of, name, "which is a CNAME"),
+                    "name what has the addresses (RFC 2181 section 10.3)",
+                ))
             }
-            Found::EmptyNonTerminal => Some((
-                format!("the {of} names {}, which has no address", shown(name)),
-                no_address,
-            )),
-            Found::Missing => Some((
-                format!("the {of} names {}, which does not exist", shown(name)),
-                no_address,
-            )),
+            Found::Node(node) | Found::Wildcard(node) if self.has_address(node) => None,
+            Found::Missing => Some((says(of, name, "which does not exist"), no_address)),
+            _ => Some((says(of, name, "which has no address"), no_address)),
         }
     }
+}
+
+/// `the MX of example.test. names mail.example.test., …`
+fn says((rtype, owner): (u16, &[u8]), name: &[u8], what: &str) -> String {
+    format!(
+        "the {} of {} names {}, {what}",
+        type_name(rtype),
+        shown(owner),
+        shown(name)
+    )
 }

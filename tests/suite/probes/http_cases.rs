@@ -163,7 +163,8 @@ async fn the_evidence_of_a_refusal_is_its_status_and_the_beginning_of_its_body()
 #[tokio::test]
 async fn a_refusing_port_and_a_full_queue_are_told_apart() {
     let get = || http("/", |_| {});
-    let seen = probe(&target(get(), script::nobody().await), BUDGET).await;
+    let (address, _taken) = script::nobody();
+    let seen = probe(&target(get(), address), BUDGET).await;
     hold("nobody", &seen, &Bad(Connect, Refused, "connection refused")).unwrap();
     let (address, _listening) = script::full().await;
     let seen = probe(&target(get(), address), Duration::from_millis(300)).await;
@@ -173,4 +174,14 @@ async fn a_refusing_port_and_a_full_queue_are_told_apart() {
         &Bad(Connect, Timeout, "timeout after 0.300 s while connecting"),
     )
     .unwrap();
+}
+
+#[tokio::test]
+async fn a_refusal_does_not_wait_for_the_rest_of_its_body() {
+    let head = b"HTTP/1.1 503 No\r\nContent-Length: 100\r\n\r\nwhy";
+    let address = script::play(vec![Step::HearRequest, Step::Say(head), Step::Silence]).await;
+    let seen = probe(&target(http("/", |_| {}), address), Duration::from_secs(60)).await;
+    hold("refusal", &seen, &Bad(FirstByte, Status, "status 503")).unwrap();
+    assert_eq!(seen.evidence.body, b"why");
+    assert!(seen.phases.total < Duration::from_secs(10), "{:?}", seen.phases);
 }

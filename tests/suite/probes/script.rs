@@ -96,13 +96,11 @@ async fn drip(stream: &mut TcpStream, octets: &[u8], pause: Duration) -> std::io
     Ok(())
 }
 
-/// A port on which nobody listens.
-pub(super) async fn nobody() -> SocketAddr {
-    // Below the range of ports that are given out by chance, so that no other test gets it in the meantime.
-    let listener = (20_000..30_000)
-        .find_map(|port| std::net::TcpListener::bind(("127.0.0.1", port)).ok())
-        .unwrap();
-    listener.local_addr().unwrap()
+/// A port that is taken, and on which nobody listens, as long as what is returned beside its address lives.
+pub(super) fn nobody() -> (SocketAddr, impl Sized) {
+    let socket = TcpSocket::new_v4().unwrap();
+    socket.bind("127.0.0.1:0".parse().unwrap()).unwrap();
+    (socket.local_addr().unwrap(), socket)
 }
 
 /// A listener whose queue is full: nobody is ever let in. Lives as long as what is returned beside its address.

@@ -61,7 +61,8 @@ async fn tcp_servers_are_judged_by_what_they_say() {
 
 #[tokio::test]
 async fn a_port_where_nobody_listens_refuses() {
-    let seen = probe(&target(tcp(None, None), script::nobody().await), BUDGET).await;
+    let (address, _taken) = script::nobody();
+    let seen = probe(&target(tcp(None, None), address), BUDGET).await;
     hold("nobody", &seen, &Bad(Connect, Refused, "connection refused")).unwrap();
     assert!(seen.phases.connect.is_some());
 }

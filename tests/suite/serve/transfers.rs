@@ -1,122 +1,22 @@
 //! Transfers and other transactions, asked by dig and kdig as well as octet by octet.
 
 use std::net::SocketAddr;
-use std::path::Path;
 use std::process::Command;
 use std::sync::Arc;
 
-use hickory_server::proto::op::{Message, MessageType, OpCode, Query, ResponseCode};
+use hickory_server::proto::op::{Edns, Message, MessageType, OpCode, Query, ResponseCode};
 use hickory_server::proto::rr::rdata::SOA;
-use hickory_server::proto::rr::{DNSClass, Name as HickoryName, RData, Record, RecordType};
+use hickory_server::proto::rr::rdata::tsig::TsigAlgorithm as Hash;
+use hickory_server::proto::rr::{DNSClass, Name as HickoryName, RData, Record, RecordType, TSigner};
 use pointsman::answer::published::Published;
 use pointsman::answer::snapshot::Transport;
 use pointsman::clock::SystemClock;
-use pointsman::model::id::ZoneId;
-use pointsman::model::plan::{Plan, Prefix, TransferRules, TsigAlgorithm, TsigKey, ZonePlan};
-use pointsman::publish::publisher::Publisher;
 use pointsman::serve::transactions::Transactions;
-use pointsman::wire::name::Name;
-use pointsman::zone::contents::Contents;
 use proptest::prelude::*;
 use tokio::sync::mpsc;
 
-use super::fixture::{TCP, Tcp, plan, tcp};
-
-const SERIAL: u32 = 2026;
-/// `secret of thirty-two octets......` in base64.
-const SECRET: &str = "c2VjcmV0IG9mIHRoaXJ0eS10d28gb2N0ZXRzLi4uLi4u";
-
-fn name(text: &str) -> Name {
-    Name::from_text(text).unwrap()
-}
-
-/// A zone of `hosts` hosts, and some records that are easily spoilt on the way.
-fn contents(origin: &str, hosts: u32) -> Arc<Contents> {
-    let mut contents = Contents::new(name(origin));
-    let mut add = |owner: &str, rtype: u16, rdata: &[u8]| {
-        contents.push(name(owner).as_wire(), rtype, 300, rdata).unwrap();
-    };
-    let ns = name(&format!("NS1.{origin}"));
-    let hostmaster = name("hostmaster.test");
-    let soa = [
-        ns.as_wire(),
-        hostmaster.as_wire(),
-        &SERIAL.to_be_bytes(),
-        &[0; 12],
-        &60u32.to_be_bytes(),
-    ];
-    add(origin, 6, &soa.concat());
-    add(origin, 2, ns.as_wire());
-    add(&format!("ns1.{origin}"), 1, &[192, 0, 2, 1]);
-    add(&format!("*.wild.{origin}"), 16, b"\x03one\x00\x01\xff");
-    add(&format!("unknown.{origin}"), 65_280, b"\x00\x01\x02");
-    add(
-        &format!("long.{origin}"),
-        16,
-        &[&[255u8][..], &[b'x'; 255]].concat().repeat(100),
-    );
-    add(&format!("Case.{origin}"), 5, name("Target.Example").as_wire());
-    for host in 0..hosts {
-        add(&format!("h{host}.{origin}"), 1, &host.to_be_bytes());
-    }
-    contents.sort();
-    Arc::new(contents)
-}
-
-fn zone(id: u32, origin: &str, transfer: TransferRules) -> ZonePlan {
-    ZonePlan {
-        id: ZoneId(id),
-        origin: name(origin),
-        source: Path::new("test.zone").into(),
-        services: Vec::new(),
-        transfer,
-        refused: false,
-    }
-}
-
-/// `open.test` for everybody of the loopback, `keyed.test` for two keys, `closed.test` for nobody.
-fn published() -> Arc<Published> {
-    let key = |text: &str, algorithm| TsigKey {
-        name: name(text),
-        algorithm,
-        secret: b"secret of thirty-two octets......".to_vec(),
-    };
-    let mut plan: Plan = plan();
-    plan.node.keys = vec![
-        key("transfer.key", TsigAlgorithm::HmacSha256),
-        key("transfer512.key", TsigAlgorithm::HmacSha512),
-        key("other.key", TsigAlgorithm::HmacSha256),
-    ];
-    let loopback = Prefix {
-        address: "127.0.0.0".parse().unwrap(),
-        length: 8,
-    };
-    plan.zones = vec![
-        zone(
-            0,
-            "open.test",
-            TransferRules {
-                allow: vec![loopback],
-                keys: Vec::new(),
-            },
-        ),
-        zone(
-            1,
-            "keyed.test",
-            TransferRules {
-                allow: Vec::new(),
-                keys: vec![name("transfer.key"), name("transfer512.key")],
-            },
-        ),
-        zone(2, "closed.test", TransferRules::default()),
-    ];
-    let all = [
-        Some(contents("open.test", 5000)),
-        Some(contents("keyed.test", 2000)),
-        Some(contents("closed.test", 1)),
-    ];
-    Arc::new(Published::from(Publisher::new(&plan, &all, 1).apply(&[])))
-}
+use super::fixture::{TCP, Tcp, tcp};
+use super::zones::{SECRET, published};
 
 fn serve() -> Tcp {
     tcp(published(), TCP)
@@ -146,7 +46,7 @@ async fn dig_gets_the_whole_zone_with_its_soa_at_both_ends() {
     let server = serve();
     let answer = run("dig", &server, &["+noall", "+answer", "open.test", "AXFR"]).await;
     let records = records(&answer);
-    assert_eq!(records.len(), 5000 + 7 + 1, "{answer}");
+    assert_eq!(records.len(), 5000 + 8 + 1, "{answer}");
     for soa in [records[0], records[records.len() - 1]] {
         assert!(soa.contains("SOA") && soa.contains("2026"), "{soa}");
     }
@@ -172,7 +72,7 @@ async fn a_signed_transfer_holds_for_dig_and_kdig_message_by_message() {
                 .iter()
                 .filter(|line| !line.contains("TSIG"))
                 .count();
-            assert_eq!(count, 2008, "{tool} {key}");
+            assert_eq!(count, 2009, "{tool} {key}");
             let complaints = ["failed", "BADSIG", ";; ERROR", "WARNING", "error"];
             assert!(
                 !complaints.iter().any(|word| answer.contains(word)),
@@ -206,13 +106,24 @@ async fn wrong_keys_are_told_what_is_wrong() {
     let wrong_secret = "hmac-sha256:transfer.key:YW5vdGhlciBzZWNyZXQ=".to_owned();
     let wrong_name = format!("hmac-sha256:stranger.key:{SECRET}");
     for (key, flaw) in [(wrong_secret, "BADSIG"), (wrong_name, "BADKEY")] {
-        for question in [&["keyed.test", "AXFR"][..], &["+tcp", "keyed.test", "SOA"]] {
-            let answer = run("dig", &server, &[&["-y", &key], question].concat()).await;
-            assert!(
-                answer.contains(flaw) || answer.contains("NOTAUTH"),
-                "{key} {question:?}: {answer}"
-            );
-        }
+        let answer = run("dig", &server, &["-y", &key, "+tcp", "keyed.test", "SOA"]).await;
+        assert!(
+            answer.contains("NOTAUTH") && answer.contains(flaw),
+            "{key}: {answer}"
+        );
+        assert!(
+            records(&answer).iter().all(|record| record.contains("TSIG")),
+            "{key}: {answer}"
+        );
+        let answer = run("dig", &server, &["-y", &key, "keyed.test", "AXFR"]).await;
+        assert!(
+            answer.contains("Transfer failed") && answer.contains(flaw),
+            "{key}: {answer}"
+        );
+        assert!(
+            records(&answer).iter().all(|record| record.contains("TSIG")),
+            "{key}: {answer}"
+        );
     }
 }
 
@@ -244,7 +155,7 @@ async fn ixfr_is_the_soa_for_who_is_current_and_the_zone_for_who_is_not() {
     let newer = run("dig", &server, &["+noall", "+answer", "open.test", "IXFR=2030"]).await;
     assert_eq!(records(&newer).len(), 1, "{newer}");
     let older = run("dig", &server, &["+noall", "+answer", "open.test", "IXFR=2025"]).await;
-    assert_eq!(records(&older).len(), 5008, "{older}");
+    assert_eq!(records(&older).len(), 5009, "{older}");
 }
 
 /// All messages that `query` is answered with, and whether they are whole.
@@ -331,6 +242,49 @@ async fn each_kind_of_transaction_has_its_answer() {
 }
 
 #[tokio::test]
+async fn a_signed_answer_by_udp_that_would_be_too_long_is_cut_short_and_signed() {
+    let published = published();
+    let now = std::time::SystemTime::now()
+        .duration_since(std::time::UNIX_EPOCH)
+        .unwrap()
+        .as_secs();
+    let key = HickoryName::from_ascii("other.key.").unwrap();
+    let signer = TSigner::new(
+        b"secret of thirty-two octets......".to_vec(),
+        Hash::HmacSha256,
+        key,
+        300,
+    )
+    .unwrap();
+    for (zone, edns, cut) in [
+        ("wild.long.closed.test.", false, false),
+        ("long.closed.test.", false, true),
+        ("long.closed.test.", true, true),
+        ("fits-but-for-the-signature.open.test.", false, true),
+    ] {
+        let mut query = request(OpCode::Query, zone, RecordType::TXT);
+        if edns {
+            query.set_edns(Edns::new());
+        }
+        let (tsig, _) = signer.sign_message(&query, now).unwrap();
+        let mac = tsig.data.mac.clone();
+        query.set_signature(tsig);
+        let (answers, _) = handled(&published, query.to_vec().unwrap(), Transport::Udp).await;
+        assert!(answers[0].len() <= if edns { 1232 } else { 512 });
+        signer
+            .verify_message_byte(&answers[0], Some(&mac), true)
+            .expect("it holds");
+        let answer = Message::from_vec(&answers[0]).unwrap();
+        assert_eq!(
+            (answer.truncation, answer.edns.is_some()),
+            (cut, edns),
+            "{zone}: {answer}"
+        );
+        assert_eq!(answer.queries, query.queries);
+    }
+}
+
+#[tokio::test]
 async fn ixfr_by_udp_is_the_soa_alone() {
     let mut message = request(OpCode::Query, "open.test.", RecordType::IXFR);
     message.add_authority(soa(1));
@@ -369,7 +323,7 @@ async fn every_message_of_a_transfer_is_well_filled_and_is_the_question_s() {
         );
         count += message.answers.len();
     }
-    assert_eq!(count, 5008);
+    assert_eq!(count, 5009);
 }
 
 proptest! {

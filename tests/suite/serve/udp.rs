@@ -4,6 +4,7 @@ use std::net::{SocketAddr, UdpSocket};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use pointsman::answer::published::Published;
 use pointsman::clock::SystemClock;
 use pointsman::serve::counters::Counters;
 use pointsman::serve::udp::{self, BUFFER, Front, UdpWorkers};
@@ -21,12 +22,16 @@ struct Server {
 }
 
 fn serve(address: &str, workers: usize) -> Server {
+    serve_from(refusing(), address, workers)
+}
+
+fn serve_from(published: Arc<Published>, address: &str, workers: usize) -> Server {
     let sockets = listen::udp(address.parse().unwrap(), workers, BUFFER).unwrap();
     let address = sockets[0].local_addr().unwrap();
     let counters = Arc::new(Counters::new());
     let (transactions, datagrams) = mpsc::channel(16);
     let front = Front {
-        published: refusing(),
+        published,
         clock: SystemClock::start(),
         counters: Arc::clone(&counters),
         transactions,
@@ -147,6 +152,24 @@ fn stopping_is_prompt_and_answers_what_was_queued() {
     for _ in 0..50 {
         socket.recv(&mut answer).unwrap();
     }
+}
+
+#[test]
+fn an_idle_worker_lets_go_of_a_snapshot_that_is_no_longer_in_force() {
+    let published = refusing();
+    let server = serve_from(Arc::clone(&published), "127.0.0.1:0", 1);
+    asked(&client("127.0.0.1:0"), server.address, 1);
+    let old = Arc::downgrade(&published.load_full());
+    published.store(refusing().load_full());
+    let began = Instant::now();
+    while old.strong_count() > 0 {
+        assert!(
+            began.elapsed() < Duration::from_secs(5),
+            "a million records would still be held"
+        );
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    end(server);
 }
 
 #[tokio::test]

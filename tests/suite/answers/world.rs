@@ -1,0 +1,242 @@
+//! A snapshot from a description: zones as text, services with what was decided for them.
+
+use std::net::IpAddr;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use pointsman::answer::snapshot::{Ask, Client, Outcome, Scratch, Snapshot, Transport};
+use pointsman::model::id::{GroupId, ServiceId, ZoneId};
+use pointsman::model::plan::{IsolationSettings, NodeSettings, Plan, TcpSettings, TransferRules, ZonePlan};
+use pointsman::model::service::{Failback, Families, Group, Policy, Service, Switch, TtlRule, WhenAllDown};
+use pointsman::model::time::{Moment, Ttl};
+use pointsman::policy::choice::{Choice, Decision, Degraded, Lifetime, Pick};
+use pointsman::publish::publisher::Publisher;
+use pointsman::wire::name::Name;
+use pointsman::zone::contents::Contents;
+use pointsman::zone::master::{self, include::NoIncludes};
+use serde::Deserialize;
+
+/// Zones with their services.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct World {
+    #[serde(default)]
+    pub(super) zone: Vec<Zone>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Zone {
+    pub(super) origin: String,
+    #[serde(default)]
+    pub(super) records: String,
+    #[serde(default)]
+    pub(super) refused: bool,
+    #[serde(default)]
+    pub(super) service: Vec<Decided>,
+}
+
+/// A service and its decision. `pick`: fixed, rotate, nothing, fail, undecided.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Decided {
+    pub(super) owner: String,
+    #[serde(default)]
+    pub(super) addresses: Vec<IpAddr>,
+    #[serde(default = "fixed")]
+    pub(super) pick: String,
+    /// Answers at a time, with `rotate`.
+    #[serde(default)]
+    pub(super) take: u16,
+    #[serde(default = "ten")]
+    pub(super) ttl: u32,
+    /// TTL of strict mode: seconds until the earliest flip, between 1 and `ttl`.
+    pub(super) flip: Option<u64>,
+    pub(super) error: Option<u16>,
+}
+
+fn fixed() -> String {
+    "fixed".to_owned()
+}
+
+fn ten() -> u32 {
+    10
+}
+
+pub(super) fn settings() -> NodeSettings {
+    NodeSettings {
+        name: "ns1".to_owned(),
+        listen: Vec::new(),
+        workers: 1,
+        startup_wait: Duration::ZERO,
+        version: Some("pointsman".to_owned()),
+        identity: None,
+        udp_payload: 1232,
+        tcp: TcpSettings {
+            connections: 1,
+            per_client: 1,
+            idle: Duration::ZERO,
+            total: Duration::ZERO,
+            message: Duration::ZERO,
+        },
+        probe_concurrency: 1,
+        zones_directory: PathBuf::new(),
+        watch: false,
+        state_directory: PathBuf::new(),
+        api: None,
+        api_token: None,
+        isolation: IsolationSettings::default(),
+        keys: Vec::new(),
+    }
+}
+
+/// The records of a zone file in text.
+pub(super) fn contents(origin: &str, text: &str) -> Arc<Contents> {
+    let origin = Name::from_text(origin).unwrap();
+    let file: Arc<Path> = Arc::from(Path::new("case.zone"));
+    let zone = master::read(text.as_bytes(), &file, &origin, &mut NoIncludes);
+    let errors: Vec<_> = zone.diagnostics.iter().filter(|found| found.is_error()).collect();
+    assert!(errors.is_empty(), "{errors:?}");
+    Arc::new(zone.contents)
+}
+
+fn service(id: ServiceId, zone: ZoneId, decided: &Decided) -> Service {
+    Service {
+        id,
+        zone,
+        label: decided.owner.clone(),
+        owner: Name::from_text(&decided.owner).unwrap(),
+        group: Group {
+            id: GroupId(id.0),
+            pool: None,
+            policy: Policy::Failover,
+            members: Vec::new(),
+            min_up: 1,
+        },
+        ttl: TtlRule::Fixed(Ttl::from_secs(10)),
+        switch: Switch::Auto,
+        failback: Failback::Auto,
+        when_all_down: WhenAllDown::Last,
+        families: Families::Apart,
+        recover_within: None,
+    }
+}
+
+/// The decision of a described service; `None` for `undecided`.
+pub(super) fn decision(id: ServiceId, decided: &Decided) -> Option<Decision> {
+    let choice = |v4: bool| {
+        let addresses: Vec<IpAddr> = decided
+            .addresses
+            .iter()
+            .copied()
+            .filter(|address| address.is_ipv4() == v4)
+            .collect();
+        let pick = match decided.pick.as_str() {
+            "fail" => Pick::Fail,
+            _ if addresses.is_empty() => Pick::Nothing,
+            "nothing" => Pick::Nothing,
+            "rotate" => Pick::Rotate { take: decided.take },
+            "fixed" => Pick::Fixed,
+            other => panic!("pick = {other}"),
+        };
+        Choice { addresses, pick }
+    };
+    if decided.pick == "undecided" {
+        return None;
+    }
+    let most = Ttl::from_secs(decided.ttl);
+    Some(Decision {
+        service: id,
+        a: choice(true),
+        aaaa: choice(false),
+        lifetime: match decided.flip {
+            None => Lifetime::Fixed(most),
+            Some(flip) => Lifetime::Until {
+                flip: Moment::from_secs(flip),
+                least: Ttl::from_secs(1),
+                most,
+            },
+        },
+        degraded: decided.error.map(|code| Degraded {
+            code,
+            text: "degraded".to_owned(),
+        }),
+    })
+}
+
+/// Plan and contents of a world.
+pub(super) fn plan(world: &World) -> (Plan, Vec<Option<Arc<Contents>>>) {
+    let mut plan = Plan {
+        node: settings(),
+        zones: Vec::new(),
+        services: Vec::new(),
+        endpoints: Vec::new(),
+        checks: Vec::new(),
+        targets: Vec::new(),
+        groups: 0,
+    };
+    for (index, zone) in world.zone.iter().enumerate() {
+        let id = ZoneId::from_index(index);
+        let mut services = Vec::new();
+        for decided in &zone.service {
+            let service_id = ServiceId::from_index(plan.services.len());
+            services.push(service_id);
+            plan.services.push(service(service_id, id, decided));
+        }
+        plan.zones.push(ZonePlan {
+            id,
+            origin: Name::from_text(&zone.origin).unwrap(),
+            source: Arc::from(Path::new("case.toml")),
+            services,
+            transfer: TransferRules::default(),
+            refused: zone.refused,
+        });
+    }
+    let contents = world
+        .zone
+        .iter()
+        .map(|zone| (!zone.refused).then(|| contents(&zone.origin, &zone.records)))
+        .collect();
+    (plan, contents)
+}
+
+/// The decisions of a world.
+pub(super) fn decisions(world: &World) -> Vec<Decision> {
+    let services = world.zone.iter().flat_map(|zone| &zone.service);
+    (0..)
+        .zip(services)
+        .filter_map(|(id, decided)| decision(ServiceId(id), decided))
+        .collect()
+}
+
+/// The snapshot of a world.
+pub(super) fn snapshot(world: &World) -> Arc<Snapshot> {
+    let (plan, contents) = plan(world);
+    Publisher::new(&plan, &contents, 7).apply(&decisions(world))
+}
+
+/// Asks; the reply's octets, or `None` when nothing is sent or it is a transaction.
+pub(super) fn ask(snapshot: &Snapshot, query: &[u8], transport: Transport, dice: u64) -> Option<Vec<u8>> {
+    let room = match transport {
+        Transport::Udp => 4096,
+        Transport::Tcp => 65_535,
+    };
+    let mut out = vec![0xee; room];
+    let ask = Ask {
+        query,
+        client: Client {
+            address: IpAddr::from([127, 0, 0, 1]),
+            transport,
+        },
+        now: Moment::ZERO,
+        dice,
+    };
+    match snapshot.answer(&ask, &mut Scratch::default(), &mut out) {
+        Outcome::Reply { len, .. } => {
+            out.truncate(len);
+            Some(out)
+        }
+        Outcome::Transaction | Outcome::Drop => None,
+    }
+}
