@@ -37,21 +37,24 @@ fn an_idle_target_costs_less_than_a_kilobyte_and_a_service_with_its_target_less_
     let one = PlanBuilder::new(DEFAULT_RULES)
         .service("one", Policy::All { max_answers: Some(4) }, &addresses, |_| {})
         .build();
-    let per_target = cost_of(one) / TARGETS;
+    // Kept, so that its memory is not used again and counted as nothing.
+    let (_one, cost) = cost_of(one);
+    let per_target = cost / TARGETS;
     assert!(per_target < 1024, "{per_target} octets per target");
     let mut builder = PlanBuilder::new(DEFAULT_RULES);
     for part in &addresses {
         builder = builder.service("many", Policy::Failover, std::slice::from_ref(part), |_| {});
     }
-    let per_service = cost_of(builder.build()) / TARGETS;
+    let (_many, cost) = cost_of(builder.build());
+    let per_service = cost / TARGETS;
     assert!(
-        per_service < 4096,
+        (500..4096).contains(&per_service),
         "{per_service} octets per service with a target"
     );
 }
 
 /// What the signal box takes on top of the plan, after a few rounds of probes that succeed at once.
-fn cost_of(plan: std::sync::Arc<Plan>) -> usize {
+fn cost_of(plan: std::sync::Arc<Plan>) -> (Control, usize) {
     let at = |moment: Moment| Now {
         moment,
         wall: UnixTime(0),
@@ -79,5 +82,5 @@ fn cost_of(plan: std::sync::Arc<Plan>) -> usize {
         }
     }
     assert!(opened);
-    resident().saturating_sub(before)
+    (control, resident().saturating_sub(before))
 }
