@@ -20,9 +20,9 @@ pub(super) fn tell(event: &HistoryEvent) {
             let detected_ms = since_first / 1_000_000;
             let evidence = &evidence.text;
             if event.alarm {
-                tracing::warn!(target: "pointsman::state", %check, %target, %services, from, to, %why, %evidence, status, %body, detected_ms, "state changed");
+                tracing::warn!(target: "pointsman::state", %check, address = %target, %services, from, to, %why, %evidence, status, %body, detected_ms, "state changed");
             } else {
-                tracing::info!(target: "pointsman::state", %check, %target, %services, from, to, %why, %evidence, status, detected_ms, "state changed");
+                tracing::info!(target: "pointsman::state", %check, address = %target, %services, from, to, %why, %evidence, status, detected_ms, "state changed");
             }
         }
         HistoryKind::AnswerChanged {
@@ -52,7 +52,7 @@ pub(super) fn tell(event: &HistoryEvent) {
             why,
         } => {
             let services = services.join(",");
-            tracing::info!(target: "pointsman::state", %target, %services, %why, "answers again, held down for now");
+            tracing::info!(target: "pointsman::state", address = %target, %services, %why, "answers again, held down for now");
         }
         HistoryKind::Degraded {
             service,
@@ -64,7 +64,7 @@ pub(super) fn tell(event: &HistoryEvent) {
             tracing::info!(target: "pointsman::answer", %service, "the answer is what it should be again");
         }
         HistoryKind::ProbeFault { target, why } => {
-            tracing::warn!(target: "pointsman::probe", %target, %why, "this node cannot probe; such results do not count");
+            tracing::warn!(target: "pointsman::probe", address = %target, %why, "this node cannot probe; such results do not count");
         }
         HistoryKind::Isolated(true) => tracing::error!(
             target: "pointsman::isolation",

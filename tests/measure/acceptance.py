@@ -113,7 +113,7 @@ def flips(count=200):
             changes.append(time.time())
         server.kill(signal.SIGTERM)
         verdicts = [datetime.datetime.fromisoformat(e["timestamp"]).timestamp() for e in server.events()
-                    if e.get("message") == "state changed" and "127.0.1.1" in e["target"] and e["from"] != "unknown"]
+                    if e.get("message") == "state changed" and "127.0.1.1" in e["address"] and e["from"] != "unknown"]
         published = [e["publish_us"] for e in server.events() if e.get("message") == "answer changed" and "publish_us" in e]
     first.off(), second.off()
     assert len(verdicts) == len(changes), (len(verdicts), len(changes))
@@ -146,7 +146,9 @@ def coldstarts(count=1000):
                     continue
                 asked += 1
                 good += 1
-                wrong += answer != (0, [alive[(good - 1) % 8]])
+                if answer != (0, [alive[(good - 1) % 8]]):
+                    wrong += 1
+                    print(f"  wrong: s{(good - 1) % 8}: {answer}\n" + open(f"{server.folder}/log").read())
             if good < 16:
                 raise SystemExit("the server did not start")
     for backend in backends:
