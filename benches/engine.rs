@@ -233,6 +233,7 @@ fn run(title: &str, snapshot: &Snapshot, queries: &[Vec<u8>]) {
         for batch in queries.chunks(BATCH) {
             prepared.clear();
             prepared.extend(batch.iter().map(|query| snapshot.prepare(query)));
+            prepared.iter().for_each(|prepared| snapshot.fetch(prepared));
             for (prepared, query) in prepared.iter().zip(batch) {
                 let outcome = snapshot.finish(*prepared, &ask(query, dice.throw()), &mut scratch, &mut out);
                 assert!(matches!(black_box(outcome), Outcome::Reply { .. }));

@@ -25,6 +25,9 @@ pub const VERSION: &str = concat!(
     ")"
 );
 
+/// hickory warns of malformed transactions, which anybody can send in any number.
+const DEFAULT_LOG_LEVEL: &str = "info,hickory_proto=error,hickory_server=error";
+
 /// A DNS server that answers with the address of an endpoint that is healthy now.
 #[derive(Debug, Parser)]
 #[command(name = "pointsman", version = VERSION, arg_required_else_help = true)]
@@ -51,7 +54,7 @@ pub(crate) struct Common {
     #[arg(long, global = true, value_enum, default_value_t = LogFormat::Text, value_name = "FORMAT")]
     log_format: LogFormat,
     /// What is logged: error, warn, info, debug, trace, or per part, e.g. `info,pointsman::probe=debug`
-    #[arg(long, global = true, default_value = "info", value_name = "LEVEL")]
+    #[arg(long, global = true, default_value = DEFAULT_LOG_LEVEL, value_name = "LEVEL")]
     log_level: String,
 }
 

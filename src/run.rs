@@ -12,12 +12,12 @@ pub mod signal_box;
 mod sockets;
 mod tell;
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use anyhow::Context;
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::{mpsc, oneshot, watch};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
@@ -87,6 +87,12 @@ pub async fn start(file: &Path) -> Result<Running, StartError> {
         }
     }
     sockets::try_bind(&plan)?;
+    match crate::sys::limit::raise_open_files() {
+        Ok(limit) => tracing::debug!(target: "pointsman::start", limit, "file descriptors"),
+        Err(error) => {
+            tracing::warn!(target: "pointsman::start", %error, "the limit of open files cannot be raised")
+        }
+    }
 
     let (store, remembered) = open_store(&plan);
     let seed = seed();
@@ -125,7 +131,8 @@ pub async fn start(file: &Path) -> Result<Running, StartError> {
     };
     let thread = signal_box::spawn(signal_box, inbox, failed_tx).context("cannot start a thread")?;
 
-    let loader = Loader::new(file.to_owned(), loaded, tables, messages.clone());
+    let (tcp_changes, tcp) = watch::channel(plan.node.tcp);
+    let loader = Loader::new(file.to_owned(), loaded, tables, messages.clone(), tcp_changes);
     tracker.spawn(loader.run(reload_inbox, stop.clone()));
 
     let token = plan.node.api_token.as_deref().map(Arc::from);
@@ -141,6 +148,7 @@ pub async fn start(file: &Path) -> Result<Running, StartError> {
         plan: Arc::clone(&plan),
         published,
         clock,
+        tcp,
         stop: stop.clone(),
     };
     let (open_tracker, is_ready) = (tracker.clone(), Arc::clone(&ready));
@@ -251,10 +259,4 @@ fn open_store(plan: &Plan) -> (Store, Remembered) {
 fn seed() -> u64 {
     use std::hash::{BuildHasher, Hasher};
     std::hash::RandomState::new().build_hasher().finish()
-}
-
-/// Where the state of a configuration file lies, for messages.
-#[must_use]
-pub fn state_file(plan: &Plan) -> PathBuf {
-    plan.node.state_directory.join("pointsman.db")
 }

@@ -95,7 +95,8 @@ impl<'s> Asked<'s> {
         let zone = zones.get(zones.find(parent, depth.checked_sub(1)?)?)?;
         match zone.table.as_deref()?.standing(hash, name, depth) {
             Standing::Exists(_) | Standing::Wildcard(_) => Some(zone),
-            Standing::Below(_) | Standing::Missing => None,
+            Standing::Below(node) => node.is(CUT).then_some(zone),
+            Standing::Missing => None,
         }
     }
 

@@ -88,6 +88,9 @@ impl Zones {
     #[must_use]
     pub fn find(&self, name: &[u8], labels: usize) -> Option<usize> {
         let (mut rest, mut depth) = (name, labels.min(127));
+        if let [only] = &*self.zones {
+            return is_within_key(name, labels, only).then_some(0);
+        }
         let mut depths = self.depths & (u128::MAX >> (127 - depth));
         while depths != 0 {
             let next = 127 - depths.leading_zeros() as usize;
@@ -108,13 +111,21 @@ impl Zones {
     #[inline]
     #[must_use]
     pub fn exact(&self, name: &[u8]) -> Option<usize> {
-        if let [only] = &*self.zones {
-            return is_same(name, &only.key).then_some(0);
-        }
         self.slots.find(self.hash.of(name), |value| {
             let index = (value as usize).checked_sub(1)?;
             self.zones.get(index).filter(|zone| is_same(name, &zone.key))?;
             Some(index)
         })
     }
+}
+
+/// Whether `name` of `labels` labels lies within `zone`: the one zone of a small server needs no hash to be found.
+#[inline]
+fn is_within_key(name: &[u8], labels: usize, zone: &Zone) -> bool {
+    let mut rest = name;
+    for _ in zone.labels..labels {
+        let step = 1 + usize::from(rest.first().copied().unwrap_or(0));
+        rest = rest.get(step..).unwrap_or(&[]);
+    }
+    is_same(rest, &zone.key)
 }

@@ -44,7 +44,7 @@ pub(super) struct Options {
 /// # Errors
 /// When a part cannot be started, or an answer does not come.
 pub(super) fn run(common: &Common, options: &Options) -> anyhow::Result<ExitCode> {
-    let level = if common.log_level == "info" {
+    let level = if common.log_level == crate::cli::DEFAULT_LOG_LEVEL {
         "warn,pointsman::state=off,pointsman::answer=off"
     } else {
         &common.log_level

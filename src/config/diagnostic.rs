@@ -30,7 +30,7 @@ pub fn render_with(
     read: &mut dyn FnMut(&Path) -> Option<String>,
 ) -> String {
     let paint = |code: &'static str| if color { code } else { "" };
-    let mut texts: HashMap<&Path, Option<String>> = HashMap::new();
+    let mut texts: HashMap<&Path, Option<Lines>> = HashMap::new();
     let mut out = String::new();
     for diagnostic in diagnostics {
         let (word, hue) = match diagnostic.severity {
@@ -52,8 +52,8 @@ pub fn render_with(
         }
         out.push('\n');
         let file: &Path = &diagnostic.place.file;
-        let text = texts.entry(file).or_insert_with(|| read(file));
-        if let Some(excerpt) = excerpt(text.as_deref(), diagnostic.place.line, diagnostic.place.column) {
+        let text = texts.entry(file).or_insert_with(|| read(file).map(Lines::new));
+        if let Some(excerpt) = excerpt(text.as_ref(), diagnostic.place.line, diagnostic.place.column) {
             for line in excerpt.lines() {
                 out.push_str(&format!("{}{line}{}\n", paint(BLUE), paint(RESET)));
             }
@@ -83,10 +83,29 @@ fn sum(diagnostics: &[Diagnostic]) -> String {
     }
 }
 
+/// A text and where its lines begin: a large file may have a mistake on each of them.
+struct Lines {
+    text: String,
+    starts: Vec<usize>,
+}
+
+impl Lines {
+    fn new(text: String) -> Self {
+        let ends = text.match_indices('\n').map(|(at, _)| at + 1);
+        let starts = std::iter::once(0).chain(ends).collect();
+        Self { text, starts }
+    }
+
+    /// The line of this number, counted from 1.
+    fn line(&self, number: u32) -> Option<&str> {
+        let index = usize::try_from(number).ok()?.checked_sub(1)?;
+        self.text.get(*self.starts.get(index)?..)?.lines().next()
+    }
+}
+
 /// The line with a mark below its column.
-fn excerpt(text: Option<&str>, line: u32, column: u32) -> Option<String> {
-    let number = usize::try_from(line).ok()?.checked_sub(1)?;
-    let source = text?.lines().nth(number)?;
+fn excerpt(text: Option<&Lines>, line: u32, column: u32) -> Option<String> {
+    let source = text?.line(line)?;
     let column = usize::try_from(column).ok()?;
     // What stands too far to the right is brought into view by leaving out the beginning.
     let left_out = column.saturating_sub(SHOWN / 2).min(column);

@@ -4,7 +4,7 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::{mpsc, oneshot, watch};
 use tokio_util::sync::CancellationToken;
 
 use crate::api::live::Reload;
@@ -12,7 +12,7 @@ use crate::config::diagnostic::render;
 use crate::config::load::{Loaded, load_with};
 use crate::config::watch::Watch;
 use crate::model::diagnostic::Diagnostic;
-use crate::model::plan::{NodeSettings, Plan};
+use crate::model::plan::{NodeSettings, Plan, TcpSettings};
 use crate::publish::tables::Tables;
 use crate::run::signal_box::Message;
 
@@ -23,17 +23,25 @@ pub struct Loader {
     current: Arc<Loaded>,
     tables: Tables,
     messages: mpsc::Sender<Message>,
+    tcp: watch::Sender<TcpSettings>,
 }
 
 impl Loader {
     /// A loader of `file`, of which `current` is in force with `tables`.
     #[must_use]
-    pub fn new(file: PathBuf, current: Loaded, tables: Tables, messages: mpsc::Sender<Message>) -> Self {
+    pub fn new(
+        file: PathBuf,
+        current: Loaded,
+        tables: Tables,
+        messages: mpsc::Sender<Message>,
+        tcp: watch::Sender<TcpSettings>,
+    ) -> Self {
         Self {
             file,
             current: Arc::new(current),
             tables,
             messages,
+            tcp,
         }
     }
 
@@ -113,7 +121,7 @@ impl Loader {
         for warning in loaded.diagnostics.iter().filter(|d| !d.is_error()) {
             tracing::warn!(target: "pointsman::config", "{warning}");
         }
-        let said = said(&plan);
+        let (said, tcp) = (said(&plan), plan.node.tcp);
         let (reply, in_force) = oneshot::channel();
         let stopping = |_| "the server is stopping".to_owned();
         self.messages
@@ -121,6 +129,7 @@ impl Loader {
             .await
             .map_err(|_| stopping(()))?;
         in_force.await.map_err(|_| stopping(()))?;
+        self.tcp.send_replace(tcp);
         (self.current, self.tables) = (Arc::new(loaded), tables);
         Ok(said)
     }
@@ -151,7 +160,6 @@ fn needs_restart(old: &NodeSettings, new: &NodeSettings) -> Vec<&'static str> {
     [
         ("[dns] listen", old.listen != new.listen),
         ("[dns] workers", old.workers != new.workers),
-        ("[dns.tcp]", old.tcp != new.tcp),
         (
             "[probes] concurrency",
             old.probe_concurrency != new.probe_concurrency,

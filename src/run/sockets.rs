@@ -11,7 +11,7 @@ use crate::answer::published::Published;
 use crate::api::live::Live;
 use crate::api::routes::router;
 use crate::clock::SystemClock;
-use crate::model::plan::Plan;
+use crate::model::plan::{Plan, TcpSettings};
 use crate::serve::counters::Counters;
 use crate::serve::tcp::TcpServer;
 use crate::serve::transactions::Transactions;
@@ -26,6 +26,7 @@ pub(super) struct Opening {
     pub(super) plan: Arc<Plan>,
     pub(super) published: Arc<Published>,
     pub(super) clock: SystemClock,
+    pub(super) tcp: watch::Receiver<TcpSettings>,
     pub(super) stop: CancellationToken,
 }
 
@@ -53,13 +54,12 @@ impl Opening {
         let counters = Arc::new(Counters::new());
         let transactions = Transactions::new(Arc::clone(&self.published), self.clock);
         let (sender, receiver) = mpsc::channel(DATAGRAMS);
-        let (_settings, settings) = watch::channel(node.tcp);
         let tcp = TcpServer::new(
             Arc::clone(&self.published),
             self.clock,
             &counters,
             transactions.clone(),
-            settings,
+            self.tcp,
             self.stop.clone(),
             tracker.clone(),
         );
@@ -71,7 +71,7 @@ impl Opening {
         let front = udp::Front {
             published: self.published,
             clock: self.clock,
-            counters,
+            counters: Arc::clone(&counters),
             transactions: sender,
         };
         let running = udp::spawn(datagrams, &front).context("cannot start the UDP workers")?;
@@ -83,6 +83,9 @@ impl Opening {
             let joined = tokio::task::spawn_blocking(move || running.join()).await;
             if joined.is_err() {
                 tracing::error!(target: "pointsman::stop", "a UDP worker ended by a panic");
+            }
+            for (transport, tally) in counters.totals() {
+                tracing::info!(target: "pointsman::stop", transport, queries = tally.queries, ?tally, "answered");
             }
         });
         Ok(())

@@ -168,3 +168,35 @@ fn mistakes_of_all_files_are_reported_at_once_in_order() {
     );
     assert!(Path::new(CASES).is_dir());
 }
+
+#[test]
+fn files_cut_or_garbled_anywhere_are_read_without_a_panic() {
+    let mut dice = 0x9e37_79b9_7f4a_7c15_u64;
+    let mut throw = |below: usize| {
+        dice ^= dice << 13;
+        dice ^= dice >> 7;
+        dice ^= dice << 17;
+        usize::try_from(dice % (below.max(1) as u64)).unwrap()
+    };
+    for path in fs::read_dir(CASES).unwrap() {
+        for mut case in read_cases(&fs::read_to_string(path.unwrap().path()).unwrap()) {
+            for _ in 0..8 {
+                let which = throw(case.files.len());
+                let original = case.files[which].1.clone();
+                let mut letters: Vec<char> = original.chars().collect();
+                let at = throw(letters.len());
+                match throw(3) {
+                    0 => letters.truncate(at),
+                    1 if !letters.is_empty() => {
+                        letters[at] = ['"', '[', '{', '=', '\n', '\\', 'é', '9'][throw(8)]
+                    }
+                    _ => letters.insert(at, ['"', ']', '}', '.', ',', '\'', '\0', '-'][throw(8)]),
+                }
+                case.files[which].1 = letters.into_iter().collect();
+                let found = messages(&case);
+                assert!(found.iter().all(|message| !message.contains('\n')), "{found:#?}");
+                case.files[which].1 = original;
+            }
+        }
+    }
+}

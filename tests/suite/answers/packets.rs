@@ -7,6 +7,9 @@ use super::world::{World, ask, snapshot};
 const OPT: &[u8] = b"\0\0\x29\x04\xd0\0\0\0\0\0\0";
 const WWW: &[u8] = b"\x03www\x04test\0\0\x01\0\x01";
 
+/// What is wrong, the counts, the sections; octets of the reply's question, and whether it has OPT.
+type Malformed<'a> = (&'a str, [u8; 4], Vec<&'a [u8]>, usize, bool);
+
 /// What becomes of a packet: `None` for silence or a transaction, else RCODE (extended), octets of the reply's
 /// question, and whether it has OPT.
 fn outcome(packet: &[u8]) -> Option<(u16, usize, bool)> {
@@ -39,7 +42,7 @@ fn packet(flags: [u8; 2], counts: [u8; 4], body: &[&[u8]]) -> Vec<u8> {
 fn malformed_queries_get_formerr_and_what_could_be_read_of_the_question() {
     const FORMERR: u16 = 1;
     let record: &[u8] = b"\0\0\x01\0\x01\0\0\0\0\0\x04\x01\x02\x03\x04";
-    let cases: [(&str, [u8; 4], Vec<&[u8]>, usize, bool); 14] = [
+    let cases: [Malformed<'_>; 14] = [
         ("no question", [0, 0, 0, 0], vec![], 0, false),
         ("no question but OPT", [0, 0, 0, 1], vec![OPT], 0, true),
         ("two questions", [2, 0, 0, 0], vec![WWW, WWW], 0, false),
