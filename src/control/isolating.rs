@@ -20,6 +20,12 @@ const NEIGHBOURS: usize = 8;
 const REFERENCE_TIMEOUT: Duration = Duration::from_secs(3);
 
 impl Control {
+    /// Enters the next look at the references; an earlier entry counts no more.
+    pub(super) fn plan_references(&mut self, at: Moment) {
+        self.references_at = at;
+        self.schedule.enter(at, Due::References);
+    }
+
     pub(super) fn ask_references(&mut self, now: Now, effects: &mut Vec<Effect>) {
         for reference in self.isolation.ask(now.moment) {
             effects.push(Effect::ProbeReference { reference });
@@ -42,15 +48,21 @@ impl Control {
         } else {
             wait.min(REFERENCES_ALERT)
         };
-        self.schedule.enter(now.moment.after(wait), Due::References);
+        self.plan_references(now.moment.after(wait));
     }
 
     /// Whether failures since `since` are theirs or this node's own. When every reference is silent, the targets
     /// themselves are the witnesses: most of them failing means us, one that has answered since means them.
-    pub(super) fn them_or_us(&self, since: Moment) -> Judgement {
-        match self.isolation.judge(since) {
-            Judgement::Us if self.census.most_fail() => Judgement::Us,
-            Judgement::Us if self.watches.len() < 2 || self.last_good.is_some_and(|good| good >= since) => {
+    pub(super) fn them_or_us(&self, now: Now, since: Moment) -> Judgement {
+        // Older answers say nothing about a cut that came in the middle of a run of failures.
+        let fresh = since.max(now.moment.before(REFERENCES_ALERT));
+        let most_fail = self.census.most_fail();
+        match self.isolation.judge(since, fresh) {
+            Judgement::Us if most_fail => Judgement::Us,
+            Judgement::Us if self.watches.len() < 2 => Judgement::Them,
+            Judgement::Us | Judgement::Unclear
+                if !most_fail && self.last_good.is_some_and(|good| good >= fresh) =>
+            {
                 Judgement::Them
             }
             Judgement::Us => Judgement::Unclear,
@@ -93,7 +105,7 @@ impl Control {
                 continue;
             }
             let first = watch.monitor.first();
-            match self.them_or_us(first) {
+            match self.them_or_us(now, first) {
                 Judgement::Them => {
                     if let Some(watch) = self.watches.get_mut(target.index()) {
                         watch.gate.believe_up();
@@ -110,8 +122,7 @@ impl Control {
     pub(super) fn freeze(&mut self, now: Now, effects: &mut Vec<Effect>) {
         if self.isolation.set_frozen(true) {
             Self::tell(now, true, HistoryKind::Isolated(true), effects);
-            self.schedule
-                .enter(now.moment.after(REFERENCES_ALERT), Due::References);
+            self.plan_references(now.moment.after(REFERENCES_ALERT));
         }
     }
 
@@ -122,7 +133,7 @@ impl Control {
             return;
         }
         let recent = now.moment.before(REFERENCES_ALERT);
-        if self.isolation.judge(recent) != Judgement::Them && self.census.most_fail() {
+        if self.isolation.judge(recent, recent) != Judgement::Them && self.census.most_fail() {
             return;
         }
         self.isolation.set_frozen(false);

@@ -249,7 +249,7 @@ impl Control {
             self.begin_anew(now);
         }
         if self.isolation.is_on() {
-            self.schedule.enter(now.moment, Due::References);
+            self.plan_references(now.moment);
         }
     }
 

@@ -51,7 +51,7 @@ impl Control {
         self.wire_up();
         self.isolation = Isolation::new(plan.node.isolation.references.len());
         if self.isolation.is_on() {
-            self.schedule.enter(now.moment, Due::References);
+            self.plan_references(now.moment);
         }
         self.schedule.enter(trial, Due::TrialEnds);
         for index in 0..self.watches.len() {

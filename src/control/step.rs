@@ -31,6 +31,8 @@ pub struct Control {
     pub(super) sweeping: bool,
     pub(super) chance: Chance,
     pub(super) isolation: Isolation,
+    /// When the references are looked at next.
+    pub(super) references_at: Moment,
     /// When any target last answered.
     pub(super) last_good: Option<Moment>,
     /// Where in the effects of this step the next publication goes: before what is said of it.
@@ -62,6 +64,7 @@ impl Control {
             sweeping: false,
             chance: Chance::new(seed),
             isolation: Isolation::default(),
+            references_at: now.moment,
             last_good: None,
             front: 0,
             pending: Vec::new(),
@@ -131,7 +134,8 @@ impl Control {
                 }
             }
             Due::Brake(check) => self.brake_due(now, check, effects),
-            Due::References => self.references_due(now, effects),
+            Due::References if self.references_at == at => self.references_due(now, effects),
+            Due::References => {}
             Due::TrialEnds => self.trial_ends(now, effects),
             Due::Sweep => self.sweep(now, effects),
         }

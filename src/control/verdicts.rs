@@ -107,7 +107,7 @@ impl Control {
                 watch.gate.doubt(Hold::Isolated);
                 return;
             }
-            match self.them_or_us(turn.first) {
+            match self.them_or_us(now, turn.first) {
                 Judgement::Them => {}
                 Judgement::Us => {
                     self.hold_isolated(target);
@@ -143,7 +143,10 @@ impl Control {
             && !brake.admit(target, now.moment)
         {
             watch.gate.doubt(Hold::Brake);
-            if let Some(deadline) = brake.deadline() {
+            // One entry lets all go that wait; it is entered again as long as somebody does.
+            if brake.waiting() == 1
+                && let Some(deadline) = brake.deadline()
+            {
                 self.schedule.enter(deadline.max(now.moment), Due::Brake(check));
             }
             if brake.waiting().is_power_of_two() {

@@ -88,17 +88,17 @@ impl Isolation {
         }
     }
 
-    /// What the references have said since `since`.
+    /// What the references say: an answer counts when it came since `fresh`, a failure when it came since `since`
+    /// (failures take their time, and not all references fail at the same moment).
     #[must_use]
-    pub fn judge(&self, since: Moment) -> Judgement {
-        let recent = |r: &Reference| {
+    pub fn judge(&self, since: Moment, fresh: Moment) -> Judgement {
+        let said = |r: &Reference, from: Moment, what: bool| {
             r.heard
-                .filter(|(at, _)| *at >= since)
-                .map(|(_, answered)| answered)
+                .is_some_and(|(at, answered)| at >= from && answered == what)
         };
-        if self.references.iter().any(|r| recent(r) == Some(true)) {
+        if self.references.iter().any(|r| said(r, fresh, true)) {
             Judgement::Them
-        } else if self.references.iter().all(|r| recent(r) == Some(false)) {
+        } else if self.references.iter().all(|r| said(r, since, false)) {
             Judgement::Us
         } else {
             Judgement::Unclear
@@ -136,13 +136,13 @@ mod tests {
         assert_eq!(isolation.ask(t(1)), [0, 1]);
         assert!(isolation.ask(t(1)).is_empty(), "both are being asked");
         isolation.heard(0, true, t(2));
-        assert_eq!(isolation.judge(t(1)), Judgement::Them);
-        assert_eq!(isolation.judge(t(3)), Judgement::Unclear);
+        assert_eq!(isolation.judge(t(1), t(1)), Judgement::Them);
+        assert_eq!(isolation.judge(t(1), t(3)), Judgement::Unclear);
         isolation.ask(t(4));
         isolation.heard(0, false, t(5));
-        assert_eq!(isolation.judge(t(3)), Judgement::Unclear);
+        assert_eq!(isolation.judge(t(3), t(3)), Judgement::Unclear);
         isolation.give_up(t(4), t(7));
-        assert_eq!(isolation.judge(t(3)), Judgement::Us);
+        assert_eq!(isolation.judge(t(3), t(6)), Judgement::Us);
     }
 
     #[test]

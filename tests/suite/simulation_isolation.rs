@@ -128,7 +128,7 @@ fn references_that_are_dead_themselves_delay_a_verdict_by_milliseconds_when_othe
             .run_while(secs(200), |world| downs(world) < 1)
             .expect("down");
         assert!(
-            at.since(fault) <= Duration::from_millis(9_110),
+            at.since(fault) <= Duration::from_millis(7_110),
             "{:?}",
             at.since(fault)
         );

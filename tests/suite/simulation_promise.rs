@@ -103,9 +103,9 @@ fn the_promise_names_every_term() {
     let text = Promise::of(&plan, &plan.services[0]).to_string();
     assert_eq!(
         text,
-        "hard failure: at most 17.11s = interval 5s + 2 × fast_interval 1s + 100ms for the probes themselves \
+        "hard failure: verdict within 7.1s, in caches at most 17.11s = interval 5s + 2 × fast_interval 1s + 100ms for the probes themselves \
          + 10ms to publish + TTL 10s; typically 9.61s\n\
-         silent failure: at most 23.11s = interval 5s + 2 × fast_interval 1s + 3 × timeout 2s + 100ms for the \
+         silent failure: verdict within 13.1s, in caches at most 23.11s = interval 5s + 2 × fast_interval 1s + 3 × timeout 2s + 100ms for the \
          probes themselves + 10ms to publish + TTL 10s; typically 15.61s"
     );
 }
