@@ -103,6 +103,7 @@ struct Desk {
     effects: Vec<Effect>,
     waiting: HashMap<CommandTicket, oneshot::Sender<Result<Done, Refusal>>>,
     commands: u64,
+    published_at: Moment,
 }
 
 impl Desk {
@@ -120,6 +121,7 @@ impl Desk {
             effects,
             waiting,
             commands: 0,
+            published_at: Moment::ZERO,
         }
     }
 
@@ -241,7 +243,7 @@ impl Desk {
                 }
                 Effect::Forget(ticket) => self.parts.runner.forget(ticket),
                 Effect::Remember { group, active } => self.parts.store.remember(group, active),
-                Effect::Tell(event) => tell(&event),
+                Effect::Tell(event) => tell(&event, self.published_at),
                 Effect::Answer(ticket, result) => {
                     if let Some(reply) = self.waiting.remove(&ticket) {
                         let _ = reply.send(result);
@@ -267,6 +269,7 @@ impl Desk {
         let next = self.parts.publisher.apply(decisions);
         let old = std::mem::replace(&mut self.snapshot, Arc::clone(&next));
         drop(self.parts.published.swap(next));
+        self.published_at = self.parts.clock.now().moment;
         self.retired.push(old);
         self.retired.retain(|snapshot| Arc::strong_count(snapshot) > 1);
     }

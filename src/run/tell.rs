@@ -1,9 +1,10 @@
 //! The timeline as log lines: one line per state change and answer change, with its evidence.
 
 use crate::control::effect::{HistoryEvent, HistoryKind};
+use crate::model::time::Moment;
 
-/// Logs what happened; `warn` means that somebody should look.
-pub(super) fn tell(event: &HistoryEvent) {
+/// Logs what happened; `warn` means that somebody should look. `published` is when the last snapshot was swapped in.
+pub(super) fn tell(event: &HistoryEvent, published: Moment) {
     match &event.kind {
         HistoryKind::StateChanged {
             check,
@@ -32,10 +33,11 @@ pub(super) fn tell(event: &HistoryEvent) {
             why,
         } => {
             let (from, to) = (from.join(","), to.join(","));
+            let publish_us = published.since(event.at.moment).as_micros();
             if event.alarm {
-                tracing::warn!(target: "pointsman::answer", %service, %from, %to, %why, "answer changed");
+                tracing::warn!(target: "pointsman::answer", %service, %from, %to, %why, publish_us, "answer changed");
             } else {
-                tracing::info!(target: "pointsman::answer", %service, %from, %to, %why, "answer changed");
+                tracing::info!(target: "pointsman::answer", %service, %from, %to, %why, publish_us, "answer changed");
             }
         }
         HistoryKind::Proposed {
