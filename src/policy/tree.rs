@@ -7,7 +7,7 @@
 
 use crate::model::id::EndpointId;
 use crate::model::service::{
-    Endpoint, Failback, Families, Group, Member, MemberKind, Policy, Service, Switch,
+    Endpoint, Failback, Families, Group, Member, MemberKind, Policy, Service, Switch, WhenAllDown,
 };
 use crate::model::time::{Moment, Now};
 use crate::policy::failover::{Reason, Rule};
@@ -245,11 +245,12 @@ impl<R: Readings, W: Witness> Walk<'_, R, W> {
         let own = group.pool.is_none();
         let rule = Rule {
             switch: if own { self.service.switch } else { Switch::Auto },
-            failback: if self.demand.tier == Tier::Held {
-                // Among members that nobody trusts there is no coming home.
-                Failback::Manual
-            } else {
-                self.service.failback
+            failback: match self.demand.tier {
+                // Among members that nobody trusts there is no coming home; and the last answer, after a restart,
+                // is the one that is remembered.
+                Tier::Held => Failback::Manual,
+                Tier::Down if self.service.when_all_down == WhenAllDown::Last => Failback::Manual,
+                Tier::Up | Tier::Down => self.service.failback,
             },
         };
         let seat = self.memory.seats.entry((group.id, self.family)).or_default();

@@ -154,3 +154,21 @@ fn when_all_are_down_the_last_answer_stays_and_says_so() {
     });
     assert_eq!(addresses(server.dns, "www.example.test."), [SECOND]);
 }
+
+#[test]
+fn a_restart_with_all_down_answers_what_was_answered_last() {
+    let mut pair = pair(QUICK, "");
+    let server = pair.folder.start();
+    pair.first.kill();
+    wait_until("the standby is answered", Duration::from_secs(10), || {
+        addresses(server.dns, "www.example.test.") == [SECOND]
+    });
+    pair.second.kill();
+    wait_until("all are down", Duration::from_secs(10), || {
+        let explained = pair.folder.run(&["explain", "www.example.test"]);
+        String::from_utf8_lossy(&explained.stdout).contains("extended error")
+    });
+    server.kill();
+    let server = pair.folder.start();
+    assert_eq!(addresses(server.dns, "www.example.test."), [SECOND]);
+}
