@@ -195,15 +195,31 @@ fn refer(zones: &[Zone], zone: &Zone, cut: &Labels, expected: &mut Expected) {
         let RData::NS(server) = &record.data else {
             unreachable!()
         };
-        let server = labels(&server.0);
+        let (name, server) = (&server.0, labels(&server.0));
         if server.ends_with(cut) {
-            add(&mut expected.glue, addresses(zone, &server));
+            add(&mut expected.glue, glue(zones, zone, &server, name));
         } else if server.ends_with(&labels(&zone.origin)) && exists(zone, &server) {
             add(&mut expected.helpful, addresses(zone, &server));
         } else {
             add(&mut expected.helpful, authoritative(zones, &server));
         }
     }
+}
+
+/// Glue as it stands in the zone, as a zone within it has it, or as a wildcard below the cut makes it.
+fn glue(zones: &[Zone], zone: &Zone, server: &Labels, name: &Name) -> Vec<Record> {
+    if exists(zone, server) {
+        return addresses(zone, server);
+    }
+    let within = closest(zones, server);
+    if let Some(within) = within.filter(|within| walk(within, server, RecordType::A) == Walk::Exists) {
+        return addresses(within, server);
+    }
+    let encloser = (1..server.len())
+        .map(|from| &server[from..])
+        .find(|above| exists(zone, above));
+    let star = [&[b"*".to_vec()], encloser.unwrap()].concat();
+    owned(addresses(zone, &star), name)
 }
 
 /// Addresses of what the answer names.
