@@ -60,6 +60,8 @@ enum Piece {
     One(Spot, u32, Data),
     /// A delegation and its servers below it: `(glue for IPv4, glue for IPv6)`.
     Delegation(Spot, Vec<(bool, bool)>),
+    /// DNAME to below another DNAME.
+    Redirections(Spot, Spot, Spot),
     /// A chain of so many aliases.
     Chain(Spot, usize, Spot),
 }
@@ -144,17 +146,18 @@ fn data() -> impl Strategy<Value = Data> {
 
 fn piece() -> impl Strategy<Value = Piece> {
     let ttl = select(vec![1u32, 60, 300, 3600]);
-    let glue = prop::collection::vec(any::<(bool, bool)>(), 1..9);
+    let glue = prop::collection::vec(any::<(bool, bool)>(), 1..16);
     prop_oneof![
         12 => (site(), ttl, data()).prop_map(|(spot, ttl, data)| Piece::One(spot, ttl, data)),
         2 => (site(), glue).prop_map(|(spot, glue)| Piece::Delegation(spot, glue)),
+        2 => (site(), site(), target()).prop_map(|(one, other, end)| Piece::Redirections(one, other, end)),
         1 => (site(), 2..18usize, target()).prop_map(|(spot, length, end)| Piece::Chain(spot, length, end)),
     ]
 }
 
 pub(super) fn world() -> impl Strategy<Value = World> {
     let minimum = select(vec![1u32, 60, 900]);
-    let pieces = prop::collection::vec(piece(), 0..16);
+    let pieces = prop::collection::vec(piece(), 0..20);
     (select(&ORIGINS[..]), minimum, pieces).prop_map(|(origins, minimum, pieces)| {
         let mut world = World(Vec::new());
         for origin in origins {
@@ -189,10 +192,10 @@ pub(super) fn ask() -> impl Strategy<Value = Ask> {
 }
 
 fn rtype_of(text: &str) -> RecordType {
-    text.strip_prefix("TYPE").map_or_else(
-        || text.parse().unwrap(),
-        |number| RecordType::from(number.parse::<u16>().unwrap()),
-    )
+    match text.strip_prefix("TYPE") {
+        Some(number) => RecordType::from(number.parse::<u16>().unwrap()),
+        None => text.parse().unwrap(),
+    }
 }
 
 fn name(text: &str) -> Name {
@@ -250,15 +253,18 @@ impl World {
                     }
                 }
             }
+            Piece::Redirections(one, other, end) => {
+                let (from, over, to) = (self.name(one), self.name(other), self.name(end));
+                self.put(one, &from, 300, "DNAME", &below(&["a"], &over).to_ascii());
+                self.put(other, &over, 60, "DNAME", &to.to_ascii());
+            }
             Piece::Chain(spot, length, end) => {
                 let base = self.name(spot);
                 for step in 0..*length {
                     let owner = below(&[&format!("chain{step}")], &base);
-                    let target = below(&[&format!("chain{}", step + 1)], &base);
-                    let target = if step + 1 == *length {
-                        self.name(end)
-                    } else {
-                        target
+                    let target = match step + 1 {
+                        next if next == *length => self.name(end),
+                        next => below(&[&format!("chain{next}")], &base),
                     };
                     self.put(spot, &owner, 30, "CNAME", &target.to_ascii());
                 }
@@ -329,7 +335,7 @@ fn is_lawful(zone: &Zone, record: &Record) -> bool {
             .iter()
             .any(|other| other.record_type() == rtype && labels(&other.name) == owner)
     };
-    let alone = !zone.records.iter().any(|other| labels(&other.name) == owner);
+    let alone = !zone.records.iter().any(|r| labels(&r.name) == owner);
     let is_below = |name: &Labels, above: &Labels| name.len() > above.len() && name.ends_with(above);
     let is_redirected = zone
         .records
