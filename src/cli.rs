@@ -117,22 +117,32 @@ pub fn main() -> ExitCode {
         Ok(code) => code,
         Err(error) => {
             output::fault(&format!("{error:#}"));
-            ExitCode::FAILURE
+            if error.is::<NoConfiguration>() {
+                ExitCode::from(2)
+            } else {
+                ExitCode::FAILURE
+            }
         }
     }
 }
+
+/// Neither named nor found.
+#[derive(Debug, thiserror::Error)]
+#[error(
+    "no configuration: neither config/pointsman.toml nor /etc/pointsman/pointsman.toml exists; \
+     name one with --config FILE, or try `pointsman demo`"
+)]
+pub(crate) struct NoConfiguration;
 
 impl Common {
     /// The configuration file that was named, else the first default that exists.
     ///
     /// # Errors
     /// When there is none: says where it was looked for.
-    pub(crate) fn config_file(&self) -> anyhow::Result<PathBuf> {
-        self.config.clone().or_else(crate::config::load::default_path).ok_or_else(|| {
-            anyhow::anyhow!(
-                "no configuration: neither config/pointsman.toml nor /etc/pointsman/pointsman.toml exists; \
-                 name one with --config FILE, or try `pointsman demo`"
-            )
-        })
+    pub(crate) fn config_file(&self) -> Result<PathBuf, NoConfiguration> {
+        self.config
+            .clone()
+            .or_else(crate::config::load::default_path)
+            .ok_or(NoConfiguration)
     }
 }

@@ -82,7 +82,7 @@ pub(crate) fn of_set<'s>(
             (name, _) => authoritative(asked, name),
         };
         if let Some((place, node)) = there.filter(|(_, node)| written.is_new(node))
-            && addresses(asked, reply, place, node).is_err()
+            && addresses(asked, reply, place, node, node.name()).is_err()
         {
             return;
         }
@@ -102,7 +102,7 @@ pub(crate) fn authoritative<'s>(asked: &Asked<'s>, name: &[u8]) -> Option<(Place
     }
 }
 
-/// Adds the addresses at `node`: of its service, or its RRsets.
+/// Adds the addresses at `node` under the name `owner`: of its service, or its RRsets.
 ///
 /// # Errors
 /// [`Full`] when an RRset did not fit; what fitted stays.
@@ -111,6 +111,7 @@ pub(crate) fn addresses<'s>(
     reply: &mut Reply<'_, 's>,
     place: Place<'s>,
     node: Node<'s>,
+    owner: &[u8],
 ) -> Result<(), Full> {
     let service = asked.service(place, node);
     for rtype in [A, AAAA] {
@@ -119,17 +120,10 @@ pub(crate) fn addresses<'s>(
         {
             let given = family.give(asked.dice);
             let ttl = answers.ttl(asked.now);
-            write_given(reply, Section::Additional, node.name(), rtype, ttl, given)?;
+            write_given(reply, Section::Additional, owner, rtype, ttl, given)?;
         } else if let Some(set) = node.set(rtype) {
             // Addresses hold no names, so no memory is needed to expand them.
-            write_set(
-                reply,
-                Section::Additional,
-                node.name(),
-                node,
-                set,
-                &mut Vec::new(),
-            )?;
+            write_set(reply, Section::Additional, owner, node, set, &mut Vec::new())?;
         }
     }
     Ok(())

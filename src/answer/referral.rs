@@ -12,7 +12,8 @@ use crate::wire::rtype::NS;
 /// Refers to the servers of `cut`. AA stays only for what stands in the answer section already.
 ///
 /// All in-domain glue belongs to a referral: where it does not fit, TC says so (RFC 9471 section 3.1). Addresses of
-/// servers elsewhere are added as far as there is room.
+/// servers elsewhere are added as far as there is room. A wildcard below the cut gives glue, too, as it would for the
+/// zone there.
 #[inline(never)]
 pub(crate) fn write<'s>(
     asked: &Asked<'s>,
@@ -46,10 +47,15 @@ pub(crate) fn write<'s>(
                 Some(node) => Some((place, node)),
                 None => additional::authoritative(asked, name),
             };
-            let Some((place, node)) = glue.filter(|(_, node)| written.is_new(node)) else {
+            let glue = match glue {
+                Some((place, node)) => written.is_new(&node).then(|| (place, node, node.name())),
+                None if in_domain => place.table.wildcard_for(name).map(|node| (place, node, name)),
+                None => None,
+            };
+            let Some((place, node, owner)) = glue else {
                 continue;
             };
-            if additional::addresses(asked, reply, place, node).is_err() {
+            if additional::addresses(asked, reply, place, node, owner).is_err() {
                 reply.truncated |= in_domain;
                 return;
             }

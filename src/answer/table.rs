@@ -214,18 +214,36 @@ impl Table {
             if !node.is_any(WILDCARD_BELOW) {
                 return Standing::Missing;
             }
-            let mut wildcard = [0; MAX_NAME];
-            let Some(slot) = wildcard.get_mut(..2 + rest.len()) else {
-                return Standing::Missing;
-            };
-            let (star, end) = slot.split_at_mut(2);
-            star.copy_from_slice(b"\x01*");
-            end.copy_from_slice(rest);
             return self
-                .node(self.hash.of(slot), slot)
+                .wildcard_at(rest)
                 .map_or(Standing::Missing, Standing::Wildcard);
         }
         Standing::Missing
+    }
+
+    /// The wildcard right below `encloser`.
+    fn wildcard_at(&self, encloser: &[u8]) -> Option<Node<'_>> {
+        let mut wildcard = [0; MAX_NAME];
+        let name = wildcard.get_mut(..2 + encloser.len())?;
+        let (star, end) = name.split_at_mut(2);
+        star.copy_from_slice(b"\x01*");
+        end.copy_from_slice(encloser);
+        self.node(self.hash.of(name), name)
+    }
+
+    /// The wildcard that speaks for `name`, which does not exist, whether or not the zone speaks for either: glue.
+    pub(crate) fn wildcard_for(&self, name: &[u8]) -> Option<Node<'_>> {
+        let mut rest = name;
+        while rest.len() > self.key.len() {
+            rest = rest.get(1 + usize::from(*rest.first()?)..)?;
+            if let Some(encloser) = self.node(self.hash.of(rest), rest) {
+                return encloser
+                    .is(WILDCARD_BELOW)
+                    .then(|| self.wildcard_at(rest))
+                    .flatten();
+            }
+        }
+        None
     }
 
     /// Octets that the table takes.

@@ -1,5 +1,6 @@
 //! The tables of all zones, built away from the thread that decides; what did not change is not built again.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use crate::answer::hash::NameHash;
@@ -40,12 +41,18 @@ impl Tables {
     /// same names are kept, others are built.
     #[must_use]
     pub fn next(&self, plan: &Plan, contents: &[Option<Arc<Contents>>]) -> Self {
+        let before: HashMap<_, _> = self
+            .built
+            .iter()
+            .flatten()
+            .map(|built| (Arc::as_ptr(&built.contents), built))
+            .collect();
         let one = |(index, zone): (usize, &ZonePlan)| {
             let contents = contents.get(index).cloned().flatten().filter(|_| !zone.refused)?;
             let owners = owners(plan, zone);
-            let same =
-                |built: &&Arc<Built>| Arc::ptr_eq(&built.contents, &contents) && built.owners == owners;
-            if let Some(kept) = self.built.iter().flatten().find(same) {
+            // `Built` holds its contents, so that no other contents can lie at their address.
+            let same = before.get(&Arc::as_ptr(&contents));
+            if let Some(&kept) = same.filter(|built| built.owners == owners) {
                 return Some(Arc::clone(kept));
             }
             let table = Arc::new(flatten(&contents, &owners, &self.hash).ok()?);

@@ -85,7 +85,11 @@ impl Opening {
                 tracing::error!(target: "pointsman::stop", "a UDP worker ended by a panic");
             }
             for (transport, tally) in counters.totals() {
-                tracing::info!(target: "pointsman::stop", transport, queries = tally.queries, ?tally, "answered");
+                tracing::info!(
+                    target: "pointsman::stop", transport, queries = tally.queries, answers = tally.answers,
+                    truncated = tally.truncated, dropped = tally.dropped, transactions = tally.transactions,
+                    overflows = tally.overflows, connections = tally.connections, "answered"
+                );
             }
         });
         Ok(())

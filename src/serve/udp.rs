@@ -184,16 +184,20 @@ impl Worker {
     ) {
         let now = self.front.clock.now().moment;
         let (queries, mut replies) = batch.parts();
-        // All are prepared before the first is finished: what they wait for in memory is fetched at the same time.
+        // Three passes: what the queries wait for in memory, their slots and then their names, is fetched at the same
+        // time.
         let mut prepared: [Option<Prepared<'_>>; BATCH] = [None; BATCH];
         for (index, prepared) in prepared.iter_mut().enumerate().take(queries.len()) {
             *prepared = queries.octets(index).map(|query| snapshot.prepare(query));
         }
-        for (index, prepared) in prepared.into_iter().enumerate().take(queries.len()) {
+        for prepared in prepared.iter().flatten() {
+            snapshot.fetch(prepared);
+        }
+        for (index, prepared) in prepared.iter().enumerate().take(queries.len()) {
             // A socket that is shut down for reading hands out empty messages from nobody.
             let Some(peer) = queries.peer(index) else { continue };
             tally.queries += 1;
-            let (Some(query), Some(prepared)) = (queries.octets(index), prepared) else {
+            let (Some(query), Some(prepared)) = (queries.octets(index), *prepared) else {
                 tally.dropped += 1;
                 continue;
             };
@@ -207,7 +211,7 @@ impl Worker {
                 now,
                 dice: dice.roll(),
             };
-            match snapshot.finish(prepared, &ask, scratch, replies.room(index)) {
+            match snapshot.finish(prepared, &ask, scratch, replies.room()) {
                 Outcome::Reply { len, about } => {
                     replies.answer(index, len);
                     tally.answered(about);

@@ -1,8 +1,12 @@
 //! Datagrams in batches: one system call receives up to [`BATCH`], one sends what was answered.
 //!
-//! A slot holds one query, where it came from, which address was asked, and room for its answer. Slots lie in one
-//! allocation that never moves; the kernel's headers point into it and are written once, so that a batch of one
-//! costs no more than one. An answer goes back to the slot's peer, from the address that was asked.
+//! A slot holds where one query came from and which address was asked; queries have a place each, answers lie one
+//! after the other. All is one allocation that never moves; the kernel's headers point into it and most of them are
+//! written once, so that a batch of one costs no more than one. An answer goes back to the slot's peer, from the
+//! address that was asked.
+//!
+//! The kernel evicts what the processor's caches hold of this between two batches, so what is touched lies close
+//! together: a batch of usual queries touches 32 pages of queries, four of slots and one of answers.
 
 use std::io;
 use std::marker::PhantomData;
@@ -19,7 +23,12 @@ pub const BATCH: usize = 32;
 pub const QUERY: usize = 4096;
 /// Room for one answer: the largest EDNS payload that may be configured.
 pub const REPLY: usize = 4096;
-/// One query and its answer. Not a multiple of 4,096 octets long, so that slots do not share cache sets.
+/// A query's place. Not a multiple of 4,096 octets long, so that the beginnings of queries do not share cache sets.
+const PLACE: usize = QUERY + LINE;
+/// Octets of a cache line: no two answers share one.
+const LINE: usize = 64;
+
+/// What the kernel says of one query, and what it is told for the answer.
 #[repr(C, align(64))]
 struct Slot {
     peer: libc::sockaddr_storage,
@@ -27,14 +36,20 @@ struct Slot {
     asked: Control,
     query_vec: libc::iovec,
     reply_vec: libc::iovec,
-    query: [u8; QUERY],
-    reply: [u8; REPLY],
+}
+
+/// All that the kernel's headers point into.
+#[repr(C)]
+struct Memory {
+    slots: [Slot; BATCH],
+    replies: [u8; REPLY * BATCH],
+    queries: [[u8; PLACE]; BATCH],
 }
 
 /// Up to [`BATCH`] queries with their answers.
 pub struct Batch {
-    /// Owned; always [`BATCH`] of them.
-    slots: NonNull<Slot>,
+    /// Owned.
+    memory: NonNull<Memory>,
     incoming: [libc::mmsghdr; BATCH],
     outgoing: [libc::mmsghdr; BATCH],
     /// Octets of `Slot::asked` in use.
@@ -60,24 +75,21 @@ impl Default for Batch {
 }
 
 impl Batch {
-    /// An empty batch: about 270 KB.
+    /// An empty batch: about 280 KB.
     #[must_use]
     pub fn new() -> Self {
-        let slots: Box<[MaybeUninit<Slot>]> = Box::new_uninit_slice(BATCH);
-        let slots: NonNull<Slot> = NonNull::from(Box::leak(slots)).cast();
-        // SAFETY: BATCH slots were allocated; zeros are a value of every field.
-        unsafe { slots.as_ptr().write_bytes(0, BATCH) };
+        let memory: NonNull<Memory> = NonNull::from(Box::leak(Box::<Memory>::new_uninit())).cast();
+        // SAFETY: one `Memory` was allocated; zeros are a value of every field.
+        unsafe { memory.as_ptr().write_bytes(0, 1) };
         // SAFETY: `mmsghdr` is integers and pointers, for which zeros are a value.
         let (mut incoming, mut outgoing): ([libc::mmsghdr; BATCH], [libc::mmsghdr; BATCH]) =
             unsafe { (zeroed(), zeroed()) };
         for (index, (incoming, outgoing)) in incoming.iter_mut().zip(&mut outgoing).enumerate() {
-            // SAFETY: `index` < BATCH, the number of slots allocated;
-            // no reference to the slots exists.
+            // SAFETY: `index` < BATCH, the number of slots and of places; no reference into the memory exists.
             unsafe {
-                let slot = slots.as_ptr().add(index);
-                (*slot).query_vec.iov_base = ptr::addr_of_mut!((*slot).query).cast();
+                let slot = slot(memory, index);
+                (*slot).query_vec.iov_base = query(memory, index).cast();
                 (*slot).query_vec.iov_len = QUERY;
-                (*slot).reply_vec.iov_base = ptr::addr_of_mut!((*slot).reply).cast();
                 incoming.msg_hdr.msg_name = ptr::addr_of_mut!((*slot).peer).cast();
                 incoming.msg_hdr.msg_iov = ptr::addr_of_mut!((*slot).query_vec);
                 incoming.msg_hdr.msg_control = ptr::addr_of_mut!((*slot).control).cast();
@@ -86,7 +98,7 @@ impl Batch {
             outgoing.msg_hdr.msg_iovlen = 1;
         }
         Self {
-            slots,
+            memory,
             incoming,
             outgoing,
             asked: [0; BATCH],
@@ -143,16 +155,17 @@ impl Batch {
     /// The queries, and room for their answers.
     pub fn parts(&mut self) -> (Queries<'_>, Replies<'_>) {
         let queries = Queries {
-            slots: self.slots,
+            memory: self.memory,
             headers: self.incoming.get(..self.received).unwrap_or(&[]),
             asked: &self.asked,
         };
         let replies = Replies {
-            slots: self.slots,
+            memory: self.memory,
             names: self.incoming.get(..self.received).unwrap_or(&[]),
             asked: &self.asked,
             headers: &mut self.outgoing,
             answered: &mut self.answered,
+            used: 0,
             unique: PhantomData,
         };
         (queries, replies)
@@ -198,7 +211,7 @@ impl Batch {
         // buffer, which is aligned for `cmsghdr`; the CMSG functions stay within them. Payloads are read
         // unaligned. `asked` has room: CMSG_SPACE of either packet info is at most 40 octets of 128.
         unsafe {
-            let slot = self.slots.as_ptr().add(index);
+            let slot = slot(self.memory, index);
             let reply = ptr::addr_of_mut!((*slot).asked).cast::<u8>();
             let mut message = libc::CMSG_FIRSTHDR(&header.msg_hdr);
             while !message.is_null() {
@@ -234,16 +247,37 @@ impl Batch {
 
 impl Drop for Batch {
     fn drop(&mut self) {
-        let slots = ptr::slice_from_raw_parts_mut(self.slots.as_ptr().cast::<MaybeUninit<Slot>>(), BATCH);
         // SAFETY: leaked from such a box in `new`, freed nowhere else; no reference outlives `self`.
-        drop(unsafe { Box::from_raw(slots) });
+        drop(unsafe { Box::from_raw(self.memory.as_ptr().cast::<MaybeUninit<Memory>>()) });
+    }
+}
+
+/// # Safety
+/// `memory` must be allocated and `index` below [`BATCH`].
+unsafe fn slot(memory: NonNull<Memory>, index: usize) -> *mut Slot {
+    // SAFETY: the caller's promise.
+    unsafe {
+        ptr::addr_of_mut!((*memory.as_ptr()).slots)
+            .cast::<Slot>()
+            .add(index)
+    }
+}
+
+/// # Safety
+/// `memory` must be allocated and `index` below [`BATCH`].
+unsafe fn query(memory: NonNull<Memory>, index: usize) -> *mut u8 {
+    // SAFETY: the caller's promise.
+    unsafe {
+        ptr::addr_of_mut!((*memory.as_ptr()).queries)
+            .cast::<u8>()
+            .add(index * PLACE)
     }
 }
 
 /// The queries of a batch.
 #[derive(Clone, Copy)]
 pub struct Queries<'a> {
-    slots: NonNull<Slot>,
+    memory: NonNull<Memory>,
     headers: &'a [libc::mmsghdr],
     asked: &'a [usize; BATCH],
 }
@@ -271,10 +305,7 @@ impl<'a> Queries<'a> {
         let length = usize::try_from(header.msg_len).unwrap_or(usize::MAX).min(QUERY);
         // SAFETY: `index` is that of a header, hence of a slot; the first `length` octets of its query are
         // initialised (zeros or the kernel's); nobody writes them while the batch is borrowed.
-        Some(unsafe {
-            let slot = self.slots.as_ptr().add(index);
-            std::slice::from_raw_parts(ptr::addr_of!((*slot).query).cast(), length)
-        })
+        Some(unsafe { std::slice::from_raw_parts(query(self.memory, index), length) })
     }
 
     /// Who sent query `index`; `None` for what has no internet address.
@@ -284,7 +315,7 @@ impl<'a> Queries<'a> {
         // SAFETY: as above; the name is initialised storage, and read as what its family says it is, which is not
         // larger than the storage.
         unsafe {
-            let peer = ptr::addr_of!((*self.slots.as_ptr().add(index)).peer);
+            let peer = ptr::addr_of!((*slot(self.memory, index)).peer);
             socket_address(peer, header.msg_hdr.msg_namelen)
         }
     }
@@ -296,7 +327,7 @@ impl<'a> Queries<'a> {
         let mut asked = Control([0; CONTROL]);
         let length = self.asked.get(index).copied()?;
         // SAFETY: as above; the control buffer is initialised and not written while the batch is borrowed.
-        let source = unsafe { &(*ptr::addr_of!((*self.slots.as_ptr().add(index)).asked)).0 };
+        let source = unsafe { &(*ptr::addr_of!((*slot(self.memory, index)).asked)).0 };
         asked.0.copy_from_slice(source);
         Some(ReturnPath { peer, asked, length })
     }
@@ -304,30 +335,29 @@ impl<'a> Queries<'a> {
 
 /// Room for the answers of a batch.
 pub struct Replies<'a> {
-    slots: NonNull<Slot>,
+    memory: NonNull<Memory>,
     names: &'a [libc::mmsghdr],
     asked: &'a [usize; BATCH],
     headers: &'a mut [libc::mmsghdr; BATCH],
     answered: &'a mut usize,
-    /// The slots' answers are borrowed mutably.
+    /// Octets of the room that hold answers.
+    used: usize,
+    /// The answers are borrowed mutably.
     unique: PhantomData<&'a mut [u8]>,
 }
 
 impl Replies<'_> {
-    /// Room for the answer to query `index`; empty when there is no such query.
-    pub fn room(&mut self, index: usize) -> &mut [u8] {
-        if index >= self.names.len() {
-            return &mut [];
-        }
-        // SAFETY: a slot of that index exists; its answer is initialised; answers are reached through `Replies`
-        // alone, which is borrowed mutably, and [`Queries`] reads other fields.
+    /// Room for one answer: [`REPLY`] octets, the same again until [`Replies::answer`] takes them.
+    pub fn room(&mut self) -> &mut [u8] {
+        // SAFETY: the octets are initialised, and reached through `Replies` alone, which is borrowed mutably; at most
+        // BATCH - 1 answers of at most REPLY octets, a multiple of LINE, lie before them, see `answer`.
         unsafe {
-            let slot = self.slots.as_ptr().add(index);
-            std::slice::from_raw_parts_mut(ptr::addr_of_mut!((*slot).reply).cast(), REPLY)
+            let replies = ptr::addr_of_mut!((*self.memory.as_ptr()).replies).cast::<u8>();
+            std::slice::from_raw_parts_mut(replies.add(self.used.min(REPLY * (BATCH - 1))), REPLY)
         }
     }
 
-    /// The first `length` octets of the room of query `index` are its answer; at most one answer a query.
+    /// The first `length` octets of the room are the answer to query `index`; no more answers than queries.
     pub fn answer(&mut self, index: usize, length: usize) {
         let (Some(name), Some(&asked), Some(header)) = (
             self.names.get(index),
@@ -336,11 +366,15 @@ impl Replies<'_> {
         ) else {
             return;
         };
+        let length = length.min(REPLY);
+        let room = self.used.min(REPLY * (BATCH - 1));
         // SAFETY: a slot of that index exists; only its fields for sending are written, to which no reference
-        // exists.
+        // exists; the answer lies in the room that `room` gives.
         unsafe {
-            let slot = self.slots.as_ptr().add(index);
-            (*slot).reply_vec.iov_len = length.min(REPLY);
+            let slot = slot(self.memory, index);
+            let replies = ptr::addr_of_mut!((*self.memory.as_ptr()).replies).cast::<u8>();
+            (*slot).reply_vec.iov_base = replies.add(room).cast();
+            (*slot).reply_vec.iov_len = length;
             header.msg_hdr.msg_iov = ptr::addr_of_mut!((*slot).reply_vec);
             header.msg_hdr.msg_control = ptr::addr_of_mut!((*slot).asked).cast();
         }
@@ -348,5 +382,6 @@ impl Replies<'_> {
         header.msg_hdr.msg_namelen = name.msg_hdr.msg_namelen;
         header.msg_hdr.msg_controllen = asked as _;
         *self.answered += 1;
+        self.used = room + length.next_multiple_of(LINE);
     }
 }

@@ -92,3 +92,21 @@ fn status_without_a_server_says_what_to_do() {
     assert_eq!(status.status.code(), Some(1));
     assert!(String::from_utf8_lossy(&status.stderr).contains("no server answers"));
 }
+
+#[test]
+fn without_any_configuration_it_says_where_it_looked() {
+    let empty = tempfile::tempdir().unwrap();
+    for command in ["serve", "check"] {
+        let output = Command::new(BINARY)
+            .arg(command)
+            .current_dir(empty.path())
+            .output()
+            .unwrap();
+        assert_eq!(output.status.code(), Some(2));
+        let said = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert!(
+            said.contains("config/pointsman.toml") && said.contains("--config"),
+            "{said}"
+        );
+    }
+}

@@ -43,7 +43,7 @@ impl Nginx {
             .stdin(Stdio::null())
             .stderr(Stdio::null())
             .spawn()
-            .expect("nginx starts (Debian: nginx-light)");
+            .expect("nginx starts (Debian: nginx)");
         self.child = Some(child);
         wait_until("nginx listens", Duration::from_secs(10), || {
             std::net::TcpStream::connect(&self.address).is_ok()
