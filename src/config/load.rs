@@ -18,7 +18,7 @@ use crate::config::check::service::{self, Around};
 use crate::config::check::{objective, statics};
 use crate::config::defaults;
 use crate::config::raw::document::Source;
-use crate::model::diagnostic::{Diagnostic, Place};
+use crate::model::diagnostic::Diagnostic;
 use crate::model::id::ZoneId;
 use crate::model::plan::{Plan, TransferRules, ZonePlan};
 use crate::wire::name::Name;
@@ -80,11 +80,14 @@ pub fn load(path: &Path) -> Loaded {
 pub fn load_with(path: &Path, previous: Option<&Previous>) -> Loaded {
     let mut files = Files::default();
     let path = files::tidy(path);
-    let text = match files.text(&path) {
+    let text = match files.readable(&path) {
         Ok(text) => text,
-        Err(reason) => {
-            let found = Diagnostic::error(Place::file(path.clone()), format!("cannot read it: {reason}"))
-                .instead("name another with `--config FILE`");
+        Err(unreadable) => {
+            let found = if unreadable.place.line > 0 {
+                unreadable.found()
+            } else {
+                unreadable.found().instead("name another with `--config FILE`")
+            };
             return Loaded {
                 plan: None,
                 contents: Vec::new(),

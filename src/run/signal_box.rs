@@ -161,6 +161,8 @@ impl Desk {
     fn replan(&mut self, plan: Arc<Plan>, tables: Tables, reply: oneshot::Sender<()>) {
         self.parts.publisher.adopt(&plan, tables);
         self.parts.plan = Arc::clone(&plan);
+        // Static records and zones change without any decision: without a service there is none.
+        self.effects.push(Effect::Publish(Vec::new()));
         self.step(Event::Planned(plan));
         self.carry_out();
         // Whoever asked may have left.
@@ -209,18 +211,15 @@ impl Desk {
     /// for log lines.
     fn carry_out(&mut self) {
         let effects = std::mem::take(&mut self.effects);
-        let decisions: Vec<Decision> = effects
+        let published: Vec<&Vec<Decision>> = effects
             .iter()
-            .filter_map(|effect| {
-                if let Effect::Publish(decisions) = effect {
-                    Some(decisions.clone())
-                } else {
-                    None
-                }
+            .filter_map(|effect| match effect {
+                Effect::Publish(decisions) => Some(decisions),
+                _ => None,
             })
-            .flatten()
             .collect();
-        if !decisions.is_empty() {
+        if !published.is_empty() {
+            let decisions: Vec<Decision> = published.into_iter().flatten().cloned().collect();
             self.publish(&decisions);
         }
         for effect in effects {

@@ -169,6 +169,40 @@ fn mistakes_of_all_files_are_reported_at_once_in_order() {
     assert!(Path::new(CASES).is_dir());
 }
 
+#[cfg(unix)]
+#[test]
+fn what_is_called_like_a_zone_and_cannot_be_read_is_never_left_out() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = |name: &str| folder.path().join(name);
+    fs::create_dir_all(path("zones/folder.toml")).unwrap();
+    std::os::unix::fs::symlink("gone", path("zones/link.zone")).unwrap();
+    std::os::unix::fs::symlink("/dev/zero", path("zones/zero.toml")).unwrap();
+    fs::write(path("zones/latin.toml"), b"origin = \"a.test\"\n# caf\xe9\n").unwrap();
+    fs::File::create(path("zones/huge.toml"))
+        .unwrap()
+        .set_len(1 << 40)
+        .unwrap();
+    fs::write(path("zones/z.test.zone"), SOUND).unwrap();
+    fs::write(path("pointsman.toml"), SERVER).unwrap();
+    let loaded = load(&path("pointsman.toml"));
+    let prefix = format!("{}/zones/", folder.path().display());
+    let found: Vec<String> = loaded
+        .diagnostics
+        .iter()
+        .map(|found| found.to_string().replace(&prefix, ""))
+        .collect();
+    assert_eq!(
+        found,
+        [
+            "folder.toml: error: cannot read it: not a plain file; repair it, or remove it",
+            "huge.toml: error: cannot read it: it is larger than 1 GiB; repair it, or remove it",
+            "latin.toml:2:6: error: cannot read it: it is not UTF-8 at line 2; save it as text in UTF-8",
+            "link.zone: error: cannot read it: the symbolic link leads to nothing; repair it, or remove it",
+            "zero.toml: error: cannot read it: not a plain file; repair it, or remove it",
+        ]
+    );
+}
+
 #[test]
 fn files_cut_or_garbled_anywhere_are_read_without_a_panic() {
     let mut dice = 0x9e37_79b9_7f4a_7c15_u64;

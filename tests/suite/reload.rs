@@ -45,6 +45,26 @@ fn a_file_change_is_noticed() {
 }
 
 #[test]
+fn a_reload_without_any_service_serves_the_new_records() {
+    let folder = Folder::new("");
+    let zone =
+        "$TTL 60\n@ SOA ns1 hostmaster 1 3600 600 604800 60\n@ NS ns1\nns1 A 192.0.2.53\nwww A 192.0.2.1\n";
+    folder.write("zones/static.test.zone", zone);
+    let server = folder.start();
+    assert_eq!(addresses(server.dns, "www.static.test."), ["192.0.2.1"]);
+    folder.write(
+        "zones/static.test.zone",
+        &zone.replace("192.0.2.1\n", "192.0.2.2\n"),
+    );
+    assert!(folder.run(&["reload"]).status.success());
+    assert_eq!(addresses(server.dns, "www.static.test."), ["192.0.2.2"]);
+    std::fs::remove_file(folder.path("zones/static.test.zone")).unwrap();
+    assert!(folder.run(&["reload"]).status.success());
+    let answer = udp(server.dns, "www.static.test.", RecordType::A).unwrap();
+    assert_eq!(answer.metadata.response_code, ResponseCode::Refused);
+}
+
+#[test]
 fn a_reload_with_mistakes_names_them_all_and_changes_nothing() {
     let folder = Folder::new("");
     folder.zone(SERVICE);

@@ -52,7 +52,8 @@ pub(crate) fn read(source: &Source, files: &mut Files) -> ServerFile {
         .and_then(|value| node_name(&value))
         .unwrap_or_else(host_name);
     let dns = table.table("dns", &keys::DNS);
-    let (api, api_token) = api(&table.table("api", &keys::API), files);
+    let listen = listen(&dns);
+    let (api, api_token) = api(&table.table("api", &keys::API), &listen, files);
     let check = table
         .table("defaults", &keys::DEFAULTS)
         .table("check", &keys::DEFAULTS_CHECK);
@@ -62,7 +63,7 @@ pub(crate) fn read(source: &Source, files: &mut Files) -> ServerFile {
         None => directory(&zones, files, "directory"),
     };
     let node = NodeSettings {
-        listen: listen(&dns),
+        listen,
         workers: dns.integer_or_default("workers"),
         startup_wait: dns.duration_or_default("startup_wait"),
         version: dns
@@ -179,7 +180,7 @@ fn tcp(table: &Table<'_>) -> TcpSettings {
     settings
 }
 
-fn api(table: &Table<'_>, files: &mut Files) -> (Option<SocketAddr>, Option<String>) {
+fn api(table: &Table<'_>, dns: &[SocketAddr], files: &mut Files) -> (Option<SocketAddr>, Option<String>) {
     let listen = match table.value("listen") {
         None => defaults::API_LISTEN
             .parse()
@@ -205,6 +206,23 @@ fn api(table: &Table<'_>, files: &mut Files) -> (Option<SocketAddr>, Option<Stri
         );
         None
     });
+    // Both take TCP connections; port 0 is any free one.
+    let same = |api: SocketAddr, dns: &SocketAddr| {
+        let shared = api.ip() == dns.ip() || api.ip().is_unspecified() || dns.ip().is_unspecified();
+        api.port() == dns.port() && api.port() != 0 && api.is_ipv4() == dns.is_ipv4() && shared
+    };
+    if let Some(listen) = &listen
+        && let Some(taken) = dns.iter().find(|dns| same(listen.value, dns))
+    {
+        table.source.error(
+            listen.at,
+            format!(
+                "{} takes connections for DNS already (`[dns] listen` has {taken})",
+                listen.value
+            ),
+            "give one of them another port",
+        );
+    }
     if let Some(listen) = listen
         && !listen.value.ip().is_loopback()
         && !table.has("token_file")

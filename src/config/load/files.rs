@@ -6,6 +6,29 @@ use std::path::{Component, Path, PathBuf};
 use std::time::SystemTime;
 
 use crate::config::raw::document::Source;
+use crate::model::diagnostic::{Diagnostic, Place};
+
+/// Octets of the largest file that is read: a master file of ten million records.
+const MOST: u64 = 1 << 30;
+/// Octets of the largest TOML file, certificate or token.
+const MOST_TEXT: u64 = 1 << 26;
+
+/// Why a file has no text.
+#[derive(Debug)]
+pub(crate) struct Unreadable {
+    /// The file, or where in it.
+    pub(crate) place: Place,
+    pub(crate) reason: String,
+    /// What to do about it.
+    pub(crate) instead: &'static str,
+}
+
+impl Unreadable {
+    /// The mistake to report.
+    pub(crate) fn found(self) -> Diagnostic {
+        Diagnostic::error(self.place, format!("cannot read it: {}", self.reason)).instead(self.instead)
+    }
+}
 
 /// What a file looks like without reading it: two equal looks are the same content, as far as anybody can tell
 /// without reading.
@@ -55,22 +78,50 @@ impl Files {
     /// The octets of `path`, which is remembered even when it cannot be read: it may appear.
     pub(crate) fn octets(&mut self, path: &Path) -> io::Result<Vec<u8>> {
         self.note(path);
-        // A device or pipe would be read without an end.
-        if std::fs::metadata(path)?.is_file() {
-            std::fs::read(path)
-        } else {
-            Err(io::Error::new(io::ErrorKind::InvalidInput, "not a plain file"))
+        let refuse = |what| Err(io::Error::new(io::ErrorKind::InvalidInput, what));
+        match std::fs::metadata(path) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound && path.is_symlink() => {
+                refuse("the symbolic link leads to nothing")
+            }
+            Err(error) => Err(error),
+            // A device or pipe would be read without an end.
+            Ok(metadata) if !metadata.is_file() => refuse("not a plain file"),
+            Ok(metadata) if metadata.len() > MOST => refuse("it is larger than 1 GiB"),
+            Ok(_) => std::fs::read(path),
         }
     }
 
     /// The text of `path`.
     pub(crate) fn text(&mut self, path: &Path) -> Result<String, String> {
-        let octets = self.octets(path).map_err(|error| reason(&error))?;
+        self.readable(path).map_err(|unreadable| unreadable.reason)
+    }
+
+    /// The text of `path`; when it has none, where not and why.
+    pub(crate) fn readable(&mut self, path: &Path) -> Result<String, Unreadable> {
+        let nowhere = |reason| Unreadable {
+            place: Place::file(path),
+            reason,
+            instead: "repair it, or remove it",
+        };
+        let octets = self.octets(path).map_err(|error| nowhere(reason(&error)))?;
+        if octets.len() as u64 > MOST_TEXT {
+            return Err(nowhere("it is larger than 64 MiB".to_owned()));
+        }
         String::from_utf8(octets).map_err(|error| {
             let octets = error.as_bytes();
             let before = octets.get(..error.utf8_error().valid_up_to()).unwrap_or(octets);
-            let line = before.iter().filter(|octet| **octet == b'\n').count() + 1;
-            format!("it is not UTF-8 at line {line}")
+            let before = std::str::from_utf8(before).unwrap_or_default();
+            let line = before.matches('\n').count() + 1;
+            let column = before.rsplit('\n').next().unwrap_or_default().chars().count() + 1;
+            Unreadable {
+                place: Place {
+                    line: u32::try_from(line).unwrap_or(u32::MAX),
+                    column: u32::try_from(column).unwrap_or(u32::MAX),
+                    ..Place::file(path)
+                },
+                reason: format!("it is not UTF-8 at line {line}"),
+                instead: "save it as text in UTF-8",
+            }
         })
     }
 

@@ -103,7 +103,9 @@ pub(crate) fn read_all(
     drafts
 }
 
-/// The names of its files, sorted; hidden ones and editors' backups left out.
+/// The names of its files, sorted; hidden ones and editors' backups left out. What is called like a zone and is no
+/// file (a folder that a container made because the file to mount was missing, a link that leads to nothing) is among
+/// them: leaving it out would take the zone away without a word.
 pub(crate) fn list(directory: &Path) -> std::io::Result<Vec<String>> {
     let mut names = Vec::new();
     for entry in std::fs::read_dir(directory)? {
@@ -111,7 +113,7 @@ pub(crate) fn list(directory: &Path) -> std::io::Result<Vec<String>> {
         let name = entry.file_name().to_string_lossy().into_owned();
         // Through symbolic links: that is how configuration is mounted into containers.
         let is_file = std::fs::metadata(entry.path()).is_ok_and(|metadata| metadata.is_file());
-        if is_file && !name.starts_with('.') && !name.ends_with('~') {
+        if (is_file || is_zone(&name)) && !name.starts_with('.') && !name.ends_with('~') {
             names.push(name);
         }
     }
@@ -147,13 +149,12 @@ impl Reading<'_> {
         // its services.
         self.claimed
             .insert(identity(&self.directory.join(format!("{}.zone", stem(name)))));
-        let text = match self.files.text(&path) {
+        let text = match self.files.readable(&path) {
             Ok(text) => text,
-            Err(reason) => {
-                let what = format!("cannot read it: {reason}");
+            Err(unreadable) => {
                 return Draft {
                     origin: origin_from(name).unwrap_or_else(Name::root),
-                    found: vec![Diagnostic::error(Place::file(path.to_path_buf()), what)],
+                    found: vec![unreadable.found()],
                     path,
                     file: None,
                     contents: None,
@@ -235,7 +236,8 @@ impl Reading<'_> {
             },
             Err(reason) => {
                 let what = format!("cannot read it: {reason}");
-                refuse(Diagnostic::error(Place::file(path.as_path()), what), origin)
+                let found = Diagnostic::error(Place::file(path.as_path()), what);
+                refuse(found.instead("repair it, or remove it"), origin)
             }
         }
     }

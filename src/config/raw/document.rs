@@ -113,12 +113,8 @@ impl Source {
             // One slip often breaks the rest of its line; the first report says it.
             if place.line != last_line {
                 last_line = place.line;
-                let mut what = format!("not TOML: {}", one_line(error.message()));
-                if error.message() == "duplicate key"
-                    && let Some(key) = error.span().and_then(|span| self.text.get(span))
-                {
-                    what = format!("`{key}` is written twice");
-                }
+                let twice = error.span().and_then(|span| self.text.get(span));
+                let twice = twice.filter(|_| error.message() == "duplicate key");
                 let word = error.span().and_then(|span| self.bare_word(span.start));
                 let found = match word {
                     Some(word) if ["true", "false"].contains(&word.to_lowercase().as_str()) => {
@@ -129,7 +125,11 @@ impl Source {
                         Diagnostic::error(place, format!("not TOML: `{word}` is a text without quotes"))
                             .instead(format!("write \"{word}\""))
                     }
-                    None => Diagnostic::error(place, what),
+                    None => match twice {
+                        Some(key) => Diagnostic::error(place, format!("`{key}` is written twice"))
+                            .instead("keep one of them"),
+                        None => Diagnostic::error(place, format!("not TOML: {}", one_line(error.message()))),
+                    },
                 };
                 self.report(found);
             }

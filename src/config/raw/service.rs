@@ -265,11 +265,15 @@ fn when_all_down(value: &Value<'_>) -> Option<WhenAllDown> {
             if elements.is_empty() {
                 return fallback.refuse("`fallback` is empty", "write at least one address, or \"none\"");
             }
-            let addresses: Vec<_> = elements
-                .iter()
-                .filter_map(|element| usable_address(element).map(|address| address.value))
-                .collect();
-            (addresses.len() == elements.len()).then_some(WhenAllDown::Fallback(addresses))
+            let mut addresses = Vec::new();
+            for element in &elements {
+                let address = usable_address(element)?.value;
+                if addresses.contains(&address) {
+                    return element.refuse(format!("{address} is listed twice"), "remove one of them");
+                }
+                addresses.push(address);
+            }
+            Some(WhenAllDown::Fallback(addresses))
         }
         _ => value.refuse(format!("unknown when_all_down {}", value.written()), INSTEAD),
     }

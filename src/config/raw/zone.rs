@@ -1,5 +1,7 @@
 //! A zone file's shape.
 
+use std::net::IpAddr;
+
 use toml::de::DeValue;
 
 use super::document::{At, Source, Table, Value};
@@ -72,7 +74,7 @@ impl RawZone {
         let zone = Self {
             origin: table.name("origin"),
             records: table.text("records"),
-            nameservers: table.each("nameservers", Value::name),
+            nameservers: table.each("nameservers", nameserver),
             hostmaster: table.value("hostmaster").and_then(|value| hostmaster(&value)),
             ttl: table.value("ttl").and_then(|value| ttl::rule(&value)),
             transfer: RawTransfer::read(&table),
@@ -116,6 +118,16 @@ impl RawZone {
                     "write `records = \"FILE.zone\"`, or both of the others, so that there are SOA and NS",
                 );
             }
+            for (index, name) in zone.nameservers.iter().enumerate() {
+                let before = zone.nameservers.iter().take(index);
+                if before.into_iter().any(|known| known.value == name.value) {
+                    source.error(
+                        name.at,
+                        format!("{} is listed twice", name.value),
+                        "remove one of them",
+                    );
+                }
+            }
             if table.has("nameservers")
                 && table
                     .value("nameservers")
@@ -130,6 +142,19 @@ impl RawZone {
         }
         zone
     }
+}
+
+/// A name server's name; its address is what people write by mistake.
+fn nameserver(value: &Value<'_>) -> Option<At<Name>> {
+    if let DeValue::String(text) = value.toml
+        && text.parse::<IpAddr>().is_ok()
+    {
+        return value.refuse(
+            format!("`{text}` is an address; NS records hold names"),
+            "write the name that has this address, like \"ns1.example.test\"",
+        );
+    }
+    value.name()
 }
 
 /// A mailbox as a name; `hostmaster@example.test` is what people write by mistake.
