@@ -12,7 +12,7 @@ pub trait Witness {
     fn note(&mut self, note: impl FnOnce() -> Note);
     /// How many notes there are: what is noted next begins there.
     fn mark(&self) -> usize;
-    /// Whoever was chosen among these notes is not answered after all.
+    /// None of these is answered after all, whatever their group chose.
     fn overrule(&mut self, notes: Range<usize>, why: &'static str);
 }
 
@@ -72,10 +72,8 @@ impl Witness for Notebook {
 
     fn overrule(&mut self, notes: Range<usize>, why: &'static str) {
         for note in self.notes.get_mut(notes).unwrap_or_default() {
-            if note.chosen {
-                note.chosen = false;
-                why.clone_into(&mut note.why);
-            }
+            note.chosen = false;
+            why.clone_into(&mut note.why);
         }
     }
 }
