@@ -154,7 +154,7 @@ fn decision(id: u32) -> Decision {
             pick: Pick::Fixed,
         },
         lifetime: Lifetime::Fixed(Ttl::from_secs(10)),
-        degraded: None,
+        said: [None, None],
     }
 }
 

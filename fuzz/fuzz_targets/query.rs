@@ -136,9 +136,11 @@ fn snapshot() -> Arc<Snapshot> {
             },
         },
         lifetime,
-        degraded: Some(Degraded {
-            code: 3,
-            text: "all endpoints down; last answer kept".to_owned(),
+        said: [(); 2].map(|()| {
+            Some(Degraded {
+                code: 3,
+                text: "all endpoints down; last answer kept".to_owned(),
+            })
         }),
     };
     let until = Lifetime::Until {

@@ -120,7 +120,7 @@ fn at_node<'s>(
             Given::Nothing => negative::at_end(reply, place.table, Some(ttl), data),
             Given::Fail => positive::fail(reply),
         }
-        positive::say_degraded(reply, answers);
+        positive::say_degraded(reply, answers, qtype);
         return Next::End;
     }
     if let Some(set) = node.set(qtype) {

@@ -112,7 +112,7 @@ fn from_service<'s>(
         }
         Given::Fail => fail(reply),
     }
-    say_degraded(reply, answers);
+    say_degraded(reply, answers, asked.question.qtype);
 }
 
 /// SERVFAIL, with nothing else: of a chain that ends in it nothing is said.
@@ -123,8 +123,8 @@ pub(crate) fn fail(reply: &mut Reply<'_, '_>) {
 }
 
 /// Says by an extended error that the answer is not what the operator would wish.
-pub(crate) fn say_degraded<'s>(reply: &mut Reply<'_, 's>, answers: &'s ServiceAnswers) {
-    if let Some(degraded) = &answers.degraded {
+pub(crate) fn say_degraded<'s>(reply: &mut Reply<'_, 's>, answers: &'s ServiceAnswers, qtype: u16) {
+    if let Some(degraded) = answers.family(qtype).unwrap_or(&answers.a).said() {
         reply.say(ExtendedError {
             code: degraded.code,
             text: degraded.text.as_bytes(),

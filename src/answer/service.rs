@@ -13,8 +13,6 @@ pub struct ServiceAnswers {
     pub aaaa: Family,
     /// TTL of the answers.
     pub lifetime: Lifetime,
-    /// Said by an extended error; EXTRA-TEXT within 64 octets.
-    pub degraded: Option<Degraded>,
 }
 
 /// Answers of one address family.
@@ -23,6 +21,7 @@ pub struct Family {
     choice: Choice,
     records: Box<[u8]>,
     size: usize,
+    said: Option<Degraded>,
 }
 
 /// What one query gets.
@@ -44,14 +43,23 @@ pub enum Given<'s> {
 }
 
 impl Family {
-    /// `records` are those of `choice.addresses`, in order, of `size` octets each.
+    /// `records` are those of `choice.addresses`, in order, of `size` octets each; `said` has an EXTRA-TEXT within
+    /// 64 octets.
     #[must_use]
-    pub fn new(choice: Choice, records: Box<[u8]>, size: usize) -> Self {
+    pub fn new(choice: Choice, records: Box<[u8]>, size: usize, said: Option<Degraded>) -> Self {
         Self {
             choice,
             records,
             size,
+            said,
         }
+    }
+
+    /// Said by an extended error when the answer is not what the operator would wish.
+    #[inline]
+    #[must_use]
+    pub fn said(&self) -> Option<&Degraded> {
+        self.said.as_ref()
     }
 
     /// Every record that may be answered.

@@ -107,7 +107,7 @@ impl Control {
             to: spoken(after),
             why,
         };
-        Self::tell(now, after.degraded.is_some(), kind, said);
+        Self::tell(now, after.degraded().is_some(), kind, said);
     }
 
     fn tell_degraded(
@@ -117,7 +117,7 @@ impl Control {
         decided: &Decided,
         said: &mut Vec<Effect>,
     ) {
-        let what = decided.decision.degraded.as_ref().map(|d| d.text.clone());
+        let what = decided.decision.degraded();
         if desk.said != what {
             desk.said.clone_from(&what);
             let kind = HistoryKind::Degraded {

@@ -42,7 +42,7 @@ pub struct Candidate {
     pub name: String,
     /// `up`, `held down`, `down`.
     pub state: &'static str,
-    /// Whether its group chose it.
+    /// Whether it is answered.
     pub chosen: bool,
     /// Why, or why not.
     pub why: String,

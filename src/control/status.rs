@@ -14,7 +14,7 @@ use crate::model::service::{
     EndpointAddress, Failback, Families, Policy, Service, Switch, TtlRule, WhenAllDown,
 };
 use crate::model::time::{Moment, Now};
-use crate::policy::choice::{Choice, Pick};
+use crate::policy::choice::{Choice, Decision, Pick};
 use crate::policy::readings::Family;
 use crate::policy::tree::{endpoints_of, member_name};
 
@@ -222,10 +222,7 @@ impl Control {
                 TtlRule::Stable { .. } => "stable",
                 TtlRule::Strict { .. } => "strict",
             },
-            degraded: desk
-                .last
-                .as_ref()
-                .and_then(|decision| decision.degraded.as_ref().map(|d| d.text.clone())),
+            degraded: desk.last.as_ref().and_then(Decision::degraded),
             proposed: desk.proposed.as_ref().map(|(_, proposed)| proposed.clone()),
             endpoints: ids
                 .iter()

@@ -19,6 +19,8 @@ pub struct Remains {
     pub code: u16,
     /// What is said of it.
     pub text: &'static str,
+    /// Whether members are answered as if they were up.
+    pub assumed: bool,
 }
 
 /// What remains for `family`: `last` is the last healthy answer, `assumed` what would be answered if every endpoint
@@ -62,5 +64,15 @@ pub fn remains(service: &Service, family: Family, last: Option<&Choice>, assumed
             )
         }
     };
-    Remains { choice, code, text }
+    let assumed = match service.when_all_down {
+        WhenAllDown::Last => code != STALE_ANSWER,
+        WhenAllDown::AssumeUp => true,
+        WhenAllDown::None | WhenAllDown::Servfail | WhenAllDown::Fallback(_) => false,
+    };
+    Remains {
+        choice,
+        code,
+        text,
+        assumed,
+    }
 }

@@ -16,8 +16,22 @@ pub struct Decision {
     pub aaaa: Choice,
     /// TTL of the answers.
     pub lifetime: Lifetime,
-    /// Said by an extended error when the answer is not what the operator would wish.
-    pub degraded: Option<Degraded>,
+    /// For types A and AAAA: said by an extended error when the answer is not what the operator would wish.
+    pub said: [Option<Degraded>; 2],
+}
+
+impl Decision {
+    /// What is said of both families together; the family is named where the other one is as it should be.
+    #[must_use]
+    pub fn degraded(&self) -> Option<String> {
+        match &self.said {
+            [None, None] => None,
+            [Some(a), None] => Some(format!("A: {}", a.text)),
+            [None, Some(aaaa)] => Some(format!("AAAA: {}", aaaa.text)),
+            [Some(a), Some(aaaa)] if a.text == aaaa.text => Some(a.text.clone()),
+            [Some(a), Some(aaaa)] => Some(format!("A: {}; AAAA: {}", a.text, aaaa.text)),
+        }
+    }
 }
 
 /// What is answered for one family.

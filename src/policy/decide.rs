@@ -92,24 +92,21 @@ pub fn decide<R: Readings, W: Witness>(
     now: Now,
     told: &mut W,
 ) -> Decided {
-    let [a, aaaa] = Family::BOTH.map(|family| {
-        let verdict = family_verdict(service, endpoints, readings, family, memory, now, told);
-        if let Some(slot) = memory.current.get_mut(family.index()) {
-            *slot = Some(verdict.choice.clone());
+    let mut verdicts =
+        Family::BOTH.map(|family| family_verdict(service, endpoints, readings, family, memory, now, told));
+    if verdicts.iter().any(|verdict| verdict.all_down) {
+        for (verdict, family) in verdicts.iter_mut().zip(Family::BOTH) {
+            fall_back_too(service, endpoints, family, verdict);
         }
-        verdict
-    });
-    let degraded = [(&a, Family::V4), (&aaaa, Family::V6)]
-        .into_iter()
-        .find_map(|(verdict, family)| verdict.degraded.as_ref().map(|d| (d, family)))
-        .map(|((code, text), family)| Degraded {
+    }
+    let [a, aaaa] = verdicts;
+    memory.current = [Some(a.choice.clone()), Some(aaaa.choice.clone())];
+    let said = [&a, &aaaa].map(|verdict| {
+        verdict.degraded.as_ref().map(|(code, text)| Degraded {
             code: *code,
-            text: if a.degraded.is_some() == aaaa.degraded.is_some() {
-                text.clone()
-            } else {
-                format!("{}: {text}", family.as_str())
-            },
-        });
+            text: text.clone(),
+        })
+    });
     let mut answered: Vec<EndpointId> = a
         .blend
         .addresses()
@@ -119,7 +116,7 @@ pub fn decide<R: Readings, W: Witness>(
     answered.sort_unstable();
     answered.dedup();
     let outlook = Outlook {
-        in_doubt: degraded.is_some()
+        in_doubt: said.iter().any(Option::is_some)
             || a.blend
                 .addresses()
                 .chain(aaaa.blend.addresses())
@@ -147,13 +144,28 @@ pub fn decide<R: Readings, W: Witness>(
             a: a.choice,
             aaaa: aaaa.choice,
             lifetime: lifetime(service.ttl, outlook),
-            degraded: degraded.clone(),
+            said,
         },
         answered,
         all_down: [a.all_down, aaaa.all_down],
         why: [a.why, aaaa.why],
         proposal: a.proposal.or(aaaa.proposal),
         wake: a.wake.into_iter().chain(aaaa.wake).min(),
+    }
+}
+
+/// The fallback may have addresses of a family that no endpoint has: they are answered with the others.
+fn fall_back_too(service: &Service, endpoints: &[Endpoint], family: Family, verdict: &mut Verdict) {
+    if has_family(&service.group, endpoints, family) {
+        return;
+    }
+    if let WhenAllDown::Fallback(addresses) = &service.when_all_down
+        && addresses.iter().any(|address| family.holds(*address))
+    {
+        let remains = remains(service, family, None, &Blend::default());
+        verdict.choice = remains.choice;
+        verdict.why = remains.text.to_owned();
+        verdict.degraded = Some((remains.code, remains.text.to_owned()));
     }
 }
 
@@ -224,6 +236,7 @@ fn family_verdict<R: Readings, W: Witness>(
         return verdict;
     }
     told.begin(family, "nothing is usable");
+    let mark = told.mark();
     let mut supposed = memory.clone();
     let (assumed, _) = walk(
         service,
@@ -237,6 +250,9 @@ fn family_verdict<R: Readings, W: Witness>(
     );
     let last = memory.last_good.get(family.index()).and_then(Option::as_ref);
     let remains = remains(service, family, last, &assumed.blend);
+    if !remains.assumed {
+        told.overrule(mark..told.mark(), "not usable");
+    }
     verdict.choice = remains.choice;
     verdict.why = remains.text.to_owned();
     verdict.degraded = Some((remains.code, remains.text.to_owned()));

@@ -143,7 +143,12 @@ impl<R: Readings, W: Witness> Walk<'_, R, W> {
 
     /// Walks a group.
     pub fn group(&mut self, group: &Group) -> Judged {
-        let mut members: Vec<Judged> = group.members.iter().map(|member| self.member(member)).collect();
+        let mut marks = vec![self.told.mark()];
+        let mut members: Vec<Judged> = Vec::with_capacity(group.members.len());
+        for member in &group.members {
+            members.push(self.member(member));
+            marks.push(self.told.mark());
+        }
         let counts = |judged: &Judged| group.policy == Policy::Failover || judged.has_family;
         let taking_part = members.iter().filter(|judged| counts(judged)).count();
         let up = members
@@ -225,6 +230,11 @@ impl<R: Readings, W: Witness> Walk<'_, R, W> {
                     }
                     _ => Blend::weighted(parts.collect()),
                 };
+            }
+        }
+        for (span, _) in marks.windows(2).zip(&chosen).filter(|(_, chosen)| !**chosen) {
+            if let [from, until] = *span {
+                self.told.overrule(from..until, "its pool is not chosen");
             }
         }
         self.tell(group, &tiers, &chosen, &reasons);

@@ -1,5 +1,7 @@
 //! Reasons, recorded only when asked: `explain` and tests bring a notebook, everyday decisions do not.
 
+use std::ops::Range;
+
 use crate::policy::readings::{Family, Tier};
 
 /// Hears of every candidate that is weighed.
@@ -8,6 +10,10 @@ pub trait Witness {
     fn begin(&mut self, family: Family, demand: &'static str);
     /// A member was weighed.
     fn note(&mut self, note: impl FnOnce() -> Note);
+    /// How many notes there are: what is noted next begins there.
+    fn mark(&self) -> usize;
+    /// None of these is answered after all, whatever their group chose.
+    fn overrule(&mut self, notes: Range<usize>, why: &'static str);
 }
 
 /// One candidate and what became of it.
@@ -21,7 +27,7 @@ pub struct Note {
     pub member: String,
     /// How good it is.
     pub tier: Tier,
-    /// Whether its group chose it.
+    /// Whether it is answered.
     pub chosen: bool,
     /// Why or why not.
     pub why: String,
@@ -34,6 +40,10 @@ pub struct Nobody;
 impl Witness for Nobody {
     fn begin(&mut self, _: Family, _: &'static str) {}
     fn note(&mut self, _: impl FnOnce() -> Note) {}
+    fn mark(&self) -> usize {
+        0
+    }
+    fn overrule(&mut self, _: Range<usize>, _: &'static str) {}
 }
 
 /// Writes everything down.
@@ -54,5 +64,16 @@ impl Witness for Notebook {
 
     fn note(&mut self, note: impl FnOnce() -> Note) {
         self.notes.push(note());
+    }
+
+    fn mark(&self) -> usize {
+        self.notes.len()
+    }
+
+    fn overrule(&mut self, notes: Range<usize>, why: &'static str) {
+        for note in self.notes.get_mut(notes).unwrap_or_default() {
+            note.chosen = false;
+            why.clone_into(&mut note.why);
+        }
     }
 }

@@ -18,11 +18,8 @@ pub fn encode(decision: &Decision) -> ServiceAnswers {
         Lifetime::Fixed(ttl) => ttl,
         Lifetime::Until { most, .. } => most, // patched when answered
     };
-    ServiceAnswers {
-        a: family(&decision.a, rtype::A, ttl),
-        aaaa: family(&decision.aaaa, rtype::AAAA, ttl),
-        lifetime: decision.lifetime,
-        degraded: decision.degraded.as_ref().map(|degraded| Degraded {
+    let [a, aaaa] = decision.said.each_ref().map(|said| {
+        said.as_ref().map(|degraded| Degraded {
             code: degraded.code,
             text: degraded
                 .text
@@ -30,7 +27,12 @@ pub fn encode(decision: &Decision) -> ServiceAnswers {
                 .filter(char::is_ascii)
                 .take(EXTRA_TEXT)
                 .collect(),
-        }),
+        })
+    });
+    ServiceAnswers {
+        a: family(&decision.a, rtype::A, ttl, a),
+        aaaa: family(&decision.aaaa, rtype::AAAA, ttl, aaaa),
+        lifetime: decision.lifetime,
     }
 }
 
@@ -41,18 +43,20 @@ pub fn undecided() -> ServiceAnswers {
         addresses: Vec::new(),
         pick: Pick::Fail,
     };
-    ServiceAnswers {
-        a: family(&fail(), rtype::A, Ttl::default()),
-        aaaa: family(&fail(), rtype::AAAA, Ttl::default()),
-        lifetime: Lifetime::Fixed(Ttl::default()),
-        degraded: Some(Degraded {
+    let said = || {
+        Some(Degraded {
             code: NOT_READY,
             text: "nothing decided yet".to_owned(),
-        }),
+        })
+    };
+    ServiceAnswers {
+        a: family(&fail(), rtype::A, Ttl::default(), said()),
+        aaaa: family(&fail(), rtype::AAAA, Ttl::default(), said()),
+        lifetime: Lifetime::Fixed(Ttl::default()),
     }
 }
 
-fn family(choice: &Choice, rtype: u16, ttl: Ttl) -> Family {
+fn family(choice: &Choice, rtype: u16, ttl: Ttl, said: Option<Degraded>) -> Family {
     let length: u8 = if rtype == rtype::A { 4 } else { 16 };
     let size = 12 + usize::from(length);
     let mut records = Vec::with_capacity(size * choice.addresses.len());
@@ -68,5 +72,5 @@ fn family(choice: &Choice, rtype: u16, ttl: Ttl) -> Family {
             (IpAddr::V6(v6), _) => records.extend(v6.octets()),
         }
     }
-    Family::new(choice.clone(), records.into(), size)
+    Family::new(choice.clone(), records.into(), size, said)
 }

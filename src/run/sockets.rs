@@ -13,6 +13,7 @@ use crate::api::routes::router;
 use crate::clock::SystemClock;
 use crate::model::plan::{Plan, TcpSettings};
 use crate::serve::counters::Counters;
+use crate::serve::listen::BindError;
 use crate::serve::tcp::TcpServer;
 use crate::serve::transactions::Transactions;
 use crate::serve::{listen, udp};
@@ -108,7 +109,11 @@ pub(super) async fn open_api(
     };
     let listener = tokio::net::TcpListener::bind(address)
         .await
-        .with_context(|| format!("cannot open the API at {address}; correct `[api] listen`"))?;
+        .map_err(|error| BindError {
+            address,
+            transport: "the API",
+            error,
+        })?;
     let serving = axum::serve(listener, router(live)).with_graceful_shutdown(stop.cancelled_owned());
     tracker.spawn(async move {
         if let Err(error) = serving.await {

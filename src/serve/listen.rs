@@ -14,14 +14,14 @@ const BACKLOG: i32 = 4096;
 
 /// An address that could not be opened.
 #[derive(Debug, thiserror::Error)]
-#[error("cannot open {address} for {transport}: {source}; {}", advice(source, *address))]
+#[error("cannot open {address} for {transport}: {error}; {}", advice(error, *address))]
 pub struct BindError {
     /// Which address.
     pub address: SocketAddr,
-    /// `UDP` or `TCP`.
+    /// `UDP`, `TCP`, `the API`.
     pub transport: &'static str,
-    /// What the kernel said.
-    pub source: io::Error,
+    /// What the kernel said; part of the sentence, hence no `source`, which would be said again.
+    pub error: io::Error,
 }
 
 fn advice(error: &io::Error, address: SocketAddr) -> String {
@@ -39,7 +39,7 @@ fn advice(error: &io::Error, address: SocketAddr) -> String {
             "{} is not an address of this machine: `ip address` lists them",
             address.ip()
         ),
-        _ => "correct `[dns] listen`".to_owned(),
+        _ => "correct `listen`".to_owned(),
     }
 }
 
@@ -49,10 +49,10 @@ fn advice(error: &io::Error, address: SocketAddr) -> String {
 /// [`BindError`] for the first that fails. Also when another program shares the port by `SO_REUSEPORT`, which would
 /// silently take a part of the queries.
 pub fn probe(address: SocketAddr) -> Result<(), BindError> {
-    datagram(address, false, None).map_err(|source| BindError {
+    datagram(address, false, None).map_err(|error| BindError {
         address,
         transport: "UDP",
-        source,
+        error,
     })?;
     tcp(address)?;
     Ok(())
@@ -63,10 +63,10 @@ pub fn probe(address: SocketAddr) -> Result<(), BindError> {
 /// # Errors
 /// [`BindError`].
 pub fn udp(address: SocketAddr, workers: usize, buffer: usize) -> Result<Vec<UdpSocket>, BindError> {
-    let failed = |source| BindError {
+    let failed = |error| BindError {
         address,
         transport: "UDP",
-        source,
+        error,
     };
     // Alone first: sharing with another program must fail, not halve the traffic.
     datagram(address, false, None).map_err(failed)?;
@@ -113,10 +113,10 @@ pub fn tcp(address: SocketAddr) -> Result<TcpListener, BindError> {
         socket.listen(BACKLOG)?;
         Ok(socket.into())
     };
-    open().map_err(|source| BindError {
+    open().map_err(|error| BindError {
         address,
         transport: "TCP",
-        source,
+        error,
     })
 }
 
@@ -162,7 +162,7 @@ mod tests {
         let theirs = udp("127.0.0.1:0".parse().unwrap(), 1, 65_536).unwrap();
         let address = theirs[0].local_addr().unwrap();
         assert_eq!(
-            udp(address, 2, 65_536).unwrap_err().source.kind(),
+            udp(address, 2, 65_536).unwrap_err().error.kind(),
             io::ErrorKind::AddrInUse
         );
     }

@@ -110,3 +110,23 @@ fn without_any_configuration_it_says_where_it_looked() {
         );
     }
 }
+
+#[test]
+fn a_port_that_another_program_holds_is_said_once_with_the_way_to_find_it() {
+    let folder = Folder::new("");
+    let refused = |what: &str, port: u16| {
+        let output = folder.run(&["serve"]);
+        let said = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert_eq!(output.status.code(), Some(1), "{said}");
+        let last = said.lines().last().unwrap_or_default();
+        assert_eq!(last.matches("in use").count(), 1, "{last}");
+        for part in [what, &format!("ss -lntp sport = :{port}")] {
+            assert!(last.contains(part), "{part} is not in: {last}");
+        }
+    };
+    let api = std::net::TcpListener::bind(folder.api).unwrap();
+    refused("the API", folder.api.port());
+    drop(api);
+    let _dns = std::net::UdpSocket::bind(folder.dns).unwrap();
+    refused("UDP", folder.dns.port());
+}

@@ -77,13 +77,13 @@ fn a_manual_switch_alarms_proposes_and_waits_for_the_operator() {
     assert_eq!(answered(&world, Family::V4), [v4(1)]);
     assert!(world.told.iter().any(|e| e.alarm
         && matches!(&e.kind, HistoryKind::Proposed { active, proposed, .. } if active == "fra" && proposed == "nyc")));
-    assert!(world.decision(WWW).unwrap().degraded.is_some());
+    assert!(world.decision(WWW).unwrap().degraded().is_some());
     let status = &world.control.status(world.now())[0];
     assert_eq!(status.proposed.as_deref(), Some("nyc"));
     command(&mut world, None);
     assert_eq!(world.answers, ["www.example.test: nyc is active now, fra was"]);
     assert_eq!(answered(&world, Family::V4), [v4(2)]);
-    assert!(world.decision(WWW).unwrap().degraded.is_none());
+    assert!(world.decision(WWW).unwrap().degraded().is_none());
 }
 
 fn command(world: &mut World, to: Option<&str>) {
@@ -160,7 +160,7 @@ fn all_down_is_answered_as_the_operator_chose() {
         let decision = world.decision(WWW).unwrap();
         assert_eq!(decision.a.addresses, addresses, "{rule:?}");
         assert_eq!(decision.a.pick, pick, "{rule:?}");
-        assert!(decision.degraded.is_some(), "{rule:?}");
+        assert!(decision.degraded().is_some(), "{rule:?}");
         assert!(
             world
                 .told
@@ -169,7 +169,7 @@ fn all_down_is_answered_as_the_operator_chose() {
         );
         world.run_until(secs(230));
         assert_eq!(answered(&world, Family::V4), [v4(2)], "{rule:?}");
-        assert!(world.decision(WWW).unwrap().degraded.is_none());
+        assert!(world.decision(WWW).unwrap().degraded().is_none());
     }
 }
 
@@ -190,7 +190,7 @@ fn a_held_endpoint_that_answers_is_better_than_a_dead_one() {
         probe.held
     );
     assert_eq!(answered(&world, Family::V4), [v4(1)]);
-    assert!(world.decision(WWW).unwrap().degraded.is_none());
+    assert!(world.decision(WWW).unwrap().degraded().is_none());
 }
 
 #[test]

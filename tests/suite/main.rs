@@ -16,6 +16,7 @@ mod config_mistakes;
 mod config_plan;
 mod config_watch;
 mod decisions;
+mod degraded;
 mod documented_keys;
 mod failover;
 mod house;

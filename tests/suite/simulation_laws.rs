@@ -308,7 +308,7 @@ proptest! {
                 well_formed(&with.decision.a);
                 well_formed(&with.decision.aaaa);
                 // What is answered of an endpoint that is judged is up, unless the answer says that it is not.
-                if with.decision.degraded.is_none() && !with.why.iter().any(|w| w.contains("old answer")) {
+                if with.decision.degraded().is_none() && !with.why.iter().any(|w| w.contains("old answer")) {
                     let known: Vec<_> = plan.endpoints.iter().flat_map(|e| e.addresses.iter()).collect();
                     for address in with.decision.a.addresses.iter().chain(&with.decision.aaaa.addresses) {
                         let found = known.iter().find(|k| k.address == *address).unwrap();

@@ -141,5 +141,5 @@ fn everything_dead_at_the_start_is_answered_as_if_it_were_up_and_said_so() {
     let mut world = World::new(plan, network, 1);
     world.run_until(secs(1));
     assert_eq!(world.choice(WWW, Family::V4).unwrap().addresses, [v4(1)]);
-    assert!(world.decision(WWW).unwrap().degraded.is_some());
+    assert!(world.decision(WWW).unwrap().degraded().is_some());
 }

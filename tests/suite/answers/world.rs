@@ -158,9 +158,11 @@ pub(crate) fn decision(id: ServiceId, decided: &Decided) -> Option<Decision> {
                 most,
             },
         },
-        degraded: decided.error.map(|code| Degraded {
-            code,
-            text: "degraded".to_owned(),
+        said: [(); 2].map(|()| {
+            decided.error.map(|code| Degraded {
+                code,
+                text: "degraded".to_owned(),
+            })
         }),
     })
 }
