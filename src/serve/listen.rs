@@ -132,7 +132,6 @@ fn datagram(address: SocketAddr, shared: bool, buffer: Option<usize>) -> io::Res
     }
     if let Some(octets) = buffer {
         option::buffers(&socket.as_fd(), octets)?;
-        option::count_overflow(&socket.as_fd())?;
         if address.ip().is_unspecified() {
             option::say_asked_address(&socket.as_fd(), ipv6)?;
         }

@@ -18,16 +18,19 @@ use tokio::sync::mpsc;
 use crate::answer::published::Published;
 use crate::answer::snapshot::{Ask, Client, Outcome, Prepared, Scratch, Snapshot, Transport};
 use crate::clock::{Clock, SystemClock};
+use crate::model::time::Moment;
 use crate::serve::counters::{Cell, Counters, Tally};
 use crate::serve::dice::Dice;
 use crate::sys::batch::{BATCH, Batch, Queries};
+use crate::sys::option;
 use crate::sys::origin::ReturnPath;
 
 /// Socket buffers, each way: with the system's default, 512 outstanding queries already lost some.
 pub const BUFFER: usize = 4 << 20;
 /// Batches that a stopping worker still answers: what was queued when it was told.
 const FAREWELL: usize = 256;
-/// Without queries a worker looks up this often, to let go of a snapshot that is no longer in force.
+/// How often a worker looks up what the kernel dropped, and without queries lets go of a snapshot that is no longer in
+/// force.
 const LOOK_UP: Duration = Duration::from_secs(1);
 /// Pause after a failed receive call, so that a lasting failure does not take the core.
 const AFTER_ERROR: Duration = Duration::from_millis(5);
@@ -114,6 +117,25 @@ impl UdpWorkers {
     }
 }
 
+/// What the kernel has dropped at a socket, looked at now and then.
+#[derive(Default)]
+struct Losses {
+    seen: u32,
+    /// When to look again.
+    next: Moment,
+}
+
+impl Losses {
+    /// How many more than last time.
+    fn look(&mut self, socket: &UdpSocket, now: Moment) -> u64 {
+        self.next = now.after(LOOK_UP);
+        let seen = option::dropped(socket).unwrap_or(self.seen);
+        let more = seen.wrapping_sub(self.seen);
+        self.seen = seen;
+        u64::from(more)
+    }
+}
+
 struct Worker {
     socket: Arc<UdpSocket>,
     stop: Arc<AtomicBool>,
@@ -135,7 +157,7 @@ impl Worker {
         let mut snapshot = Cache::new(&*self.front.published);
         let mut dice = Dice::from_system();
         let mut tally = Tally::default();
-        let mut overflow = 0;
+        let mut losses = Losses::default();
         let mut farewell = 0;
         loop {
             let stopping = self.stop.load(Ordering::Acquire);
@@ -155,6 +177,8 @@ impl Worker {
                 {
                     // Nobody asked for a while. An old snapshot is let go, so that its memory comes back.
                     snapshot.load();
+                    tally.overflows += losses.look(&self.socket, self.front.clock.now().moment);
+                    self.cell.add(&mut tally);
                     continue;
                 }
                 Err(error) => {
@@ -165,10 +189,18 @@ impl Worker {
                     continue;
                 }
             }
-            let lost = batch.overflow();
-            tally.overflows += u64::from(lost.wrapping_sub(overflow));
-            overflow = lost;
-            self.answer(&mut batch, snapshot.load(), &mut scratch, &mut dice, &mut tally);
+            let now = self.front.clock.now().moment;
+            if now >= losses.next {
+                tally.overflows += losses.look(&self.socket, now);
+            }
+            self.answer(
+                &mut batch,
+                now,
+                snapshot.load(),
+                &mut scratch,
+                &mut dice,
+                &mut tally,
+            );
             tally.send_errors += batch.send(&self.socket).refused as u64;
             self.cell.add(&mut tally);
         }
@@ -177,12 +209,12 @@ impl Worker {
     fn answer(
         &self,
         batch: &mut Batch,
+        now: Moment,
         snapshot: &Snapshot,
         scratch: &mut Scratch,
         dice: &mut Dice,
         tally: &mut Tally,
     ) {
-        let now = self.front.clock.now().moment;
         let (queries, mut replies) = batch.parts();
         // Three passes: what the queries wait for in memory, their slots and then their names, is fetched at the same
         // time.

@@ -56,7 +56,6 @@ pub struct Batch {
     asked: [usize; BATCH],
     received: usize,
     answered: usize,
-    overflow: u32,
 }
 
 /// What became of a batch of answers.
@@ -105,7 +104,6 @@ impl Batch {
             // All headers are reset before the first call.
             received: BATCH,
             answered: 0,
-            overflow: 0,
         }
     }
 
@@ -144,12 +142,6 @@ impl Batch {
             self.read_control(index);
         }
         Ok(self.received)
-    }
-
-    /// Datagrams lost since the socket was opened because its buffer was full, as last said by the kernel.
-    #[must_use]
-    pub fn overflow(&self) -> u32 {
-        self.overflow
     }
 
     /// The queries, and room for their answers.
@@ -201,7 +193,7 @@ impl Batch {
     }
 
     /// Reads the control messages of slot `index`: the address asked, turned into the message that makes the answer
-    /// leave from it; the overflow count.
+    /// leave from it.
     fn read_control(&mut self, index: usize) {
         let (Some(header), Some(asked)) = (self.incoming.get(index), self.asked.get_mut(index)) else {
             return;
@@ -217,9 +209,6 @@ impl Batch {
             while !message.is_null() {
                 let data = libc::CMSG_DATA(message);
                 match ((*message).cmsg_level, (*message).cmsg_type) {
-                    (libc::SOL_SOCKET, libc::SO_RXQ_OVFL) => {
-                        self.overflow = data.cast::<u32>().read_unaligned()
-                    }
                     (libc::IPPROTO_IP, libc::IP_PKTINFO) => {
                         let mut info = data.cast::<libc::in_pktinfo>().read_unaligned();
                         // The address alone: a fixed interface would break asymmetric routes.

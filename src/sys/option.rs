@@ -21,12 +21,32 @@ pub fn buffers(socket: &impl AsFd, octets: usize) -> io::Result<()> {
     Ok(())
 }
 
-/// Has each datagram say how many were lost before it because the buffer was full (`SO_RXQ_OVFL`).
+/// Datagrams that the kernel has dropped at `socket` since it was opened, because its buffer was full or their checksum
+/// was wrong (`SO_MEMINFO`, Linux 4.12). Asked for now and then, it costs nothing; as a control message with each
+/// datagram (`SO_RXQ_OVFL`) it took two hundredths of the time of an answer.
 ///
 /// # Errors
 /// What the kernel says.
-pub fn count_overflow(socket: &impl AsFd) -> io::Result<()> {
-    set(socket, libc::SOL_SOCKET, libc::SO_RXQ_OVFL, 1)
+pub fn dropped(socket: &impl AsFd) -> io::Result<u32> {
+    const DROPS: usize = libc::SK_MEMINFO_DROPS as usize;
+    let mut info = [0u32; DROPS + 1];
+    let mut length = size_of_val(&info) as libc::socklen_t;
+    // SAFETY: the descriptor is borrowed, hence open; the kernel writes at most `length` octets into `info`, and
+    // `length`, both of which live.
+    let done = unsafe {
+        libc::getsockopt(
+            socket.as_fd().as_raw_fd(),
+            libc::SOL_SOCKET,
+            libc::SO_MEMINFO,
+            info.as_mut_ptr().cast(),
+            &mut length,
+        )
+    };
+    if done == 0 {
+        Ok(info[DROPS])
+    } else {
+        Err(io::Error::last_os_error())
+    }
 }
 
 /// Has each datagram say which of our addresses was asked (`IP_PKTINFO`, RFC 3542 section 6.1): needed where the
@@ -80,5 +100,27 @@ fn set(socket: &impl AsFd, level: c_int, name: c_int, value: c_int) -> io::Resul
         Ok(())
     } else {
         Err(io::Error::last_os_error())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::net::UdpSocket;
+
+    #[test]
+    fn every_datagram_is_either_received_or_dropped() {
+        const SENT: u32 = 500;
+        let to = UdpSocket::bind("127.0.0.1:0").unwrap();
+        buffers(&to, 4096).unwrap();
+        let from = UdpSocket::bind("127.0.0.1:0").unwrap();
+        assert_eq!(dropped(&to).unwrap(), 0);
+        for _ in 0..SENT {
+            from.send_to(&[0; 100], to.local_addr().unwrap()).unwrap();
+        }
+        to.set_nonblocking(true).unwrap();
+        let received = (0..SENT).filter(|_| to.recv(&mut [0; 128]).is_ok()).count();
+        assert!(received < SENT as usize, "the buffer is small");
+        assert_eq!(dropped(&to).unwrap() as usize, SENT as usize - received);
     }
 }

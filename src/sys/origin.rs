@@ -6,7 +6,7 @@ use std::mem::zeroed;
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr, SocketAddrV4, SocketAddrV6, UdpSocket};
 use std::os::fd::AsRawFd;
 
-/// Room for control messages: address asked (at most 40 octets) and overflow count (24).
+/// Room for control messages: the address asked (at most 40 octets).
 pub(super) const CONTROL: usize = 128;
 
 /// Control messages, aligned as `cmsghdr` wants it.

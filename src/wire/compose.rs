@@ -170,7 +170,7 @@ impl<'o> Composer<'o> {
     /// Writes one record, its names compressed. `rdata` is uncompressed.
     ///
     /// # Errors
-    /// [`Full`]; roll back then.
+    /// [`Full`]; nothing is written then.
     pub fn record(
         &mut self,
         section: Section,
@@ -179,6 +179,18 @@ impl<'o> Composer<'o> {
         ttl: u32,
         rdata: &[u8],
     ) -> Result<(), Full> {
+        let before = self.mark();
+        let written = self.parts(owner, rtype, ttl, rdata);
+        match written {
+            Ok(()) => self.counted(section, 1),
+            Err(Full) => self.roll_back(before),
+        }
+        written
+    }
+
+    /// # Errors
+    /// [`Full`]; roll back then.
+    fn parts(&mut self, owner: &[u8], rtype: u16, ttl: u32, rdata: &[u8]) -> Result<(), Full> {
         self.name(owner)?;
         let [type_high, type_low] = rtype.to_be_bytes();
         let [class_high, class_low] = CLASS_IN.to_be_bytes();
@@ -202,7 +214,6 @@ impl<'o> Composer<'o> {
         if let Some(slot) = self.out.get_mut(start - 2..start) {
             slot.copy_from_slice(&length.to_be_bytes());
         }
-        self.counted(section, 1);
         Ok(())
     }
 

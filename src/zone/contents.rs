@@ -121,6 +121,9 @@ impl Contents {
             .iter()
             .filter_map(|&from| self.records.get(from as usize).copied())
             .collect();
+        // Contents are kept beside what is built from them; the slack of growing would be up to as much again.
+        self.records.shrink_to_fit();
+        self.arena.shrink_to_fit();
         order
     }
 

@@ -4,4 +4,4 @@ mod cases;
 mod laws;
 mod packets;
 mod publishing;
-mod world;
+pub(crate) mod world;

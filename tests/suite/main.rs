@@ -25,6 +25,7 @@ mod probes;
 mod reload;
 mod rich_plan;
 mod scale;
+mod second_opinion;
 mod serve;
 mod simulation;
 mod simulation_isolation;

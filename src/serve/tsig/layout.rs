@@ -1,14 +1,15 @@
 //! Where things are in a message: as much as transactions need, without interpreting the rest.
 
 use crate::serve::tsig::{CLASS_ANY, Signature, TSIG};
-use crate::wire::name::Name;
+use crate::wire::name::{MAX_NAME, Name};
+use crate::wire::query::HEADER;
 
 const OPT: u16 = 41;
 
 /// The parts of a message that transactions need, found without interpreting the rest.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Layout {
-    /// Where the question section ends.
+    /// Where the one question ends; where the header does when there is none, or several: nothing is echoed then.
     pub question_end: usize,
     /// QTYPE and QCLASS of the first question.
     pub question: Option<(u16, u16)>,
@@ -42,11 +43,15 @@ impl Layout {
             signature: None,
         };
         for _ in 0..questions {
+            let at = walk.at;
             walk.skip_name()?;
+            // What is echoed must be readable by itself, and there is nothing before it to point to.
+            let octets = message.get(at..walk.at).ok_or(Malformed)?;
+            Name::from_wire(octets).map_err(|_| Malformed)?;
             let question = (walk.u16()?, walk.u16()?);
             layout.question.get_or_insert(question);
         }
-        layout.question_end = walk.at;
+        layout.question_end = if questions == 1 { walk.at } else { HEADER };
         let before = usize::from(answers) + usize::from(authorities);
         let records = before + usize::from(additionals);
         for index in 0..records {
@@ -107,7 +112,11 @@ impl<'a> Walk<'a> {
     }
 
     fn skip_name(&mut self) -> Result<(), Malformed> {
+        let begin = self.at;
         loop {
+            if self.at - begin > MAX_NAME {
+                return Err(Malformed);
+            }
             let length = *self.take(1)?.first().ok_or(Malformed)?;
             match length {
                 0 => return Ok(()),

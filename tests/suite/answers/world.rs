@@ -20,40 +20,40 @@ use serde::Deserialize;
 /// Zones with their services.
 #[derive(Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub(super) struct World {
+pub(crate) struct World {
     #[serde(default)]
-    pub(super) zone: Vec<Zone>,
+    pub(crate) zone: Vec<Zone>,
 }
 
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub(super) struct Zone {
-    pub(super) origin: String,
+pub(crate) struct Zone {
+    pub(crate) origin: String,
     #[serde(default)]
-    pub(super) records: String,
+    pub(crate) records: String,
     #[serde(default)]
-    pub(super) refused: bool,
+    pub(crate) refused: bool,
     #[serde(default)]
-    pub(super) service: Vec<Decided>,
+    pub(crate) service: Vec<Decided>,
 }
 
 /// A service and its decision. `pick`: fixed, rotate, nothing, fail, undecided.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub(super) struct Decided {
-    pub(super) owner: String,
+pub(crate) struct Decided {
+    pub(crate) owner: String,
     #[serde(default)]
-    pub(super) addresses: Vec<IpAddr>,
+    pub(crate) addresses: Vec<IpAddr>,
     #[serde(default = "fixed")]
-    pub(super) pick: String,
+    pub(crate) pick: String,
     /// Answers at a time, with `rotate`.
     #[serde(default)]
-    pub(super) take: u16,
+    pub(crate) take: u16,
     #[serde(default = "ten")]
-    pub(super) ttl: u32,
+    pub(crate) ttl: u32,
     /// TTL of strict mode: seconds until the earliest flip, between 1 and `ttl`.
-    pub(super) flip: Option<u64>,
-    pub(super) error: Option<u16>,
+    pub(crate) flip: Option<u64>,
+    pub(crate) error: Option<u16>,
 }
 
 fn fixed() -> String {
@@ -64,7 +64,7 @@ fn ten() -> u32 {
     10
 }
 
-pub(super) fn settings() -> NodeSettings {
+pub(crate) fn settings() -> NodeSettings {
     NodeSettings {
         name: "ns1".to_owned(),
         listen: Vec::new(),
@@ -92,7 +92,7 @@ pub(super) fn settings() -> NodeSettings {
 }
 
 /// The records of a zone file in text.
-pub(super) fn contents(origin: &str, text: &str) -> Arc<Contents> {
+pub(crate) fn contents(origin: &str, text: &str) -> Arc<Contents> {
     let origin = Name::from_text(origin).unwrap();
     let file: Arc<Path> = Arc::from(Path::new("case.zone"));
     let zone = master::read(text.as_bytes(), &file, &origin, &mut NoIncludes);
@@ -124,7 +124,7 @@ fn service(id: ServiceId, zone: ZoneId, decided: &Decided) -> Service {
 }
 
 /// The decision of a described service; `None` for `undecided`.
-pub(super) fn decision(id: ServiceId, decided: &Decided) -> Option<Decision> {
+pub(crate) fn decision(id: ServiceId, decided: &Decided) -> Option<Decision> {
     let choice = |v4: bool| {
         let addresses: Vec<IpAddr> = decided
             .addresses
@@ -168,7 +168,7 @@ pub(super) fn decision(id: ServiceId, decided: &Decided) -> Option<Decision> {
 }
 
 /// Plan and contents of a world.
-pub(super) fn plan(world: &World) -> (Plan, Vec<Option<Arc<Contents>>>) {
+pub(crate) fn plan(world: &World) -> (Plan, Vec<Option<Arc<Contents>>>) {
     let mut plan = Plan {
         node: settings(),
         zones: Vec::new(),
@@ -204,7 +204,7 @@ pub(super) fn plan(world: &World) -> (Plan, Vec<Option<Arc<Contents>>>) {
 }
 
 /// The decisions of a world.
-pub(super) fn decisions(world: &World) -> Vec<Decision> {
+pub(crate) fn decisions(world: &World) -> Vec<Decision> {
     let services = world.zone.iter().flat_map(|zone| &zone.service);
     (0..)
         .zip(services)
@@ -213,13 +213,13 @@ pub(super) fn decisions(world: &World) -> Vec<Decision> {
 }
 
 /// The snapshot of a world.
-pub(super) fn snapshot(world: &World) -> Arc<Snapshot> {
+pub(crate) fn snapshot(world: &World) -> Arc<Snapshot> {
     let (plan, contents) = plan(world);
     Publisher::new(&plan, &contents, 7).apply(&decisions(world))
 }
 
 /// Asks; the reply's octets, or `None` when nothing is sent or it is a transaction.
-pub(super) fn ask(snapshot: &Snapshot, query: &[u8], transport: Transport, dice: u64) -> Option<Vec<u8>> {
+pub(crate) fn ask(snapshot: &Snapshot, query: &[u8], transport: Transport, dice: u64) -> Option<Vec<u8>> {
     let room = match transport {
         Transport::Udp => 4096,
         Transport::Tcp => 65_535,

@@ -270,3 +270,17 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn what_is_no_question_of_one_readable_name_is_not_echoed() {
+    let header = |questions: u8| [&[0, 1, 0x20, 0, 0, questions][..], &[0; 6]].concat();
+    let long = [&[1, b'x'].repeat(300)[..], &[0, 0, 6, 0, 1]].concat();
+    assert_eq!(Layout::of(&[header(1), long].concat()), Err(Malformed));
+    let pointer = [0xc0, 12, 0, 6, 0, 1];
+    assert_eq!(Layout::of(&[&header(1)[..], &pointer].concat()), Err(Malformed));
+    let roots = [0, 0, 6, 0, 1].repeat(200);
+    assert_eq!(
+        Layout::of(&[header(200), roots].concat()).unwrap().question_end,
+        12
+    );
+}
