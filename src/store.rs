@@ -82,6 +82,18 @@ impl Store {
                 );
                 (connection, remembered, Some(note))
             }
+            Err(StoreError::Database { source, .. }) => {
+                let remembered = Self::glance(&path).map_err(|_| StoreError::Database {
+                    path: path.clone(),
+                    source,
+                })?;
+                let note = format!(
+                    "{} can be read but not written (full or read-only?): it is remembered as it stands, and nothing \
+                     new until the next start",
+                    path.display()
+                );
+                return Ok((Self::nowhere(), remembered, Some(note)));
+            }
             Err(other) => return Err(other),
         };
         let pending = Arc::new(Pending::default());
@@ -105,6 +117,23 @@ impl Store {
         migrate::prepare(&connection, path)?;
         let actives = actives::read(&connection).map_err(failed)?;
         Ok((connection, Remembered { actives }))
+    }
+
+    /// What is remembered by a file that nobody can write now: a full disk, a directory that is read-only.
+    fn glance(path: &Path) -> rusqlite::Result<Remembered> {
+        use rusqlite::OpenFlags;
+        let flags = OpenFlags::SQLITE_OPEN_READ_ONLY;
+        // Beside a journal it must be read with it; without one SQLite would want to make it.
+        let with_journal = rusqlite::Connection::open_with_flags(path, flags)
+            .and_then(|connection| actives::read(&connection));
+        let actives = with_journal.or_else(|_| {
+            let file = path.to_string_lossy().replace('%', "%25");
+            let file = file.replace('?', "%3f").replace('#', "%23");
+            let uri = format!("file:{file}?immutable=1");
+            rusqlite::Connection::open_with_flags(uri, flags | OpenFlags::SQLITE_OPEN_URI)
+                .and_then(|connection| actives::read(&connection))
+        })?;
+        Ok(Remembered { actives })
     }
 
     /// A store that keeps nothing, for `explain` and for a state directory that cannot be used.
@@ -173,6 +202,22 @@ mod tests {
         assert!(note.unwrap().contains("pointsman.db.broken"));
         drop(store);
         assert!(directory.path().join("pointsman.db.broken").exists());
+    }
+
+    #[test]
+    fn what_cannot_be_written_is_read_all_the_same() {
+        let directory = tempfile::tempdir().unwrap();
+        let (store, ..) = Store::open(directory.path()).unwrap();
+        store.remember("www.example.test".into(), "nyc".into());
+        drop(store);
+        // Nobody can make a journal where a folder stands.
+        std::fs::create_dir(directory.path().join("pointsman.db-wal")).unwrap();
+        let (_, remembered, note) = Store::open(directory.path()).unwrap();
+        assert_eq!(
+            remembered.actives,
+            [("www.example.test".to_owned(), "nyc".to_owned())]
+        );
+        assert!(note.unwrap().contains("not written"));
     }
 
     #[test]

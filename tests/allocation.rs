@@ -202,7 +202,7 @@ fn weighted() -> Decision {
         },
         aaaa: Choice::default(),
         lifetime: Lifetime::Fixed(Ttl::from_secs(10)),
-        degraded: None,
+        said: [None, None],
     }
 }
 
