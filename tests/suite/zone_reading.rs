@@ -210,6 +210,26 @@ fn what_no_zone_may_hold_is_a_mistake() {
 }
 
 #[test]
+fn an_soa_without_any_ttl_sets_the_default_and_a_later_ttl_is_its_own_records_alone() {
+    let zone =
+        "@ SOA ns1 hostmaster 1 7200 1800 1209600 3600\n 7200 NS ns1\nns1 A 192.0.2.1\nwww 60 A 192.0.2.2\n";
+    assert_eq!(
+        sound(&format!("{zone}a A 192.0.2.3\n$TTL 90\nb A 192.0.2.4\n")),
+        [
+            "example.test. 7200 NS 036e7331076578616d706c65047465737400",
+            "a.example.test. 3600 A c0000203",
+            "b.example.test. 90 A c0000204",
+            "www.example.test. 60 A c0000202",
+        ]
+    );
+    let written = "@ 900 SOA ns1 hostmaster 1 7200 1800 1209600 3600\n 7200 NS ns1\nns1 1 A 192.0.2.1\n";
+    assert_eq!(
+        sound(&format!("{written}a A 192.0.2.3\n"))[2],
+        "a.example.test. 1 A c0000203"
+    );
+}
+
+#[test]
 fn an_rrset_has_one_ttl_the_lowest_and_no_record_twice() {
     let zone = read(&format!(
         "{HEAD}a 300 A 192.0.2.1\na 200 A 192.0.2.2\na 300 A 192.0.2.1\n"
