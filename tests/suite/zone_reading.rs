@@ -166,6 +166,26 @@ fn rarer_types_are_read_by_name_or_in_hexadecimal() {
 }
 
 #[test]
+fn a_gateway_is_nothing_an_address_or_a_name_and_the_key_may_be_left_out() {
+    let zone = format!(
+        "{HEAD}a IPSECKEY 10 1 2 192.0.2.38 AQID\nb IPSECKEY 10 0 2 . AQID\nc IPSECKEY 10 3 2 gate AQID\n\
+         d IPSECKEY 10 2 0 2001:db8::1\n"
+    );
+    assert_eq!(
+        sound(&zone),
+        [
+            "a.example.test. 3600 IPSECKEY 0a0102c0000226010203",
+            "b.example.test. 3600 IPSECKEY 0a0002010203",
+            "c.example.test. 3600 IPSECKEY 0a03020467617465076578616d706c65047465737400010203",
+            "d.example.test. 3600 IPSECKEY 0a020020010db8000000000000000000000001",
+        ]
+    );
+    assert!(mistake("a IPSECKEY 10 0 2 x AQID\n").contains("`x` is no gateway of type 0"));
+    assert!(mistake("a IPSECKEY 10 4 2 . AQID\n").contains("types are 0"));
+    assert!(mistake("a IPSECKEY \\# 4 0a0102c0\n").contains("gateway"));
+}
+
+#[test]
 fn what_dnssec_computes_is_refused_with_the_reason() {
     for line in [
         "@ DNSKEY 257 3 13 AAAA",
