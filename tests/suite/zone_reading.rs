@@ -166,6 +166,26 @@ fn rarer_types_are_read_by_name_or_in_hexadecimal() {
 }
 
 #[test]
+fn a_gateway_is_nothing_an_address_or_a_name_and_the_key_may_be_left_out() {
+    let zone = format!(
+        "{HEAD}a IPSECKEY 10 1 2 192.0.2.38 AQID\nb IPSECKEY 10 0 2 . AQID\nc IPSECKEY 10 3 2 gate AQID\n\
+         d IPSECKEY 10 2 0 2001:db8::1\n"
+    );
+    assert_eq!(
+        sound(&zone),
+        [
+            "a.example.test. 3600 IPSECKEY 0a0102c0000226010203",
+            "b.example.test. 3600 IPSECKEY 0a0002010203",
+            "c.example.test. 3600 IPSECKEY 0a03020467617465076578616d706c65047465737400010203",
+            "d.example.test. 3600 IPSECKEY 0a020020010db8000000000000000000000001",
+        ]
+    );
+    assert!(mistake("a IPSECKEY 10 0 2 x AQID\n").contains("`x` is no gateway of type 0"));
+    assert!(mistake("a IPSECKEY 10 4 2 . AQID\n").contains("types are 0"));
+    assert!(mistake("a IPSECKEY \\# 4 0a0102c0\n").contains("gateway"));
+}
+
+#[test]
 fn what_dnssec_computes_is_refused_with_the_reason() {
     for line in [
         "@ DNSKEY 257 3 13 AAAA",
@@ -207,6 +227,26 @@ fn what_no_zone_may_hold_is_a_mistake() {
         let found = mistake(line);
         assert!(found.contains(why), "{line}: {found}");
     }
+}
+
+#[test]
+fn an_soa_without_any_ttl_sets_the_default_and_a_later_ttl_is_its_own_records_alone() {
+    let zone =
+        "@ SOA ns1 hostmaster 1 7200 1800 1209600 3600\n 7200 NS ns1\nns1 A 192.0.2.1\nwww 60 A 192.0.2.2\n";
+    assert_eq!(
+        sound(&format!("{zone}a A 192.0.2.3\n$TTL 90\nb A 192.0.2.4\n")),
+        [
+            "example.test. 7200 NS 036e7331076578616d706c65047465737400",
+            "a.example.test. 3600 A c0000203",
+            "b.example.test. 90 A c0000204",
+            "www.example.test. 60 A c0000202",
+        ]
+    );
+    let written = "@ 900 SOA ns1 hostmaster 1 7200 1800 1209600 3600\n 7200 NS ns1\nns1 1 A 192.0.2.1\n";
+    assert_eq!(
+        sound(&format!("{written}a A 192.0.2.3\n"))[2],
+        "a.example.test. 1 A c0000203"
+    );
 }
 
 #[test]

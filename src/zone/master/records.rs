@@ -79,6 +79,11 @@ impl Reader<'_> {
                 .rdata
                 .last_chunk()
                 .map(|minimum| u32::from_be_bytes(*minimum).min(MOST_TTL));
+            // Without any TTL so far the SOA sets the zone's default, as it did before `$TTL` was there: a TTL
+            // written on a later record is then that record's alone, as NSD, Knot and BIND have it.
+            if head.ttl.or(carried.default_ttl).or(carried.last_ttl).is_none() {
+                carried.default_ttl = self.soa_minimum;
+            }
         }
         let ttl = match head
             .ttl

@@ -5,7 +5,7 @@ use std::net::{Ipv4Addr, Ipv6Addr};
 use crate::wire::name::{MAX_LABEL, MAX_NAME, Name, NameError};
 use crate::zone::rdata::types::Field;
 use crate::zone::rdata::words::{Fault, Word, Words};
-use crate::zone::rdata::{binary, bitmap, loc, prefixes, svcb, text};
+use crate::zone::rdata::{binary, bitmap, gateway, loc, prefixes, svcb, text};
 
 /// Reads `field` into `out`.
 pub(crate) fn read(field: Field, words: &mut Words<'_>, out: &mut Vec<u8>) -> Result<(), Fault> {
@@ -55,6 +55,7 @@ pub(crate) fn read(field: Field, words: &mut Words<'_>, out: &mut Vec<u8>) -> Re
         Field::Groups => binary::groups(words, out)?,
         Field::Types => bitmap::read(words, out)?,
         Field::Prefixes => prefixes::read(words, out)?,
+        Field::Gateway => gateway::read(words, out)?,
         Field::Location => loc::read(words, out)?,
         Field::Parameters => svcb::read(words, out)?,
     }

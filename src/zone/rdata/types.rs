@@ -46,6 +46,8 @@ pub(crate) enum Field {
     Types,
     /// Address prefixes (RFC 3123).
     Prefixes,
+    /// Kind of a gateway, algorithm, the gateway and its key to the end (RFC 4025 section 2).
+    Gateway,
     /// A place on Earth (RFC 1876).
     Location,
     /// Service parameters (RFC 9460).
@@ -229,6 +231,12 @@ pub(crate) static TYPES: &[Kind] = &[
         "GPOS \"-32.6882\" \"116.8652\" \"10.0\"",
     ),
     of(36, "KX", &[U16("preference"), Name], "KX 10 kx.example.com."),
+    of(
+        45,
+        "IPSECKEY",
+        &[U8("precedence"), Gateway],
+        "IPSECKEY 10 1 2 192.0.2.38 BASE64",
+    ),
     of(49, "DHCID", &[Base64], "DHCID BASE64"),
     of(56, "NINFO", &[Texts], "NINFO \"text\""),
     of(
@@ -269,7 +277,6 @@ pub(crate) static TYPES: &[Kind] = &[
     other(34, "ATMA", Form::Generic),
     other(38, "A6", Form::Generic),
     other(40, "SINK", Form::Generic),
-    other(45, "IPSECKEY", Form::Generic),
     other(55, "HIP", Form::Generic),
     other(57, "RKEY", Form::Generic),
     other(66, "DSYNC", Form::Generic),

@@ -2,7 +2,7 @@
 
 use crate::wire::name::{MAX_LABEL, MAX_NAME};
 use crate::zone::rdata::types::{self, Field, Form, Kind};
-use crate::zone::rdata::{bitmap, loc, prefixes, svcb};
+use crate::zone::rdata::{bitmap, gateway, loc, prefixes, svcb};
 
 /// Whether `rdata` is data of `kind`, uncompressed; types that are not drawn as fields may hold anything.
 ///
@@ -35,6 +35,7 @@ fn noun(field: Field) -> &'static str {
         Field::Digest(_) | Field::Base64 | Field::Dashes(_) | Field::Groups => "the data",
         Field::Types => "the type bitmap",
         Field::Prefixes => "the list of prefixes",
+        Field::Gateway => "the gateway",
         Field::Location => "the location",
         Field::Parameters => "the list of parameters",
     }
@@ -69,6 +70,7 @@ fn length(field: Field, octets: &[u8]) -> Option<usize> {
         Field::Digest(_) | Field::Base64 => whole(!octets.is_empty()),
         Field::Types => whole(bitmap::check(octets)),
         Field::Prefixes => whole(prefixes::check(octets)),
+        Field::Gateway => whole(gateway::check(octets, name_length)),
         Field::Location => whole(loc::check(octets)),
         Field::Parameters => whole(svcb::check(octets)),
     }
