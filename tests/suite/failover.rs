@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use crate::support::backend::Nginx;
 use crate::support::dns::addresses;
-use crate::support::server::Folder;
+use crate::support::server::{Folder, Server};
 use crate::support::{free_port, wait_until};
 
 /// What the contract promises for a hard failure at the defaults.
@@ -40,6 +40,13 @@ fn pair(check: &str, service: &str) -> Pair {
     }
 }
 
+/// Waits until `www.example.test` is answered with `address` alone; the time it took.
+fn until_answered(server: &Server, address: &str) -> Duration {
+    wait_until(&format!("{address} is answered"), Duration::from_secs(20), || {
+        addresses(server.dns, "www.example.test.") == [address]
+    })
+}
+
 const QUICK: &str =
     "interval = \"200ms\"\nfast_interval = \"100ms\"\ntimeout = \"100ms\"\nmin_down = \"300ms\"";
 
@@ -49,9 +56,7 @@ fn a_killed_backend_is_left_within_the_promise_at_the_defaults() {
     let server = pair.folder.start();
     assert_eq!(addresses(server.dns, "www.example.test."), [FIRST]);
     pair.first.kill();
-    let took = wait_until("the standby is answered", Duration::from_secs(20), || {
-        addresses(server.dns, "www.example.test.") == [SECOND]
-    });
+    let took = until_answered(&server, SECOND);
     assert!(took <= PROMISED + SLACK, "took {took:?}");
     assert!(
         server.log().contains("connection refused"),
@@ -65,13 +70,9 @@ fn a_recovered_primary_returns_by_itself_with_failback_auto() {
     let mut pair = pair(QUICK, "");
     let server = pair.folder.start();
     pair.first.kill();
-    wait_until("the standby is answered", Duration::from_secs(10), || {
-        addresses(server.dns, "www.example.test.") == [SECOND]
-    });
+    until_answered(&server, SECOND);
     pair.first.restart();
-    wait_until("the primary is answered again", Duration::from_secs(10), || {
-        addresses(server.dns, "www.example.test.") == [FIRST]
-    });
+    until_answered(&server, FIRST);
 }
 
 #[test]
@@ -79,9 +80,7 @@ fn a_recovered_primary_waits_for_the_operator_with_failback_manual_even_over_a_c
     let mut pair = pair(QUICK, "failback = \"manual\"");
     let server = pair.folder.start();
     pair.first.kill();
-    wait_until("the standby is answered", Duration::from_secs(10), || {
-        addresses(server.dns, "www.example.test.") == [SECOND]
-    });
+    until_answered(&server, SECOND);
     pair.first.restart();
     wait_until("the primary is up again", Duration::from_secs(10), || {
         let status = pair.folder.run(&["status", "--json"]);
@@ -99,11 +98,7 @@ fn a_recovered_primary_waits_for_the_operator_with_failback_manual_even_over_a_c
         .folder
         .run(&["failover", "www.example.test", "--to", "first"]);
     assert!(done.status.success(), "{}", String::from_utf8_lossy(&done.stderr));
-    wait_until(
-        "the operator's choice is answered",
-        Duration::from_secs(2),
-        || addresses(server.dns, "www.example.test.") == [FIRST],
-    );
+    assert!(until_answered(&server, FIRST) < Duration::from_secs(2));
 }
 
 #[test]
@@ -111,13 +106,9 @@ fn a_recovered_primary_returns_after_the_time_told_by_failback_after() {
     let mut pair = pair(QUICK, "failback = { after = \"2s\" }");
     let server = pair.folder.start();
     pair.first.kill();
-    wait_until("the standby is answered", Duration::from_secs(10), || {
-        addresses(server.dns, "www.example.test.") == [SECOND]
-    });
+    until_answered(&server, SECOND);
     pair.first.restart();
-    let took = wait_until("the primary is answered again", Duration::from_secs(10), || {
-        addresses(server.dns, "www.example.test.") == [FIRST]
-    });
+    let took = until_answered(&server, FIRST);
     assert!(took >= Duration::from_secs(2), "too early: {took:?}");
 }
 
@@ -134,9 +125,7 @@ fn with_switch_manual_the_server_proposes_and_the_operator_decides() {
     assert_eq!(addresses(server.dns, "www.example.test."), [FIRST]);
     let done = pair.folder.run(&["failover", "www.example.test"]);
     assert!(done.status.success(), "{}", String::from_utf8_lossy(&done.stderr));
-    wait_until("the standby is answered", Duration::from_secs(2), || {
-        addresses(server.dns, "www.example.test.") == [SECOND]
-    });
+    assert!(until_answered(&server, SECOND) < Duration::from_secs(2));
 }
 
 #[test]
@@ -144,9 +133,7 @@ fn when_all_are_down_the_last_answer_stays_and_says_so() {
     let mut pair = pair(QUICK, "");
     let server = pair.folder.start();
     pair.first.kill();
-    wait_until("the standby is answered", Duration::from_secs(10), || {
-        addresses(server.dns, "www.example.test.") == [SECOND]
-    });
+    until_answered(&server, SECOND);
     pair.second.kill();
     wait_until("all are down", Duration::from_secs(10), || {
         let explained = pair.folder.run(&["explain", "www.example.test"]);
@@ -160,9 +147,7 @@ fn a_restart_with_all_down_answers_what_was_answered_last() {
     let mut pair = pair(QUICK, "");
     let server = pair.folder.start();
     pair.first.kill();
-    wait_until("the standby is answered", Duration::from_secs(10), || {
-        addresses(server.dns, "www.example.test.") == [SECOND]
-    });
+    until_answered(&server, SECOND);
     pair.second.kill();
     wait_until("all are down", Duration::from_secs(10), || {
         let explained = pair.folder.run(&["explain", "www.example.test"]);
