@@ -232,8 +232,7 @@ impl Running {
 fn servable(loaded: &Loaded) -> Result<Arc<Plan>, StartError> {
     let refused = || StartError::Configuration(loaded.diagnostics.clone());
     let plan = loaded.plan.clone().ok_or_else(refused)?;
-    let any_error = loaded.diagnostics.iter().any(Diagnostic::is_error);
-    if any_error && plan.zones.iter().all(|zone| zone.refused) {
+    if loaded.has_errors() && plan.zones.iter().all(|zone| zone.refused) {
         Err(refused())
     } else {
         Ok(plan)

@@ -165,7 +165,9 @@ impl Control {
         })
     }
 
-    pub(super) fn service_status(&self, service: &Service, now: Now) -> ServiceStatus {
+    /// One service of the plan.
+    #[must_use]
+    pub fn service_status(&self, service: &Service, now: Now) -> ServiceStatus {
         let nothing = Desk::default();
         let desk = self.desks.get(service.id.index()).unwrap_or(&nothing);
         let answer = |family: Family| {

@@ -112,12 +112,6 @@ impl Control {
         &self.plan
     }
 
-    /// Whether the sockets were opened.
-    #[must_use]
-    pub fn is_open(&self) -> bool {
-        self.opened
-    }
-
     fn come_due(&mut self, now: Now, at: Moment, due: Due, effects: &mut Vec<Effect>) {
         match due {
             Due::Probe(target) => self.probe_due(now, at, target, effects),

@@ -2,7 +2,7 @@
 
 use std::net::IpAddr;
 
-use crate::model::id::{EndpointId, ServiceId};
+use crate::model::id::ServiceId;
 use crate::model::time::{Moment, Ttl};
 
 /// What a service answers from now on. Compared with the last one: equal means nothing to publish.
@@ -145,15 +145,6 @@ pub struct Degraded {
     pub code: u16,
     /// EXTRA-TEXT, short ASCII, e.g. `all endpoints down; last answer kept`.
     pub text: String,
-}
-
-/// Which endpoint of a `failover` group is active; what is kept over restarts.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Active {
-    /// The service.
-    pub service: ServiceId,
-    /// The endpoint.
-    pub endpoint: EndpointId,
 }
 
 impl Choice {

@@ -89,10 +89,9 @@ impl Loader {
         let (file, previous, before) = (self.file.clone(), Arc::clone(&self.current), self.tables.clone());
         let read = tokio::task::spawn_blocking(move || {
             let loaded = load_with(&file, Some(&previous.previous));
-            let tables = loaded
-                .plan
-                .as_ref()
-                .map(|plan| before.next(plan, &loaded.contents));
+            // What is refused needs no tables.
+            let plan = loaded.plan.as_ref().filter(|_| !loaded.has_errors());
+            let tables = plan.map(|plan| before.next(plan, &loaded.contents));
             (loaded, tables)
         });
         let (loaded, tables) = read
@@ -101,13 +100,9 @@ impl Loader {
         if let Some(watch) = watch {
             watch.follow(&loaded);
         }
-        let mistakes: Vec<Diagnostic> = loaded
-            .diagnostics
-            .iter()
-            .filter(|d| d.is_error())
-            .cloned()
-            .collect();
-        let (Some(plan), Some(tables), true) = (loaded.plan.clone(), tables, mistakes.is_empty()) else {
+        let (Some(plan), Some(tables)) = (loaded.plan.clone(), tables) else {
+            let is_mistake = |found: &&Diagnostic| found.is_error();
+            let mistakes: Vec<Diagnostic> = loaded.diagnostics.iter().filter(is_mistake).cloned().collect();
             return Err(render(&mistakes, false));
         };
         let restart = self

@@ -186,8 +186,8 @@ impl Desk {
                 reply,
             } => {
                 let found = self.parts.plan.service_named(&name);
-                let status = found.and_then(|service| self.control.explain(service.id, now).status);
-                let _ = reply.send(status.map(|status| vec![status]));
+                let status = found.map(|service| vec![self.control.service_status(service, now)]);
+                let _ = reply.send(status);
             }
             Request::Explain { question, reply } => {
                 let _ = reply.send(explain(
@@ -210,18 +210,18 @@ impl Desk {
     /// Carries the effects out, in order; publishing comes first wherever it stands, since answers must not wait
     /// for log lines.
     fn carry_out(&mut self) {
-        let effects = std::mem::take(&mut self.effects);
-        let published: Vec<&Vec<Decision>> = effects
-            .iter()
-            .filter_map(|effect| match effect {
-                Effect::Publish(decisions) => Some(decisions),
-                _ => None,
-            })
-            .collect();
-        if !published.is_empty() {
-            let decisions: Vec<Decision> = published.into_iter().flatten().cloned().collect();
+        let mut effects = std::mem::take(&mut self.effects);
+        let (mut decisions, mut publishes) = (Vec::new(), false);
+        for effect in &mut effects {
+            if let Effect::Publish(decided) = effect {
+                decisions.append(decided);
+                publishes = true;
+            }
+        }
+        if publishes {
             self.publish(&decisions);
         }
+        self.retired.retain(|snapshot| Arc::strong_count(snapshot) > 1);
         for effect in effects {
             match effect {
                 Effect::Publish(_) => {}
@@ -270,7 +270,6 @@ impl Desk {
         drop(self.parts.published.swap(next));
         self.published_at = self.parts.clock.now().moment;
         self.retired.push(old);
-        self.retired.retain(|snapshot| Arc::strong_count(snapshot) > 1);
     }
 }
 

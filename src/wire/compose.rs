@@ -112,11 +112,6 @@ impl<'o> Composer<'o> {
         }
     }
 
-    /// The name that stands at `at`, uncompressed into `name`; its length, 0 when it cannot be read.
-    pub fn name_at(&self, at: usize, name: &mut [u8; MAX_NAME]) -> usize {
-        read_name(self.out.get(..self.at).unwrap_or(&[]), at, name)
-    }
-
     /// Where the next octet goes.
     #[must_use]
     pub fn position(&self) -> usize {
