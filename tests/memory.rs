@@ -76,6 +76,7 @@ fn cost_of(plan: std::sync::Arc<Plan>) -> (Control, usize) {
                     finding: Finding::Good,
                     phases: Phases::default(),
                     evidence: Evidence::default(),
+                    report: Default::default(),
                 };
                 control.step(at(moment), Event::Probed { ticket, seen }, &mut waiting);
             }

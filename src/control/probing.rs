@@ -276,6 +276,7 @@ impl Control {
                     text: "the prober never reported this probe's end".to_owned(),
                     ..Default::default()
                 },
+                report: crate::health::observation::Report::default(),
             };
             self.probed(now, ticket, seen, effects);
         }

@@ -39,7 +39,10 @@ impl Control {
             if kept.is_none() {
                 new.push(TargetId::from_index(index));
             }
-            let mut watch = kept.unwrap_or_else(|| Watch::new(now, Some(trial)));
+            let mut watch = kept.unwrap_or_else(|| {
+                let expects = plan.targets.get(index).map(|target| target.check.expects);
+                Watch::new(now, Some(trial), expects.unwrap_or_default())
+            });
             watch.counted = Census::default();
             watch.strict = false;
             self.watches.push(watch);

@@ -33,7 +33,7 @@ impl Control {
         self.watches = plan
             .targets
             .iter()
-            .map(|_| Watch::new(now, Some(trial)))
+            .map(|target| Watch::new(now, Some(trial), target.check.expects))
             .collect();
         self.on_trial = self.watches.len();
         self.desks = plan

@@ -6,9 +6,9 @@ use crate::control::event::ProbeTicket;
 use crate::health::gate::Gate;
 use crate::health::isolation::Census;
 use crate::health::monitor::{Monitor, Role};
-use crate::health::observation::{Evidence, Finding};
+use crate::health::observation::{Evidence, Finding, Report};
 use crate::health::standing::{Health, Hold};
-use crate::model::check::Rules;
+use crate::model::check::{Claim, Expectation, Rules};
 use crate::model::id::{ServiceId, TargetId};
 use crate::model::time::{Moment, Now, UnixTime};
 use crate::policy::choice::Decision;
@@ -44,6 +44,8 @@ pub(crate) struct Watch {
     /// Whether one of them must hear of every probe (TTL mode strict).
     pub strict: bool,
     pub seen: LastSeen,
+    /// Which role it must have.
+    pub expects: Expectation,
     pub counted: Census,
     pub reading: (Tier, bool, bool),
 }
@@ -57,6 +59,8 @@ pub(crate) struct LastSeen {
     /// Of the last failure, until the next success.
     pub evidence: Option<Box<Evidence>>,
     pub certificate_expiry: Option<UnixTime>,
+    /// Of the last success: what the endpoint said of itself.
+    pub report: Report,
     pub probes: u64,
     pub failures: u64,
     /// Failures of this node's own, which count for nothing.
@@ -90,7 +94,7 @@ pub(crate) struct Desk {
 }
 
 impl Watch {
-    pub(crate) fn new(now: Now, trial: Option<Moment>) -> Self {
+    pub(crate) fn new(now: Now, trial: Option<Moment>, expects: Expectation) -> Self {
         Self {
             monitor: Monitor::default(),
             gate: Gate::new(now),
@@ -104,6 +108,7 @@ impl Watch {
             users: Box::default(),
             strict: false,
             seen: LastSeen::default(),
+            expects,
             counted: Census::default(),
             reading: (Tier::Up, trial.is_some(), false),
         }
@@ -117,10 +122,25 @@ impl Watch {
     /// How good it is for policies.
     pub(crate) fn tier(&self) -> Tier {
         match (self.gate.effective(), self.monitor.health()) {
-            (Health::Down, Health::Up | Health::Degraded) => Tier::Held,
+            (Health::Down, Health::Up | Health::Degraded) if self.is_as_expected() => Tier::Held,
             (Health::Down, _) => Tier::Down,
+            _ if !self.is_as_expected() => Tier::Down,
+            _ if self.seen.report.degraded.is_some() => Tier::Degraded,
             _ => Tier::Up,
         }
+    }
+
+    /// Whether it claims the role that its check asks for and is near enough to its primary.
+    fn is_as_expected(&self) -> bool {
+        let Report { claim, lag, .. } = &self.seen.report;
+        let role = self.expects.claim.is_none_or(|wanted| *claim == Some(wanted));
+        let near = match (self.expects.max_lag, claim, lag) {
+            (Some(most), Some(Claim::Standby), Some(lag)) => *lag <= most,
+            // A standby that cannot say how far behind it is may be far behind.
+            (Some(_), Some(Claim::Standby), None) => false,
+            _ => true,
+        };
+        role && near
     }
 
     /// Whether probes and what counts disagree.
@@ -135,6 +155,9 @@ impl Watch {
             waiting,
             in_doubt: self.in_doubt(),
             earliest_flip: self.earliest_flip(now, rules),
+            claim: self.seen.report.claim,
+            lag: self.seen.report.lag,
+            latency: self.seen.latency,
         }
     }
 
@@ -186,6 +209,7 @@ impl LastSeen {
         }
         if seen.finding.is_good() {
             self.latency = Some(seen.phases.total);
+            self.report = seen.report;
             self.evidence = None;
             return;
         }

@@ -3,6 +3,7 @@
 use std::fmt;
 use std::time::Duration;
 
+use crate::model::check::Claim;
 use crate::model::time::{Now, UnixTime};
 
 /// What one probe found.
@@ -16,6 +17,19 @@ pub struct Observation {
     pub phases: Phases,
     /// What an operator wants to see.
     pub evidence: Evidence,
+    /// What the endpoint said of itself.
+    pub report: Report,
+}
+
+/// What an endpoint that answered said of itself.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Report {
+    /// Its role, for checks that can tell.
+    pub claim: Option<Claim>,
+    /// How far a standby is behind its primary.
+    pub lag: Option<Duration>,
+    /// Why it is preferred less although it answers as it should; `None`: all is well.
+    pub degraded: Option<String>,
 }
 
 /// Good or bad.

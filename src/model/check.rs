@@ -20,6 +20,38 @@ pub struct Check {
     pub kind: CheckKind,
     /// How often, and how the results are judged.
     pub rules: Rules,
+    /// Which role an endpoint must have, for checks that can tell.
+    pub expects: Expectation,
+}
+
+/// What an endpoint says it is, for checks that can tell (databases).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Claim {
+    /// It takes writes.
+    Primary,
+    /// It follows a primary.
+    Standby,
+}
+
+impl Claim {
+    /// As written in a zone file and printed.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Primary => "primary",
+            Self::Standby => "standby",
+        }
+    }
+}
+
+/// What an endpoint that answers must claim to be usable. A claim counts at once, without `rise` and `fall`: it is the
+/// endpoint's own word, not a lost packet.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Expectation {
+    /// `role`; `None`: any.
+    pub claim: Option<Claim>,
+    /// `max_lag`: how far a standby may be behind its primary.
+    pub max_lag: Option<Duration>,
 }
 
 /// How a target's results become a verdict.
@@ -134,5 +166,6 @@ impl Target {
             && self.port == other.port
             && self.check.kind == other.check.kind
             && self.check.rules == other.check.rules
+            && self.check.expects == other.check.expects
     }
 }

@@ -29,14 +29,21 @@ pub struct Decided {
     pub wake: Option<Moment>,
 }
 
-/// What is tried in turn: healthy members; members that succeed but are held down.
-const DEMANDS: [(Demand, &str); 2] = [
+/// What is tried in turn: healthy members; degraded ones too; members that succeed but are held down.
+const DEMANDS: [(Demand, &str); 3] = [
     (
         Demand {
             tier: Tier::Up,
             min_up: true,
         },
         "up",
+    ),
+    (
+        Demand {
+            tier: Tier::Degraded,
+            min_up: true,
+        },
+        "nothing is quite well: those that are degraded too",
     ),
     (
         Demand {

@@ -1,7 +1,9 @@
 //! What policies see of health, and what they remember.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
+use crate::model::check::Claim;
 use crate::model::id::{GroupId, TargetId};
 use crate::model::time::Moment;
 use crate::policy::choice::Choice;
@@ -49,6 +51,8 @@ pub enum Tier {
     Down,
     /// Its probes succeed, but it is held down (minimum, damping): better than nothing.
     Held,
+    /// Up, but something is not as it should be (slow, certificate near its end): preferred less.
+    Degraded,
     /// Up, or presumed to be.
     Up,
 }
@@ -60,6 +64,7 @@ impl Tier {
         match self {
             Self::Down => "down",
             Self::Held => "held down",
+            Self::Degraded => "degraded",
             Self::Up => "up",
         }
     }
@@ -76,6 +81,12 @@ pub struct Reading {
     pub in_doubt: bool,
     /// The earliest moment at which its tier could change.
     pub earliest_flip: Moment,
+    /// What it claims to be; `None` for checks that cannot tell, and before the first word.
+    pub claim: Option<Claim>,
+    /// How far a standby was behind when it last said so.
+    pub lag: Option<Duration>,
+    /// Of the last successful probe.
+    pub latency: Option<Duration>,
 }
 
 impl Reading {
@@ -85,6 +96,9 @@ impl Reading {
         waiting: false,
         in_doubt: false,
         earliest_flip: Moment::FAR,
+        claim: None,
+        lag: None,
+        latency: None,
     };
 }
 

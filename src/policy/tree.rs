@@ -260,7 +260,7 @@ impl<R: Readings, W: Witness> Walk<'_, R, W> {
                 // is the one that is remembered.
                 Tier::Held => Failback::Manual,
                 Tier::Down if self.service.when_all_down == WhenAllDown::Last => Failback::Manual,
-                Tier::Up | Tier::Down => self.service.failback,
+                Tier::Up | Tier::Degraded | Tier::Down => self.service.failback,
             },
         };
         let seat = self.memory.seats.entry((group.id, self.family)).or_default();

@@ -162,5 +162,6 @@ fn observe(mut sheet: Sheet, fault: Option<Fault>, clock: &dyn Clock) -> Observa
         finding,
         phases,
         evidence,
+        report: sheet.report,
     }
 }

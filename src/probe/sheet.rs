@@ -7,7 +7,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::health::observation::{Evidence, FaultClass, Phase};
+use crate::health::observation::{Evidence, FaultClass, Phase, Report};
 use crate::probe::http::heard::Heard;
 use crate::probe::stopwatch::Stopwatch;
 
@@ -34,6 +34,8 @@ pub(crate) struct Sheet {
     pub(crate) watch: Stopwatch,
     /// Status, excerpt, certificate; the sentence comes last.
     pub(crate) evidence: Evidence,
+    /// What the endpoint said of itself.
+    pub(crate) report: Report,
     /// A verdict that stands although the probe still gathers evidence.
     pub(crate) settled: Option<Fault>,
     /// What the connection heard, for probes whose protocol is read by a library.
@@ -50,6 +52,7 @@ impl Sheet {
         Self {
             watch: Stopwatch::start(),
             evidence: Evidence::default(),
+            report: Report::default(),
             settled: None,
             heard: None,
             octets: 0,

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::model::check::{Check, CheckKind, Rules, Target, TcpCheck};
+use crate::model::check::{Check, CheckKind, Expectation, Rules, Target, TcpCheck};
 use crate::model::id::{CheckId, EndpointId, GroupId, ServiceId, TargetId, ZoneId};
 use crate::model::plan::{IsolationSettings, NodeSettings, Plan, TcpSettings, TransferRules, ZonePlan};
 use crate::model::service::{
@@ -56,6 +56,7 @@ impl PlanBuilder {
                 expect: None,
             }),
             rules,
+            expects: Expectation::default(),
         });
         let node = NodeSettings {
             name: "simulated".to_owned(),

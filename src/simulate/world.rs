@@ -9,7 +9,7 @@ use crate::control::Control;
 use crate::control::chance::Chance;
 use crate::control::effect::{Effect, HistoryEvent};
 use crate::control::event::{Event, ProbeTicket, Remembered};
-use crate::health::observation::{Evidence, Finding, Observation, Phases};
+use crate::health::observation::{Evidence, Finding, Observation, Phases, Report};
 use crate::model::id::ServiceId;
 use crate::model::plan::Plan;
 use crate::model::time::{Moment, Now, Ttl, UnixTime};
@@ -310,5 +310,6 @@ fn observation(began: Moment, after: Duration, finding: Finding) -> Observation 
             text,
             ..Evidence::default()
         },
+        report: Report::default(),
     }
 }

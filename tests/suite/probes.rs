@@ -113,6 +113,7 @@ fn target(kind: CheckKind, address: SocketAddr) -> Target {
                 min_down: Duration::from_secs(10),
                 damping: true,
             },
+            expects: Default::default(),
         }),
         address: address.ip(),
         port: address.port(),

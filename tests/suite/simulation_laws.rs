@@ -95,6 +95,7 @@ fn history(seed: u64, steps: usize) -> Vec<String> {
                         finding: random_finding(&mut chance, bad),
                         phases: Phases::default(),
                         evidence: Evidence::default(),
+                        report: Default::default(),
                     },
                 }
             }
@@ -192,6 +193,7 @@ fn every_target_is_probed_for_ever_whatever_happens() {
                             finding: random_finding(&mut chance, bad),
                             phases: Phases::default(),
                             evidence: Evidence::default(),
+                            report: Default::default(),
                         };
                         waiting.insert(key, Event::Probed { ticket, seen });
                     }
@@ -283,7 +285,7 @@ proptest! {
     #[test]
     fn a_witness_changes_nothing(
         variant in 0u64..30,
-        tiers in prop::collection::vec((0u8..3, any::<bool>(), any::<bool>()), 60),
+        tiers in prop::collection::vec((0u8..4, any::<bool>(), any::<bool>()), 60),
         rounds in 1usize..4,
     ) {
         let plan = rich_plan(variant);
@@ -293,10 +295,11 @@ proptest! {
                 let readings = |target: TargetId| {
                     let (tier, waiting, in_doubt) = tiers[(target.index() + round * 7) % tiers.len()];
                     Reading {
-                        tier: [Tier::Down, Tier::Held, Tier::Up][usize::from(tier)],
+                        tier: [Tier::Down, Tier::Held, Tier::Degraded, Tier::Up][usize::from(tier)],
                         waiting: waiting && tier == 0,
                         in_doubt,
                         earliest_flip: Moment::from_secs(100),
+                        ..Reading::UNPROBED
                     }
                 };
                 let now = at(Moment::from_secs(round as u64 * 10));

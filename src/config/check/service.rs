@@ -11,7 +11,7 @@ use crate::config::defaults;
 use crate::config::raw::document::{At, Source};
 use crate::config::raw::service::RawService;
 use crate::config::raw::zone::RawZone;
-use crate::model::check::{Check, CheckKind, Rules};
+use crate::model::check::{Check, CheckKind, Expectation, Rules};
 use crate::model::id::{CheckId, ServiceId, ZoneId};
 use crate::model::service::{Failback, Group, MemberKind, Policy, Service, Switch, TtlRule, WhenAllDown};
 use crate::model::time::Ttl;
@@ -85,6 +85,7 @@ fn checks<'a>(
                 name: check.name.value.clone(),
                 kind,
                 rules,
+                expects: Expectation::default(),
             })
         });
         known.insert(

@@ -119,6 +119,7 @@ async fn what_belongs_to_vanished_checks_is_dropped() {
                 min_down: Duration::from_secs(10),
                 damping: true,
             },
+            expects: Default::default(),
         }),
         address: [127, 0, 0, 1].into(),
         port,
