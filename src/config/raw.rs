@@ -7,6 +7,7 @@ pub(crate) mod document;
 pub(crate) mod keyed;
 pub(crate) mod probe;
 pub(crate) mod service;
+pub(crate) mod treatment;
 pub(crate) mod ttl;
 pub(crate) mod value;
 pub(crate) mod zone;

@@ -190,7 +190,7 @@ fn every_default_that_is_written_out_changes_nothing() {
             let line = format!("{} = {written}\n", key.name);
             let server = "zones.directory = \"zones\"\n";
             let (server, zone) = match section.title {
-                "[checks.NAME] of type http, https" => (server.to_owned(), base_zone(&line, "", "", "", "")),
+                "[checks.NAME]" | "[checks.NAME] of type http, https" => (server.to_owned(), base_zone(&line, "", "", "", "")),
                 "[services.NAME]" => (server.to_owned(), base_zone("", &line, "", "", "")),
                 "endpoint" => (server.to_owned(), base_zone("", "", &line, "", "")),
                 "zone file" => (server.to_owned(), base_zone("", "", "", &line, "")),

@@ -7,6 +7,7 @@ use super::builder::Builder;
 use super::group::{self, Expansion, LookedUp};
 use super::probe;
 use super::statics;
+use super::treatment::treatment;
 use crate::config::defaults;
 use crate::config::raw::document::{At, Source};
 use crate::config::raw::service::RawService;
@@ -78,6 +79,7 @@ fn checks<'a>(
             Some(CheckKind::Http(_)) => u16::try_from(defaults::HTTP_PORT).ok(),
             Some(CheckKind::Tcp(_)) | None => None,
         };
+        let treatment = treatment(around.source, &check.treatment, check.kind.as_ref(), &rules);
         let added = check.kind.clone().map(|kind| {
             builder.check(Check {
                 id: CheckId(0),
@@ -86,6 +88,7 @@ fn checks<'a>(
                 kind,
                 rules,
                 expects: Expectation::default(),
+                treatment,
             })
         });
         known.insert(
