@@ -188,6 +188,17 @@ pub enum Families {
     Together,
 }
 
+/// As operators say it.
+impl std::fmt::Display for TtlRule {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Fixed(ttl) => write!(f, "{}s", ttl.secs()),
+            Self::Stable { max, min } => write!(f, "stable {}s, in doubt {}s", max.secs(), min.secs()),
+            Self::Strict { max, min } => write!(f, "strict {}s to {}s", min.secs(), max.secs()),
+        }
+    }
+}
+
 /// As written in a zone file.
 impl std::fmt::Display for WhenAllDown {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {

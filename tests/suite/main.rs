@@ -21,6 +21,7 @@ mod documented_keys;
 mod failover;
 mod house;
 mod packaging;
+mod plan;
 mod probes;
 mod reload;
 mod rich_plan;
