@@ -159,7 +159,11 @@ fn text(outlook: &Outlook) -> String {
 
 fn of_change(change: &Change, indent: &str) -> String {
     let mark = if change.reaches_zero { "! " } else { "  " };
-    let side = |answer: &Option<AnswerStatus>| answer.as_ref().map_or_else(|| "no such service".to_owned(), answered);
+    let side = |answer: &Option<AnswerStatus>| {
+        answer
+            .as_ref()
+            .map_or_else(|| "no such service".to_owned(), answered)
+    };
     let mut line = format!("{indent}{mark}{} {}: ", change.service, change.rtype);
     let (from, to) = (side(&change.from), side(&change.to));
     if from != to {

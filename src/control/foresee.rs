@@ -278,8 +278,9 @@ fn changes(old: &Sights, new: &Sights, at_once: Option<&Sights>) -> Vec<Change> 
                 (Some(was), Some(is)) if was.ttl != is.ttl => Some((was.ttl.clone(), is.ttl.clone())),
                 _ => None,
             };
-            let empty =
-                |side: &Option<(Choice, AnswerStatus)>| side.as_ref().is_none_or(|(c, _)| c.addresses.is_empty());
+            let empty = |side: &Option<(Choice, AnswerStatus)>| {
+                side.as_ref().is_none_or(|(c, _)| c.addresses.is_empty())
+            };
             // A family that neither side has is not worth a word.
             if from.as_ref().map(|(c, _)| c) == to.as_ref().map(|(c, _)| c) && (ttl.is_none() || empty(&to))
                 || from.is_none() && empty(&to) && !down(is)
@@ -291,7 +292,9 @@ fn changes(old: &Sights, new: &Sights, at_once: Option<&Sights>) -> Vec<Change> 
             found.push(Change {
                 service: name.clone(),
                 rtype: family.as_str().to_owned(),
-                waits: first.as_ref().is_some_and(|(choice, _)| Some(choice) != to.as_ref().map(|(c, _)| c)),
+                waits: first
+                    .as_ref()
+                    .is_some_and(|(choice, _)| Some(choice) != to.as_ref().map(|(c, _)| c)),
                 from: from.map(|(_, words)| words),
                 to: to.map(|(_, words)| words),
                 ttl,

@@ -61,8 +61,13 @@ fn compare(control: &Control, now: Now, current: &Loaded, config: &Path) -> Resu
 pub fn records(before: &Loaded, after: &Loaded) -> Vec<RecordsDiffer> {
     let zones = |loaded: &Loaded| {
         let plan = loaded.plan.clone();
-        plan.map(|plan| plan.zones.iter().map(|zone| zone.origin.clone()).collect::<Vec<_>>())
-            .unwrap_or_default()
+        plan.map(|plan| {
+            plan.zones
+                .iter()
+                .map(|zone| zone.origin.clone())
+                .collect::<Vec<_>>()
+        })
+        .unwrap_or_default()
     };
     let (old, new) = (zones(before), zones(after));
     let mut origins: Vec<_> = old.iter().chain(&new).collect();

@@ -35,7 +35,9 @@ pub fn differences(before: Option<&Contents>, after: Option<&Contents>) -> Vec<D
     all.into_iter()
         .filter(|key| old.get(*key) != new.get(*key))
         .map(|key| Difference {
-            owner: Name::from_wire(&key.0).map(|name| name.to_string()).unwrap_or_default(),
+            owner: Name::from_wire(&key.0)
+                .map(|name| name.to_string())
+                .unwrap_or_default(),
             rtype: type_name(key.1).into_owned(),
             before: old.get(key).map_or(0, Vec::len),
             after: new.get(key).map_or(0, Vec::len),

@@ -22,7 +22,7 @@ use pointsman::policy::choice::Choice;
 use pointsman::policy::readings::Family;
 use pointsman::publish::publisher::Publisher;
 use pointsman::simulate::network::{Condition, Network};
-use pointsman::simulate::scenario::{DEFAULT_RULES, Part, PlanBuilder, v4};
+use pointsman::simulate::scenario::{DEFAULT_RULES, Part, PlanBuilder, v4, v6};
 use pointsman::simulate::world::World;
 
 /// When the new configuration comes: everything has settled by then.
@@ -76,16 +76,20 @@ fn one_change(seed: u64) -> usize {
     world.keeps = false;
     world.run_until(CHANGE);
     let before = answers(&world);
-    let forecast = world.control.foresee(&new, world.now(), &|target| {
-        truth.serves(target.address, CHANGE)
-    });
+    let forecast = world
+        .control
+        .foresee(&new, world.now(), &|target| truth.serves(target.address, CHANGE));
     assert_eq!(
         answers(&world).len(),
         before.len(),
         "asking changes nothing, seed {seed}"
     );
     world.enter(CHANGE, Event::Planned(Arc::clone(&new)));
-    world.run_until(CHANGE.after(new.node.startup_wait).after(Duration::from_millis(100)));
+    world.run_until(
+        CHANGE
+            .after(new.node.startup_wait)
+            .after(Duration::from_millis(100)),
+    );
     let after = answers(&world);
     let mut changed = 0;
     for (key, (choice, ttl, words)) in &after {
@@ -193,9 +197,20 @@ fn each_single_failure_is_foreseen_as_it_happens() {
     for seed in 0..400 {
         let mut chance = Chance::new(seed ^ 0x1055);
         let (_, plan) = random::change(&mut chance);
-        let lost = v4(1 + u32::try_from(chance.throw() % 8).unwrap());
+        let host = 1 + u16::try_from(chance.throw() % 8).unwrap();
+        let (four, six) = (v4(host.into()), v6(host));
         let mut network = Network::default();
-        network.set(lost, Moment::from_secs(100), Condition::Refusing);
+        network.set(four, Moment::from_secs(100), Condition::Refusing);
+        network.set(six, Moment::from_secs(100), Condition::Refusing);
+        let has_both = plan
+            .endpoints
+            .iter()
+            .any(|endpoint| endpoint.addresses.iter().any(|a| a.address == six));
+        let lost = if has_both {
+            format!("{four} and {six}")
+        } else {
+            four.to_string()
+        };
         let mut world = World::new(plan.clone(), network, seed);
         world.keeps = false;
         world.run_until(Moment::from_secs(99));
@@ -203,7 +218,7 @@ fn each_single_failure_is_foreseen_as_it_happens() {
             .control
             .audit(world.now())
             .into_iter()
-            .filter(|bare| bare.lost == lost.to_string())
+            .filter(|bare| bare.lost == lost)
             .map(|bare| (bare.service, bare.rtype))
             .collect();
         world.run_until(Moment::from_secs(160));
@@ -214,8 +229,7 @@ fn each_single_failure_is_foreseen_as_it_happens() {
             .filter(|status| status.a.why.contains("all endpoints down"))
             .map(|status| (status.service, "A".to_owned()))
             .collect();
-        let foreseen: Vec<(String, String)> =
-            bare.into_iter().filter(|(_, rtype)| rtype == "A").collect();
+        let foreseen: Vec<(String, String)> = bare.into_iter().filter(|(_, rtype)| rtype == "A").collect();
         assert_eq!(foreseen, happened, "seed {seed}");
         seen += happened.len();
     }
@@ -226,7 +240,12 @@ fn each_single_failure_is_foreseen_as_it_happens() {
 fn every_planted_single_point_is_found_and_nothing_else() {
     let lone = |name, n| Part::Endpoint(name, vec![v4(n)], 1);
     let plan = PlanBuilder::new(DEFAULT_RULES)
-        .service("safe", Policy::Failover, &[lone("fra", 1), lone("nyc", 2)], |_| {})
+        .service(
+            "safe",
+            Policy::Failover,
+            &[lone("fra", 1), lone("nyc", 2)],
+            |_| {},
+        )
         .service("alone", Policy::Failover, &[lone("fra", 3)], |_| {})
         .service(
             "twice",
