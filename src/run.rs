@@ -114,7 +114,12 @@ pub async fn start(file: &Path) -> Result<Running, StartError> {
     let (failed_tx, failed) = oneshot::channel();
 
     let handle = tokio::runtime::Handle::current();
-    let runner = Runner::new(handle, plan.node.probe_concurrency, Arc::new(clock), events);
+    let runner = Runner::new(
+        handle,
+        plan.node.probe_concurrency,
+        Arc::new(clock),
+        events.clone(),
+    );
     let signal_box = SignalBox {
         plan: Arc::clone(&plan),
         publisher,
@@ -123,6 +128,7 @@ pub async fn start(file: &Path) -> Result<Running, StartError> {
         store,
         clock: Arc::new(clock),
         open: Some(open),
+        events,
         remembered,
         seed,
     };

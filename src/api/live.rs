@@ -9,7 +9,7 @@ use tokio::sync::{mpsc, oneshot};
 
 use crate::api::explain::Report;
 use crate::control::effect::{Done, Refusal};
-use crate::control::event::Command;
+use crate::control::event::{Command, Manner};
 use crate::control::forecast::Forecast;
 use crate::control::status::ServiceStatus;
 
@@ -36,6 +36,8 @@ pub enum Request {
         by: String,
         /// What.
         command: Command,
+        /// How.
+        manner: Manner,
         /// Done, or which rule stands against it.
         reply: oneshot::Sender<Result<Done, Refusal>>,
     },

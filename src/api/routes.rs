@@ -18,7 +18,7 @@ use crate::api::guard::guard;
 use crate::api::live::{Live, Outlook, Question, Rehearsal, Reload, Request};
 use crate::api::page::PAGE;
 use crate::api::problem::Problem;
-use crate::control::event::Command;
+use crate::control::event::{Command, Manner};
 use crate::control::status::ServiceStatus;
 use crate::wire::name::Name;
 
@@ -133,6 +133,10 @@ async fn plan(State(live): State<Live>, Json(body): Json<PlanBody>) -> Result<Js
 struct FailoverBody {
     service: String,
     to: Option<String>,
+    #[serde(default)]
+    break_glass: bool,
+    #[serde(default)]
+    dry_run: bool,
 }
 
 async fn failover(State(live): State<Live>, Json(body): Json<FailoverBody>) -> Result<Json<Value>, Problem> {
@@ -140,9 +144,14 @@ async fn failover(State(live): State<Live>, Json(body): Json<FailoverBody>) -> R
         service: body.service,
         to: body.to,
     };
+    let manner = Manner {
+        break_glass: body.break_glass,
+        dry_run: body.dry_run,
+    };
     match ask(&live, |reply| Request::Command {
         by: "api".into(),
         command,
+        manner,
         reply,
     })
     .await?

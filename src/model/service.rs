@@ -3,6 +3,7 @@
 use std::net::IpAddr;
 use std::time::Duration;
 
+use crate::model::force::OwnSafety;
 use crate::model::id::{EndpointId, GroupId, ServiceId, TargetId, ZoneId};
 use crate::model::time::Ttl;
 use crate::wire::name::Name;
@@ -30,6 +31,8 @@ pub struct Service {
     pub when_all_down: WhenAllDown,
     /// Whether A and AAAA are judged together.
     pub families: Families,
+    /// What one command may take away, where it differs from `[safety]`.
+    pub safety: OwnSafety,
     /// An objective: the promise must not be worse.
     pub recover_within: Option<Duration>,
 }

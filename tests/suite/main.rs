@@ -19,6 +19,7 @@ mod decisions;
 mod degraded;
 mod documented_keys;
 mod failover;
+mod hand;
 mod house;
 mod packaging;
 mod plan;
