@@ -17,6 +17,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use pointsman::answer::snapshot::{Ask, Client, Outcome, Scratch, Snapshot, Transport};
+use pointsman::model::force::{OwnSafety, SafetySettings};
 use pointsman::model::id::{GroupId, ServiceId, ZoneId};
 use pointsman::model::plan::{IsolationSettings, NodeSettings, Plan, TcpSettings, TransferRules, ZonePlan};
 use pointsman::model::service::{Failback, Families, Group, Policy, Service, Switch, TtlRule, WhenAllDown};
@@ -97,6 +98,7 @@ fn settings() -> NodeSettings {
         api: None,
         api_token: None,
         isolation: IsolationSettings::default(),
+        safety: SafetySettings::default(),
         keys: Vec::new(),
     }
 }
@@ -119,6 +121,7 @@ fn plan() -> Plan {
         failback: Failback::Auto,
         when_all_down: WhenAllDown::Last,
         families: Families::Apart,
+        safety: OwnSafety::default(),
         recover_within: None,
     };
     Plan {
@@ -135,6 +138,7 @@ fn plan() -> Plan {
         endpoints: Vec::new(),
         checks: Vec::new(),
         targets: Vec::new(),
+        overrides: Vec::new(),
         groups: 0,
     }
 }
