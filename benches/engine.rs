@@ -17,6 +17,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use pointsman::answer::snapshot::{Ask, Client, Outcome, Scratch, Snapshot, Transport};
+use pointsman::model::facets::Facets;
 use pointsman::model::id::{GroupId, ServiceId, ZoneId};
 use pointsman::model::plan::{IsolationSettings, NodeSettings, Plan, TcpSettings, TransferRules, ZonePlan};
 use pointsman::model::service::{Failback, Families, Group, Policy, Service, Switch, TtlRule, WhenAllDown};
@@ -120,6 +121,7 @@ fn plan() -> Plan {
         when_all_down: WhenAllDown::Last,
         families: Families::Apart,
         recover_within: None,
+        facets: Facets::default(),
     };
     Plan {
         node: settings(),
@@ -155,6 +157,7 @@ fn decision(id: u32) -> Decision {
         },
         lifetime: Lifetime::Fixed(Ttl::from_secs(10)),
         said: [None, None],
+        usable: Vec::new(),
     }
 }
 

@@ -2,6 +2,7 @@
 
 pub mod check;
 pub mod diagnostic;
+pub mod facets;
 pub mod id;
 pub mod plan;
 pub mod service;
