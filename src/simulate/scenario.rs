@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use crate::model::check::{Check, CheckKind, Expectation, Rules, Target, TcpCheck};
 use crate::model::facets::Facets;
+use crate::model::force::{OwnSafety, SafetySettings};
 use crate::model::id::{CheckId, EndpointId, GroupId, ServiceId, TargetId, ZoneId};
 use crate::model::plan::{IsolationSettings, NodeSettings, Plan, TcpSettings, TransferRules, ZonePlan};
 use crate::model::service::{
@@ -81,6 +82,7 @@ impl PlanBuilder {
             api: None,
             api_token: None,
             isolation: IsolationSettings::default(),
+            safety: SafetySettings::default(),
             keys: Vec::new(),
         };
         let plan = Plan {
@@ -97,6 +99,7 @@ impl PlanBuilder {
             endpoints: Vec::new(),
             checks: vec![check.clone()],
             targets: Vec::new(),
+            overrides: Vec::new(),
             groups: 0,
         };
         Self { plan, check }
@@ -148,6 +151,7 @@ impl PlanBuilder {
                 Policy::Weighted | Policy::All { .. } => WhenAllDown::AssumeUp,
             },
             families: Families::Apart,
+            safety: OwnSafety::default(),
             recover_within: None,
             facets: Facets::default(),
         };

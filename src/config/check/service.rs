@@ -14,6 +14,7 @@ use crate::config::raw::service::RawService;
 use crate::config::raw::zone::RawZone;
 use crate::model::check::{Check, CheckKind, Expectation, Rules};
 use crate::model::facets::Facets;
+use crate::model::force::OwnSafety;
 use crate::model::id::{CheckId, ServiceId, ZoneId};
 use crate::model::service::{Failback, Group, MemberKind, Policy, Service, Switch, TtlRule, WhenAllDown};
 use crate::model::time::Ttl;
@@ -209,6 +210,7 @@ fn service_of(
             Policy::Weighted | Policy::All { .. } => WhenAllDown::AssumeUp,
         }),
         families: raw.families,
+        safety: OwnSafety::default(),
         recover_within: raw.recover_within.map(|length| length.value),
         facets,
         group,

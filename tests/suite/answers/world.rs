@@ -8,6 +8,7 @@ use std::time::Duration;
 use pointsman::answer::snapshot::{Ask, Client, Outcome, Scratch, Snapshot, Transport};
 use pointsman::model::facets::{Binding, Facets, Host, Srv};
 use pointsman::model::id::{EndpointId, GroupId, ServiceId, ZoneId};
+use pointsman::model::force::{OwnSafety, SafetySettings};
 use pointsman::model::plan::{IsolationSettings, NodeSettings, Plan, TcpSettings, TransferRules, ZonePlan};
 use pointsman::model::service::{
     Endpoint, EndpointAddress, Failback, Families, Group, Policy, Service, Switch, TtlRule, WhenAllDown,
@@ -113,6 +114,7 @@ pub(crate) fn settings() -> NodeSettings {
         api: None,
         api_token: None,
         isolation: IsolationSettings::default(),
+        safety: SafetySettings::default(),
         keys: Vec::new(),
     }
 }
@@ -188,6 +190,7 @@ fn service(id: ServiceId, zone: ZoneId, decided: &Decided, first: usize) -> Serv
         failback: Failback::Auto,
         when_all_down: WhenAllDown::Last,
         families: Families::Apart,
+        safety: OwnSafety::default(),
         recover_within: None,
         facets: facets(decided, first),
     }
@@ -247,6 +250,7 @@ pub(crate) fn plan(world: &World) -> (Plan, Vec<Option<Arc<Contents>>>) {
         endpoints: Vec::new(),
         checks: Vec::new(),
         targets: Vec::new(),
+        overrides: Vec::new(),
         groups: 0,
     };
     for (index, zone) in world.zone.iter().enumerate() {
