@@ -7,8 +7,8 @@ use std::time::Duration;
 
 use pointsman::answer::snapshot::{Ask, Client, Outcome, Scratch, Snapshot, Transport};
 use pointsman::model::facets::{Binding, Facets, Host, Srv};
-use pointsman::model::id::{EndpointId, GroupId, ServiceId, ZoneId};
 use pointsman::model::force::{OwnSafety, SafetySettings};
+use pointsman::model::id::{EndpointId, GroupId, ServiceId, ZoneId};
 use pointsman::model::plan::{IsolationSettings, NodeSettings, Plan, TcpSettings, TransferRules, ZonePlan};
 use pointsman::model::service::{
     Endpoint, EndpointAddress, Failback, Families, Group, Policy, Service, Switch, TtlRule, WhenAllDown,
