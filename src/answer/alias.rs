@@ -123,10 +123,7 @@ fn at_node<'s>(
         positive::say_degraded(reply, answers, qtype);
         return Next::End;
     }
-    if let Some(answers) = asked.service(place, node)
-        && let Some(extra) = answers.extra(qtype)
-    {
-        facets::at_end(asked, reply, place, node, owner, answers, extra, data);
+    if facets::at_end(asked, reply, place, node, owner, data) {
         return Next::End;
     }
     if let Some(set) = node.set(qtype) {

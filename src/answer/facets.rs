@@ -228,17 +228,20 @@ pub(crate) fn at_question<'s>(
     say_degraded(reply, answers, asked.question.qtype);
 }
 
-/// Answers at the end of a chain, under `owner`.
+/// Answers at the end of a chain, under `owner`; whether the service at `node` has a say about the type.
 pub(crate) fn at_end<'s>(
     asked: &Asked<'s>,
     reply: &mut Reply<'_, 's>,
     place: Place<'s>,
     node: Node<'s>,
     owner: &[u8],
-    answers: &'s ServiceAnswers,
-    extra: &'s Extra,
     data: &mut Vec<u8>,
-) {
+) -> bool {
+    let answers = asked.service(place, node);
+    let found = answers.and_then(|answers| Some((answers, answers.extra(asked.question.qtype)?)));
+    let Some((answers, extra)) = found else {
+        return false;
+    };
     let (ttl, mut record) = (answers.ttl(asked.now), [0; BINDING]);
     match extra.get(asked, answers, &mut record) {
         Got::Nothing => negative::at_end(reply, place.table, Some(ttl), data),
@@ -273,6 +276,7 @@ pub(crate) fn at_end<'s>(
         }
     }
     say_degraded(reply, answers, asked.question.qtype);
+    true
 }
 
 /// Gives every record the TTL.
