@@ -218,7 +218,10 @@ fn degraded(status: &ServiceStatus) -> impl Iterator<Item = String> {
     status.endpoints.iter().flat_map(|endpoint| {
         endpoint.addresses.iter().filter_map(|address| {
             let why = address.probe.as_ref()?.degraded.as_ref()?;
-            Some(format!("{} {} is degraded: {why}", endpoint.name, address.address))
+            Some(format!(
+                "{} {} is degraded: {why}",
+                endpoint.name, address.address
+            ))
         })
     })
 }

@@ -3,8 +3,8 @@
 use crate::control::effect::{Effect, HistoryKind};
 use crate::control::step::Control;
 use crate::control::watch::Watch;
-use crate::health::observation::{FaultClass, Finding, Observation};
 use crate::health::monitor::Role;
+use crate::health::observation::{FaultClass, Finding, Observation};
 use crate::health::standing::Health;
 use crate::model::check::Rules;
 use crate::model::id::TargetId;

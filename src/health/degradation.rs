@@ -98,7 +98,11 @@ impl Degradation {
     pub fn in_words(&self, treatment: &Treatment, wall: UnixTime) -> Option<String> {
         let mut words = Vec::new();
         if let (true, Some(mean), Some(limit)) = (self.slow, self.mean, treatment.slow) {
-            words.push(format!("slow, {} ms of {} ms", mean.as_millis(), limit.as_millis()));
+            words.push(format!(
+                "slow, {} ms of {} ms",
+                mean.as_millis(),
+                limit.as_millis()
+            ));
         }
         if let Some(ends) = self.certificate {
             words.push(match ends.secs().checked_sub(wall.secs()) {
@@ -169,7 +173,13 @@ mod tests {
         assert_eq!(told(DAY).as_deref(), Some("certificate ends in 24 hours"));
         let mut degradation = Degradation::default();
         let wall = UnixTime(9_000_000);
-        degradation.good(Duration::ZERO, Some(UnixTime(1_000)), Some("replica lost".into()), (&TREATMENT, 2), wall);
+        degradation.good(
+            Duration::ZERO,
+            Some(UnixTime(1_000)),
+            Some("replica lost".into()),
+            (&TREATMENT, 2),
+            wall,
+        );
         assert_eq!(
             degradation.in_words(&TREATMENT, wall).as_deref(),
             Some("certificate has ended; replica lost")

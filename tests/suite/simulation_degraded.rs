@@ -106,10 +106,16 @@ fn an_inverted_check_takes_an_answer_for_a_failure_and_silence_for_a_success() {
     let status = world.control.status(world.now());
     let [fra, nyc] = [0, 1].map(|nth| status[0].endpoints[nth].addresses[0].probe.clone().unwrap());
     assert!(
-        fra.evidence.unwrap().text.starts_with("inverted: the probe succeeded"),
+        fra.evidence
+            .unwrap()
+            .text
+            .starts_with("inverted: the probe succeeded"),
         "evidence says so"
     );
-    assert_eq!(nyc.last.as_deref(), Some("good (inverted: timeout in phase connect)"));
+    assert_eq!(
+        nyc.last.as_deref(),
+        Some("good (inverted: timeout in phase connect)")
+    );
 }
 
 #[test]

@@ -354,13 +354,10 @@ impl<'e, 'a> Expansion<'e, 'a> {
             .enumerate()
             .map(|(nth, address)| EndpointAddress {
                 address: address.value,
-                target: known
-                    .as_ref()
-                    .zip(port)
-                    .map(|((check, _), port)| {
-                        let probed = raw.probed.get(nth).map_or(address.value, |probed| probed.value);
-                        self.builder.target(check, probed, port)
-                    }),
+                target: known.as_ref().zip(port).map(|((check, _), port)| {
+                    let probed = raw.probed.get(nth).map_or(address.value, |probed| probed.value);
+                    self.builder.target(check, probed, port)
+                }),
             })
             .collect();
         self.builder.endpoint(Endpoint {
