@@ -7,7 +7,7 @@ use pointsman::control::chance::Chance;
 const TOLERANCE: Duration = Duration::from_secs(1);
 
 fn millis(chance: &mut Chance, from: u64, to: u64) -> Duration {
-    Duration::from_millis(from + chance.throw() as u64 % (to - from))
+    Duration::from_millis(from + chance.throw() % (to - from))
 }
 
 /// Drains `fra`, lets clocks step and processes die, and says by how much the end was missed.
@@ -39,7 +39,7 @@ fn missed_by(seed: u64) -> Duration {
             _ => {
                 let step = millis(&mut chance, 0, 7_200_000);
                 let step = i64::try_from(step.as_millis()).unwrap();
-                world.wall_step += if chance.throw() % 2 == 0 { step } else { -step };
+                world.wall_step += if chance.throw().is_multiple_of(2) { step } else { -step };
                 // The step is noticed before a crash that comes at once could hide it.
                 world.run_until(next.after(Duration::from_millis(300)));
             }
