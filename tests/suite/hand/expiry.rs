@@ -39,7 +39,11 @@ fn missed_by(seed: u64) -> Duration {
             _ => {
                 let step = millis(&mut chance, 0, 7_200_000);
                 let step = i64::try_from(step.as_millis()).unwrap();
-                world.wall_step += if chance.throw().is_multiple_of(2) { step } else { -step };
+                world.wall_step += if chance.throw().is_multiple_of(2) {
+                    step
+                } else {
+                    -step
+                };
                 // The step is noticed before a crash that comes at once could hide it.
                 world.run_until(next.after(Duration::from_millis(300)));
             }
