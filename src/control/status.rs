@@ -5,6 +5,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use crate::control::deciding::choice_in_words;
+use crate::control::listing::ForcedStatus;
 use crate::control::step::Control;
 use crate::control::watch::{Desk, Watch};
 use crate::health::observation::Finding;
@@ -73,6 +74,8 @@ pub struct EndpointStatus {
     pub answered: bool,
     /// In the order written.
     pub addresses: Vec<AddressStatus>,
+    /// What an operator laid upon it; what its probes say stands with the addresses all the same.
+    pub forced: Option<ForcedStatus>,
 }
 
 /// One address of an endpoint.
@@ -258,6 +261,7 @@ impl Control {
         Some(EndpointStatus {
             name: endpoint.name.clone(),
             answered,
+            forced: self.forced_status(id, now),
             addresses: endpoint
                 .addresses
                 .iter()

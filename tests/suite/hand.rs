@@ -1,5 +1,6 @@
 //! The operator's hand on virtual time: obeyed when it is on disk, refused when a rule stands against it, gone in time.
 
+mod binary;
 mod expiry;
 mod rules;
 
