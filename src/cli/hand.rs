@@ -128,6 +128,7 @@ fn body(target: &Target, lasting: Option<&Lasting>, state: Option<&str>) -> Valu
 }
 
 /// `$USER@HOST`, as far as the system says.
+#[allow(clippy::disallowed_methods, reason = "no setting: who asks, for the record")]
 pub(super) fn whoami() -> String {
     let user = std::env::var("USER").or_else(|_| std::env::var("LOGNAME"));
     let user = user.ok().filter(|user| !user.is_empty());
