@@ -19,7 +19,7 @@ use std::time::{Duration, Instant};
 use pointsman::answer::snapshot::{Ask, Client, Outcome, Scratch, Snapshot, Transport};
 use pointsman::model::id::{GroupId, ServiceId, ZoneId};
 use pointsman::model::plan::{IsolationSettings, NodeSettings, Plan, TcpSettings, TransferRules, ZonePlan};
-use pointsman::model::service::{Failback, Families, Group, Policy, Service, Switch, TtlRule, WhenAllDown};
+use pointsman::model::service::{Failback, Families, Group, Policy, Service, Spread, Switch, TtlRule, WhenAllDown};
 use pointsman::model::time::{Moment, Ttl};
 use pointsman::policy::choice::{Choice, Decision, Lifetime, Pick};
 use pointsman::publish::publisher::Publisher;
@@ -98,6 +98,8 @@ fn settings() -> NodeSettings {
         api_token: None,
         isolation: IsolationSettings::default(),
         keys: Vec::new(),
+        trust_ecs: Vec::new(),
+        geo: None,
     }
 }
 
@@ -113,6 +115,7 @@ fn plan() -> Plan {
             policy: Policy::Failover,
             members: Vec::new(),
             min_up: 1,
+            spread: Spread::default(),
         },
         ttl: TtlRule::Fixed(Ttl::from_secs(10)),
         switch: Switch::Auto,

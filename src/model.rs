@@ -3,6 +3,7 @@
 pub mod check;
 pub mod diagnostic;
 pub mod id;
+pub mod place;
 pub mod plan;
 pub mod service;
 pub mod time;

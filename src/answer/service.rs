@@ -1,6 +1,7 @@
 //! What a service answers now: its records, encoded for each address that may be picked.
 
 use crate::model::time::Moment;
+use crate::policy::choice::client::ClientKey;
 use crate::policy::choice::{Choice, Degraded, Lifetime, Pick, Picked};
 use crate::wire::rtype;
 
@@ -39,6 +40,8 @@ pub enum Given<'s> {
         second: &'s [u8],
         /// How many in both.
         count: u16,
+        /// How many bits of the client's address decided, see [`Picked::scope`].
+        scope: u8,
     },
 }
 
@@ -71,16 +74,17 @@ impl Family {
         shown.chunks_exact(self.size.max(1))
     }
 
-    /// Picks by one throw of the dice.
+    /// Picks for `client` by one throw of the dice.
     #[inline]
     #[must_use]
-    pub fn give(&self, dice: u64) -> Given<'_> {
+    pub fn give(&self, client: &ClientKey<'_>, dice: u64) -> Given<'_> {
         let Some(Picked {
             first,
             count,
             start,
             take,
-        }) = self.choice.pick(dice)
+            scope,
+        }) = self.choice.pick(client, dice)
         else {
             return match self.choice.pick {
                 Pick::Fail => Given::Fail,
@@ -98,6 +102,7 @@ impl Family {
             first: run(start, before_end),
             second: run(0, take - before_end),
             count: u16::try_from(take).unwrap_or(u16::MAX),
+            scope,
         }
     }
 }

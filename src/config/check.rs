@@ -4,6 +4,7 @@
 pub(crate) mod builder;
 pub(crate) mod group;
 pub(crate) mod made;
+pub(crate) mod members;
 pub(crate) mod objective;
 pub(crate) mod probe;
 pub(crate) mod server;

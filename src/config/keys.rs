@@ -7,15 +7,16 @@ use std::time::Duration;
 use crate::config::duration;
 
 mod check;
+mod member;
 mod server;
 mod zone;
 
 pub use check::{CHECK, CHECK_HTTP, CHECK_TCP, CHECK_TYPES, LATER_CHECK_TYPES};
 pub use server::{API, DEFAULTS, DEFAULTS_CHECK, DNS, DNS_TCP, ISOLATION, KEY, PROBES, SERVER, STATE, ZONES};
-pub use zone::{ENDPOINT, LATER_POLICIES, POLICIES, POOL, SERVICE, TRANSFER, TTL, ZONE};
+pub use zone::{ENDPOINT, POLICIES, POOL, SERVICE, STICKY_PREFIX, TRANSFER, TTL, ZONE};
 
 /// All tables, in the order of the documentation.
-pub static SECTIONS: [&Section; 20] = [
+pub static SECTIONS: [&Section; 21] = [
     &SERVER,
     &DNS,
     &DNS_TCP,
@@ -35,6 +36,7 @@ pub static SECTIONS: [&Section; 20] = [
     &SERVICE,
     &POOL,
     &ENDPOINT,
+    &STICKY_PREFIX,
     &TTL,
 ];
 

@@ -56,6 +56,8 @@ pub(crate) struct LastSeen {
     pub finding: Option<Finding>,
     pub at: Now,
     pub latency: Option<Duration>,
+    /// A moving average of it.
+    pub smooth: Option<Duration>,
     /// Of the last failure, until the next success.
     pub evidence: Option<Box<Evidence>>,
     pub certificate_expiry: Option<UnixTime>,
@@ -158,6 +160,7 @@ impl Watch {
             claim: self.seen.report.claim,
             lag: self.seen.report.lag,
             latency: self.seen.latency,
+            smooth: self.seen.smooth,
         }
     }
 
@@ -208,7 +211,9 @@ impl LastSeen {
             self.certificate_expiry = seen.evidence.certificate_expiry;
         }
         if seen.finding.is_good() {
-            self.latency = Some(seen.phases.total);
+            let latest = seen.phases.total;
+            self.smooth = Some(self.smooth.map_or(latest, |smooth| (smooth * 7 + latest) / 8));
+            self.latency = Some(latest);
             self.report = seen.report;
             self.evidence = None;
             return;

@@ -265,8 +265,9 @@ impl World {
         let dice = self.chance.throw();
         let now = self.now;
         let choice = self.choice(service, family)?;
+        let client = ClientKey::whole(CLIENT, None);
         let ttl = self.decisions.get(&service)?.lifetime.at(now);
-        let addresses = choice.pick(dice).map_or_else(Vec::new, |picked| {
+        let addresses = choice.pick(&client, dice).map_or_else(Vec::new, |picked| {
             let run = usize::from(picked.count).max(1);
             (0..usize::from(picked.take))
                 .filter_map(|nth| {
@@ -286,6 +287,9 @@ impl World {
         }
     }
 }
+
+/// Who asks, for policies that want to know.
+const CLIENT: IpAddr = IpAddr::V4(Ipv4Addr::new(192, 0, 2, 1));
 
 fn clock(moment: Moment) -> Now {
     Now {

@@ -6,6 +6,8 @@ use std::net::IpAddr;
 use std::sync::Arc;
 
 use super::builder::Builder;
+use super::members::{self, Written};
+use crate::config::defaults;
 use crate::config::diagnostic::suggestion;
 use crate::config::raw::document::{At, Source};
 use crate::config::raw::service::{RawEndpoint, RawGroup, RawPool};
@@ -168,6 +170,8 @@ pub(crate) struct Expansion<'e, 'a> {
     pools: HashSet<&'a str>,
     /// Levels of pools above the group that is being made.
     level: usize,
+    /// Whether there is a database of places.
+    atlas: bool,
 }
 
 impl<'e, 'a> Expansion<'e, 'a> {
@@ -176,6 +180,7 @@ impl<'e, 'a> Expansion<'e, 'a> {
         builder: &'e mut Builder,
         service: ServiceId,
         label: &'e str,
+        atlas: bool,
     ) -> Self {
         Self {
             looked_up,
@@ -186,12 +191,13 @@ impl<'e, 'a> Expansion<'e, 'a> {
             addresses: HashMap::new(),
             pools: HashSet::new(),
             level: 0,
+            atlas,
         }
     }
 
     /// The service's own group; nothing when its policy has a mistake.
     pub(crate) fn service(&mut self, raw: &'a RawGroup) -> Option<Group> {
-        self.group(raw, None, None, 1)
+        self.group(raw, None, None)
     }
 
     fn group(
@@ -199,7 +205,6 @@ impl<'e, 'a> Expansion<'e, 'a> {
         raw: &'a RawGroup,
         pool: Option<&'a RawPool>,
         inherited: Option<&'a At<String>>,
-        min_up: u32,
     ) -> Option<Group> {
         let id = self.builder.group();
         // A check that is written but shadowed by each endpoint's own is still looked up: it must exist.
@@ -207,12 +212,21 @@ impl<'e, 'a> Expansion<'e, 'a> {
             self.looked_up.check(own);
         }
         let check = raw.check.as_ref().or(inherited);
-        let weighted = raw.policy == Some(Policy::Weighted);
-        let mut members = Vec::new();
+        let weighted = matches!(raw.policy, Some(Policy::Weighted | Policy::Sticky(_)));
+        let (mut members, mut written) = (Vec::new(), Vec::new());
         for endpoint in &raw.endpoints {
             self.judge_weight(endpoint.weight_at, raw.policy);
+            let capacity = endpoint.serves.capacity.map(|capacity| capacity.value);
+            written.push(Written {
+                name: &endpoint.name.value,
+                at: endpoint.name.at,
+                serves: &endpoint.serves,
+                own: true,
+            });
             members.push(Member {
-                weight: endpoint.weight,
+                weight: endpoint.weight.or(capacity).unwrap_or(defaults::WEIGHT),
+                capacity,
+                serves: endpoint.serves.serves(),
                 kind: MemberKind::Endpoint(self.endpoint(endpoint, check)),
             });
         }
@@ -245,9 +259,23 @@ impl<'e, 'a> Expansion<'e, 'a> {
                 continue;
             }
             self.level += 1;
-            if let Some(group) = self.group(&inner.group, Some(inner), check, inner.min_up.value) {
+            if let Some(group) = self.group(&inner.group, Some(inner), check) {
+                written.push(Written {
+                    name: &name.value,
+                    at: name.at,
+                    serves: &inner.serves,
+                    own: false,
+                });
+                let capacity = inner.serves.capacity.map(|capacity| capacity.value);
+                let nominal = || members::nominal_capacity(&group);
                 members.push(Member {
-                    weight: inner.weight,
+                    weight: inner
+                        .weight
+                        .or(capacity)
+                        .or_else(nominal)
+                        .unwrap_or(defaults::WEIGHT),
+                    capacity,
+                    serves: inner.serves.serves(),
                     kind: MemberKind::Pool(group),
                 });
             }
@@ -264,26 +292,37 @@ impl<'e, 'a> Expansion<'e, 'a> {
         }
         if let Some(pool) = pool {
             let most = u32::try_from(members.len()).unwrap_or(u32::MAX);
-            if min_up > most && !members.is_empty() {
-                source.error(
-                    pool.min_up.at,
-                    format!("`min_up` is {min_up}, but pool `{}` has {most}", pool.name.value),
-                    format!("write a number from 1 to {most}"),
-                );
+            for (key, number) in [
+                ("min_up", Some(pool.min_up)),
+                ("degraded_below", pool.degraded_below),
+            ] {
+                if let Some(number) = number.filter(|number| number.value > most && !members.is_empty()) {
+                    source.error(
+                        number.at,
+                        format!("`{key}` is {}, but pool `{}` has {most}", number.value, pool.name.value),
+                        format!("write a number from 1 to {most}"),
+                    );
+                }
             }
         }
-        Some(Group {
+        let group = Group {
             id,
             pool: pool.map(|pool| pool.name.value.clone()),
             policy: raw.policy?,
             members,
-            min_up,
-        })
+            min_up: pool.map_or(1, |pool| pool.min_up.value),
+            spread: raw.spread,
+        };
+        // With one left out, which is reported, what is asked of all is not known.
+        if group.members.len() == raw.endpoints.len() + raw.pools.len() {
+            members::judge(source, raw, &group, &written, self.atlas);
+        }
+        Some(group)
     }
 
     fn judge_weight(&self, weight_at: Option<usize>, policy: Option<Policy>) {
         if let (Some(at), Some(policy)) = (weight_at, policy)
-            && policy != Policy::Weighted
+            && !matches!(policy, Policy::Weighted | Policy::Sticky(_))
         {
             self.looked_up.source.warn(
                 at,

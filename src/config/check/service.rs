@@ -29,6 +29,8 @@ pub(crate) struct Around<'a> {
     pub(crate) rules: &'a Rules,
     /// The origins of all zones.
     pub(crate) origins: &'a HashSet<Name>,
+    /// Whether there is a database of places.
+    pub(crate) atlas: bool,
 }
 
 /// Adds the zone's services to `builder`. The caller takes them back when a mistake was reported.
@@ -54,7 +56,7 @@ pub(crate) fn services(builder: &mut Builder, raw: &RawZone, around: &Around<'_>
             statics::report_collisions(around, service.label.at, owner);
         }
         let id = builder.next_service();
-        let mut expansion = Expansion::new(&looked_up, builder, id, &service.label.value);
+        let mut expansion = Expansion::new(&looked_up, builder, id, &service.label.value, around.atlas);
         let group = expansion.service(&service.group);
         if let (Some(owner), Some(group)) = (owner, group) {
             added.push(id);
@@ -200,7 +202,7 @@ fn service_of(
         failback: raw.failback.map_or(Failback::Auto, |failback| failback.value),
         when_all_down: raw.when_all_down.clone().unwrap_or(match group.policy {
             Policy::Failover => WhenAllDown::Last,
-            Policy::Weighted | Policy::All { .. } => WhenAllDown::AssumeUp,
+            _ => WhenAllDown::AssumeUp,
         }),
         families: raw.families,
         recover_within: raw.recover_within.map(|length| length.value),

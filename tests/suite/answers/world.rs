@@ -8,7 +8,7 @@ use std::time::Duration;
 use pointsman::answer::snapshot::{Ask, Client, Outcome, Scratch, Snapshot, Transport};
 use pointsman::model::id::{GroupId, ServiceId, ZoneId};
 use pointsman::model::plan::{IsolationSettings, NodeSettings, Plan, TcpSettings, TransferRules, ZonePlan};
-use pointsman::model::service::{Failback, Families, Group, Policy, Service, Switch, TtlRule, WhenAllDown};
+use pointsman::model::service::{Failback, Families, Group, Policy, Service, Spread, Switch, TtlRule, WhenAllDown};
 use pointsman::model::time::{Moment, Ttl};
 use pointsman::policy::choice::{Choice, Decision, Degraded, Lifetime, Pick};
 use pointsman::publish::publisher::Publisher;
@@ -88,6 +88,8 @@ pub(crate) fn settings() -> NodeSettings {
         api_token: None,
         isolation: IsolationSettings::default(),
         keys: Vec::new(),
+        trust_ecs: Vec::new(),
+        geo: None,
     }
 }
 
@@ -113,6 +115,7 @@ fn service(id: ServiceId, zone: ZoneId, decided: &Decided) -> Service {
             policy: Policy::Failover,
             members: Vec::new(),
             min_up: 1,
+            spread: Spread::default(),
         },
         ttl: TtlRule::Fixed(Ttl::from_secs(10)),
         switch: Switch::Auto,

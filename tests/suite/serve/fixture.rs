@@ -43,6 +43,8 @@ pub(crate) fn plan() -> Plan {
         api_token: None,
         isolation: IsolationSettings::default(),
         keys: Vec::new(),
+        trust_ecs: Vec::new(),
+        geo: None,
     };
     Plan {
         node,
