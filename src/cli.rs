@@ -6,7 +6,9 @@ mod demo;
 mod dig;
 mod explain;
 mod failover;
+mod offline;
 mod output;
+mod plan;
 mod reload;
 mod serve;
 mod status;
@@ -87,6 +89,9 @@ enum Command {
     /// Switch a failover service by hand
     #[command(after_help = "Example:\n  pointsman failover db.example.test --to nyc")]
     Failover(failover::Options),
+    /// What another configuration would change: now, and under each single failure; and what has no standby
+    #[command(after_help = "Example:\n  pointsman plan /etc/pointsman/next/pointsman.toml")]
+    Plan(plan::Options),
     /// Read the configuration and zones again; mistakes change nothing
     #[command(after_help = "Example:\n  pointsman reload")]
     Reload,
@@ -111,6 +116,7 @@ pub fn main() -> ExitCode {
         Command::Status(options) => status::run(&common, &options),
         Command::Explain(options) => explain::run(&common, &options),
         Command::Failover(options) => failover::run(&common, &options),
+        Command::Plan(options) => plan::run(&common, &options),
         Command::Reload => reload::run(&common),
     };
     match done {

@@ -3,8 +3,9 @@
 //! [`step::Control`] owns everything that changes; its duties stand in files of their own: [`schedule`] says what is due
 //! when, `probing` sends probes and hears of them, `verdicts` believes or holds,
 //! `isolating` asks the references, `deciding` publishes,
-//! `startup` opens the sockets, `reload` brings what is known into a new plan, `command` obeys operators.
-//! [`status`] and [`explain`] show it all; [`promise`] computes what may be expected of a service.
+//! `startup` opens the sockets, `reload` brings what is known into a new plan, `command` obeys operators, `storing` waits
+//! for the disk before it does. [`status`] and [`explain`] show it all; [`promise`] computes what may be expected of a
+//! service; [`foresee`] says what a new plan would change, and `losses` what any single failure would.
 
 pub mod chance;
 pub(crate) mod command;
@@ -12,7 +13,10 @@ pub(crate) mod deciding;
 pub mod effect;
 pub mod event;
 pub mod explain;
+pub mod forecast;
+pub mod foresee;
 pub(crate) mod isolating;
+pub(crate) mod losses;
 pub(crate) mod probing;
 pub mod promise;
 pub(crate) mod reload;
@@ -20,6 +24,7 @@ pub mod schedule;
 pub(crate) mod startup;
 pub mod status;
 pub mod step;
+pub(crate) mod storing;
 pub(crate) mod verdicts;
 pub(crate) mod watch;
 

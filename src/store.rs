@@ -11,8 +11,12 @@ mod writer;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use crate::control::effect::Record;
 use crate::control::event::Remembered;
 use writer::{Pending, Writer};
+
+/// Hears how it went.
+pub type Heard = Box<dyn FnOnce(Result<(), String>) + Send>;
 
 /// Why the store could not be opened.
 #[derive(Debug, thiserror::Error)]
@@ -145,11 +149,24 @@ impl Store {
         }
     }
 
-    /// Keeps the active member of a group; returns at once.
-    pub fn remember(&self, group: String, active: String) {
+    /// Keeps a record when the disk has time; returns at once.
+    pub fn remember(&self, record: Record) {
         if self.writer.is_some() {
-            self.pending.put(group, active);
+            self.pending.put(record);
         }
+    }
+
+    /// Puts `records` on disk, all or none; returns at once. `done` hears from the writing thread when they are
+    /// there, or why they are not: it is not tried again.
+    ///
+    /// # Errors
+    /// When there is no store: `done` is not called.
+    pub fn persist(&self, records: Vec<Record>, done: Heard) -> Result<(), String> {
+        if self.writer.is_none() {
+            return Err("the state directory could not be used when the server started".to_owned());
+        }
+        self.pending.ask(records, done);
+        Ok(())
     }
 
     /// Entries that could not be written when last tried, and why.
@@ -168,6 +185,13 @@ fn is_corrupt(error: &rusqlite::Error) -> bool {
 mod tests {
     use super::*;
 
+    fn active(group: &str, active: &str) -> Record {
+        Record::Active {
+            group: group.to_owned(),
+            active: active.to_owned(),
+        }
+    }
+
     fn reopened(directory: &Path) -> Vec<(String, String)> {
         Store::open(directory).expect("opens").1.actives
     }
@@ -178,15 +202,36 @@ mod tests {
         {
             let (store, remembered, note) = Store::open(directory.path()).unwrap();
             assert_eq!((remembered.actives.len(), note), (0, None));
-            store.remember("www.example.test".into(), "fra".into());
-            store.remember("db.example.test".into(), "a".into());
-            store.remember("www.example.test".into(), "nyc".into());
+            store.remember(active("www.example.test", "fra"));
+            store.remember(active("db.example.test", "a"));
+            store.remember(active("www.example.test", "nyc"));
         }
         let expected = [
             ("db.example.test".into(), "a".into()),
             ("www.example.test".into(), "nyc".into()),
         ];
         assert_eq!(reopened(directory.path()), expected);
+    }
+
+    #[test]
+    fn what_is_asked_for_is_answered_when_it_is_on_disk_and_when_it_cannot_be() {
+        let directory = tempfile::tempdir().unwrap();
+        let (store, ..) = Store::open(directory.path()).unwrap();
+        let persist = |record| {
+            let (heard, hears) = std::sync::mpsc::channel();
+            let done = Box::new(move |result| heard.send(result).unwrap());
+            store.persist(vec![record], done).map(|()| hears.recv().unwrap())
+        };
+        assert_eq!(persist(active("www.example.test", "nyc")), Ok(Ok(())));
+        // Read by another connection while the first one lives: that is what `kill -9` leaves.
+        assert_eq!(reopened(directory.path()).len(), 1);
+        rusqlite::Connection::open(directory.path().join("pointsman.db"))
+            .unwrap()
+            .execute_batch("DROP TABLE active")
+            .unwrap();
+        let refused = persist(active("www.example.test", "fra")).unwrap();
+        assert!(refused.unwrap_err().contains("active"));
+        assert!(Store::nowhere().persist(Vec::new(), Box::new(|_| ())).is_err());
     }
 
     #[test]
@@ -208,7 +253,7 @@ mod tests {
     fn what_cannot_be_written_is_read_all_the_same() {
         let directory = tempfile::tempdir().unwrap();
         let (store, ..) = Store::open(directory.path()).unwrap();
-        store.remember("www.example.test".into(), "nyc".into());
+        store.remember(active("www.example.test", "nyc"));
         drop(store);
         // Nobody can make a journal where a folder stands.
         std::fs::create_dir(directory.path().join("pointsman.db-wal")).unwrap();

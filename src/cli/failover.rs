@@ -15,6 +15,12 @@ pub(super) struct Options {
     /// The endpoint to switch to [default: the next healthy one]
     #[arg(long, value_name = "ENDPOINT")]
     to: Option<String>,
+    /// Go past what would refuse it for safety (recorded)
+    #[arg(long)]
+    break_glass: bool,
+    /// Only say what would change
+    #[arg(long)]
+    dry_run: bool,
 }
 
 /// Asks the running server; a refusal says which rule stands against it.
@@ -22,7 +28,10 @@ pub(super) struct Options {
 /// # Errors
 /// When no server answers, or it refuses.
 pub(super) fn run(common: &Common, options: &Options) -> anyhow::Result<ExitCode> {
-    let body = json!({ "service": options.service, "to": options.to });
+    let body = json!({
+        "service": options.service, "to": options.to,
+        "break_glass": options.break_glass, "dry_run": options.dry_run,
+    });
     let answer: Value = Client::new(common)?.post("/v1/failover", &body)?;
     if common.json {
         output::json(&answer)?;

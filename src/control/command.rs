@@ -1,41 +1,131 @@
 //! Obeys operators, or says which rule stands against it.
 
-use crate::control::effect::{Done, Effect, HistoryKind, Refusal};
-use crate::control::event::{Command, CommandTicket};
+use crate::control::deciding::{by_hand_key, seat_key};
+use crate::control::effect::{Done, Effect, Record, Refusal};
+use crate::control::event::Command;
 use crate::control::step::Control;
-use crate::model::id::TargetId;
+use crate::control::storing::{Asked, Awaiting, not_stored, unless_kept};
+use crate::model::id::{GroupId, ServiceId, TargetId};
+use crate::model::plan::Plan;
 use crate::model::service::{Policy, Service};
 use crate::model::time::Now;
 use crate::policy::decide::members_up;
 use crate::policy::readings::Family;
 use crate::policy::tree::member_name;
 
-impl Control {
-    pub(super) fn obey(
-        &mut self,
-        now: Now,
-        ticket: CommandTicket,
-        by: &str,
-        command: Command,
-        effects: &mut Vec<Effect>,
-    ) {
-        let Command::Failover { service, to } = command;
-        let result = self.fail_over(now, &service, to.as_deref());
-        // What was obeyed is published before it is acknowledged.
-        if let Ok(Done(what)) = &result {
-            self.publish(now, effects);
-            let kind = HistoryKind::Commanded {
-                by: by.to_owned(),
-                what: what.clone(),
+/// A switch by hand.
+struct Switching {
+    service: ServiceId,
+    group: GroupId,
+    /// Index of the member that shall be active, and its name.
+    chosen: usize,
+    to: String,
+    /// Whether a preferred one is left for it.
+    by_hand: bool,
+    /// In which it is up.
+    families: Vec<Family>,
+    said: String,
+}
+
+impl Switching {
+    /// What must survive: as [`Control::remember`] keeps it.
+    fn records(&self, plan: &Plan) -> Vec<Record> {
+        let Some(service) = plan.services.get(self.service.index()) else {
+            return Vec::new();
+        };
+        let keys = self
+            .families
+            .iter()
+            .map(|family| seat_key(service, &service.group, *family));
+        keys.flat_map(|group| {
+            let by_hand = Record::Active {
+                group: by_hand_key(&group),
+                active: if self.by_hand { "yes" } else { "" }.to_owned(),
             };
-            Self::tell(now, false, kind, effects);
+            let active = self.to.clone();
+            [Record::Active { group, active }, by_hand]
+        })
+        .collect()
+    }
+}
+
+impl Control {
+    pub(super) fn obey(&mut self, now: Now, asked: Asked, command: Command, effects: &mut Vec<Effect>) {
+        let Command::Failover { service, to } = command;
+        match self.judge_failover(now, &service, to.as_deref()) {
+            Err(refusal) => effects.push(Effect::Answer(asked.ticket, Err(refusal))),
+            Ok(switch) if asked.manner.dry_run => {
+                effects.push(Effect::Answer(
+                    asked.ticket,
+                    Ok(Done(format!("would do: {}", switch.said))),
+                ));
+            }
+            Ok(switch) => {
+                let to = switch.to.clone();
+                let awaiting = Awaiting::Failover { asked, service, to };
+                let records = switch.records(&self.plan);
+                self.persist(now, records, awaiting, effects);
+            }
         }
-        effects.push(Effect::Answer(ticket, result));
     }
 
-    /// Switches by hand. The operator's choice stays, whatever `failback` says, until it goes down, another command
+    /// The disk has spoken: the switch is made, when it still stands to reason.
+    pub(super) fn fail_over_now(
+        &mut self,
+        now: Now,
+        asked: &Asked,
+        service: &str,
+        to: &str,
+        stored: Result<(), String>,
+        effects: &mut Vec<Effect>,
+    ) {
+        let judged = match &stored {
+            Err(reason) if !asked.manner.break_glass => Err(not_stored(reason)),
+            _ => self.judge_failover(now, service, Some(to)),
+        };
+        let result = judged.map(|switch| {
+            if stored.is_ok() {
+                for Record::Active { group, active } in switch.records(&self.plan) {
+                    self.remembered.insert(group, active);
+                }
+            }
+            self.make_switch(&switch);
+            Done(format!("{}{}", switch.said, unless_kept(&stored)))
+        });
+        if result.is_err() {
+            self.disown(service);
+        }
+        self.acknowledge(now, asked, result, effects);
+    }
+
+    /// The disk may hold what was not done: who is active is written again.
+    fn disown(&mut self, service: &str) {
+        let plan = self.plan.clone();
+        if let Some(service) = plan.service_named(service) {
+            for family in Family::BOTH {
+                let key = seat_key(service, &service.group, family);
+                self.remembered.remove(&by_hand_key(&key));
+                self.remembered.remove(&key);
+            }
+            self.mark(service.id);
+        }
+    }
+
+    /// Puts the operator's choice on its seats. It stays, whatever `failback` says, until it goes down, another command
     /// comes, or it is the most preferred one anyway.
-    fn fail_over(&mut self, now: Now, name: &str, to: Option<&str>) -> Result<Done, Refusal> {
+    fn make_switch(&mut self, switch: &Switching) {
+        if let Some(desk) = self.desks.get_mut(switch.service.index()) {
+            for family in &switch.families {
+                let seat = desk.memory.seats.entry((switch.group, *family)).or_default();
+                seat.active = Some(switch.chosen);
+                seat.by_hand = switch.by_hand;
+            }
+        }
+        self.mark(switch.service);
+    }
+
+    /// Whether a switch by hand stands to reason, and what it would do.
+    fn judge_failover(&self, now: Now, name: &str, to: Option<&str>) -> Result<Switching, Refusal> {
         let refuse = |rule, detail: String| Err(Refusal { rule, detail });
         if !self.opened {
             return refuse(
@@ -109,21 +199,24 @@ impl Control {
         let label = |index: usize| names.get(index).cloned().unwrap_or_default();
         let before = active.map(label);
         let after = label(chosen);
-        if let Some(desk) = self.desks.get_mut(service.id.index()) {
-            for (family, up) in &up {
-                if up.get(chosen) == Some(&true) {
-                    let seat = desk.memory.seats.entry((group.id, *family)).or_default();
-                    seat.active = Some(chosen);
-                    seat.by_hand = first != Some(chosen);
-                }
-            }
-        }
-        self.mark(service.id);
-        Ok(Done(match before {
-            Some(before) if before != after => format!("{name}: {after} is active now, {before} was"),
-            Some(_) => format!("{name}: {after} was active already and stays"),
-            None => format!("{name}: {after} is active now"),
-        }))
+        let families = up
+            .iter()
+            .filter(|(_, up)| up.get(chosen) == Some(&true))
+            .map(|(family, _)| *family)
+            .collect();
+        Ok(Switching {
+            service: service.id,
+            group: group.id,
+            chosen,
+            to: after.clone(),
+            by_hand: first != Some(chosen),
+            families,
+            said: match before {
+                Some(before) if before != after => format!("{name}: {after} is active now, {before} was"),
+                Some(_) => format!("{name}: {after} was active already and stays"),
+                None => format!("{name}: {after} is active now"),
+            },
+        })
     }
 
     /// Per family that the service has: which members of its own group are up.

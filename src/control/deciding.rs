@@ -1,6 +1,6 @@
 //! From marked services to one publication: only what differs is published, and said.
 
-use crate::control::effect::{Effect, HistoryKind};
+use crate::control::effect::{Effect, HistoryKind, Record};
 use crate::control::schedule::Due;
 use crate::control::step::Control;
 use crate::control::watch::Desk;
@@ -162,7 +162,7 @@ impl Control {
                 let key = seat_key(service, group, family);
                 self.keep(key.clone(), member_name(&self.plan.endpoints, member), said);
                 let by_hand = if seat.by_hand { "yes" } else { "" };
-                self.keep(format!("{key} by hand"), by_hand.to_owned(), said);
+                self.keep(by_hand_key(&key), by_hand.to_owned(), said);
             }
         }
         for Member { kind, .. } in &group.members {
@@ -175,13 +175,18 @@ impl Control {
     fn keep(&mut self, group: String, active: String, said: &mut Vec<Effect>) {
         let known = self.remembered.get(&group).map_or("", String::as_str);
         if known != active {
-            said.push(Effect::Remember {
+            said.push(Effect::Remember(Record::Active {
                 group: group.clone(),
                 active: active.clone(),
-            });
+            }));
             self.remembered.insert(group, active);
         }
     }
+}
+
+/// Under which name it is kept that an operator put the active member there.
+pub(super) fn by_hand_key(key: &str) -> String {
+    format!("{key} by hand")
 }
 
 /// Under which name a group's active member is kept: `www.example.test`, `www.example.test/eu`; ` AAAA` is added for

@@ -1,6 +1,6 @@
 //! Everything the signal box can ask for.
 
-use crate::control::event::{CommandTicket, ProbeBudget, ProbeTicket};
+use crate::control::event::{CommandTicket, ProbeBudget, ProbeTicket, StoreTicket};
 use crate::health::observation::Evidence;
 use crate::health::standing::Health;
 use crate::model::id::TargetId;
@@ -28,19 +28,28 @@ pub enum Effect {
     Forget(ProbeTicket),
     /// Answer from these from now on.
     Publish(Vec<Decision>),
-    /// Keep over restarts: the active member of a failover group.
-    Remember {
-        /// `www.example.test` or `www.example.test/pool`.
-        group: String,
-        /// Member's name.
-        active: String,
-    },
+    /// Keep over restarts, when the disk has time for it; a later record of the same thing takes its place.
+    Remember(Record),
+    /// Put these on disk, all or none, before anything follows from them; `Event::Stored` says how it went.
+    Persist(StoreTicket, Vec<Record>),
     /// Log (and later: keep in the history).
     Tell(HistoryEvent),
     /// The answer to a command.
     Answer(CommandTicket, Result<Done, Refusal>),
     /// Every endpoint has a verdict, or `startup_wait` is over: serve.
     OpenSockets,
+}
+
+/// Something that survives a restart.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Record {
+    /// The active member of a failover group, or whether an operator put it there.
+    Active {
+        /// `www.example.test` or `www.example.test/pool`.
+        group: String,
+        /// Member's name.
+        active: String,
+    },
 }
 
 /// A command was carried out: a sentence for the operator.
@@ -148,6 +157,8 @@ pub enum HistoryKind {
         by: String,
         /// What, in a sentence.
         what: String,
+        /// Whether it went past a safety rule.
+        break_glass: bool,
     },
     /// The sockets open; what is still unknown is treated as up.
     Opened {

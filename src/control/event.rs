@@ -14,6 +14,10 @@ pub struct ProbeTicket(pub u64);
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct CommandTicket(pub u64);
 
+/// Names one `Effect::Persist`, so that the disk's word finds what waits for it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct StoreTicket(pub u64);
+
 /// Something happened.
 #[derive(Clone, Debug)]
 pub enum Event {
@@ -39,6 +43,15 @@ pub enum Event {
         by: String,
         /// What.
         command: Command,
+        /// How.
+        manner: Manner,
+    },
+    /// What `Effect::Persist` asked for is on disk, or cannot be put there.
+    Stored {
+        /// Which.
+        ticket: StoreTicket,
+        /// Why not.
+        result: Result<(), String>,
     },
     /// A new configuration is in force.
     Planned(Arc<Plan>),
@@ -57,6 +70,15 @@ pub enum Command {
         /// The endpoint's name.
         to: Option<String>,
     },
+}
+
+/// How a command is to be carried out.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Manner {
+    /// Go past what would refuse it for safety; recorded.
+    pub break_glass: bool,
+    /// Only say what would change.
+    pub dry_run: bool,
 }
 
 /// What must survive a restart, as it was stored.

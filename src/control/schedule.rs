@@ -6,6 +6,7 @@
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
 
+use crate::control::event::StoreTicket;
 use crate::model::id::{CheckId, ServiceId, TargetId};
 use crate::model::time::Moment;
 
@@ -28,6 +29,8 @@ pub enum Due {
     References,
     /// The end of the time for first verdicts.
     TrialEnds,
+    /// The disk's word on something that was to be stored: it does not answer.
+    Stored(StoreTicket),
     /// To look for probes that were never heard of again.
     Sweep,
 }

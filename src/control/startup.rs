@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::control::deciding::seat_key;
+use crate::control::deciding::{by_hand_key, seat_key};
 use crate::control::effect::{Effect, HistoryKind};
 use crate::control::schedule::Due;
 use crate::control::step::Control;
@@ -129,10 +129,7 @@ impl Control {
                 if active.is_some() {
                     let seat = memory.seats.entry((group.id, family)).or_default();
                     seat.active = active;
-                    seat.by_hand = self
-                        .remembered
-                        .get(&format!("{key} by hand"))
-                        .is_some_and(|v| v == "yes");
+                    seat.by_hand = self.remembered.get(&by_hand_key(key)).is_some_and(|v| v == "yes");
                 }
             }
         }

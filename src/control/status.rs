@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::control::deciding::choice_in_words;
 use crate::control::step::Control;
@@ -54,7 +54,7 @@ pub struct ServiceStatus {
 }
 
 /// What is answered for one family.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct AnswerStatus {
     /// Every address that may be answered.
     pub addresses: Vec<String>,
@@ -302,7 +302,7 @@ impl Control {
     }
 }
 
-fn answer_status(choice: Option<&Choice>, why: Option<String>) -> AnswerStatus {
+pub(super) fn answer_status(choice: Option<&Choice>, why: Option<String>) -> AnswerStatus {
     AnswerStatus {
         addresses: choice.map(choice_in_words).unwrap_or_default(),
         pick: match choice.map(|choice| (&choice.pick, choice.addresses.len())) {

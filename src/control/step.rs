@@ -5,8 +5,9 @@ use std::sync::Arc;
 
 use crate::control::chance::Chance;
 use crate::control::effect::{Effect, HistoryEvent, HistoryKind};
-use crate::control::event::{Event, ProbeTicket, Remembered};
+use crate::control::event::{Event, ProbeTicket, Remembered, StoreTicket};
 use crate::control::schedule::{Due, Schedule};
+use crate::control::storing::{Asked, Awaiting};
 use crate::control::watch::{Desk, Flight, Watch};
 use crate::health::brake::Brake;
 use crate::health::isolation::{Census, Isolation};
@@ -14,8 +15,9 @@ use crate::model::id::{ServiceId, TargetId};
 use crate::model::plan::Plan;
 use crate::model::time::{Moment, Now};
 
-/// Everything that decides: owns all health, all memory of policies, and the schedule.
-#[derive(Debug)]
+/// Everything that decides: owns all health, all memory of policies, and the schedule. A clone goes its own way from
+/// the same state: what-if questions are put to one.
+#[derive(Clone, Debug)]
 pub struct Control {
     pub(super) plan: Arc<Plan>,
     /// By `TargetId`.
@@ -26,6 +28,9 @@ pub struct Control {
     pub(super) dirty: Vec<ServiceId>,
     pub(super) flights: BTreeMap<ProbeTicket, Flight>,
     pub(super) last_ticket: u64,
+    /// What waits for the disk.
+    pub(super) awaiting: BTreeMap<StoreTicket, Awaiting>,
+    pub(super) last_store_ticket: u64,
     pub(super) schedule: Schedule,
     /// Whether a look for lost probes is entered.
     pub(super) sweeping: bool,
@@ -60,6 +65,8 @@ impl Control {
             dirty: Vec::new(),
             flights: BTreeMap::new(),
             last_ticket: 0,
+            awaiting: BTreeMap::new(),
+            last_store_ticket: 0,
             schedule: Schedule::default(),
             sweeping: false,
             chance: Chance::new(seed),
@@ -88,7 +95,16 @@ impl Control {
                 self.isolation.heard(reference, reachable, now.moment);
                 self.references_spoke(now, effects);
             }
-            Event::Commanded { ticket, by, command } => self.obey(now, ticket, &by, command, effects),
+            Event::Commanded {
+                ticket,
+                by,
+                command,
+                manner,
+            } => {
+                let asked = Asked { ticket, by, manner };
+                self.obey(now, asked, command, effects);
+            }
+            Event::Stored { ticket, result } => self.stored(now, ticket, result, effects),
             Event::Planned(plan) => self.replan(now, plan, effects),
             Event::Woke => {}
         }
@@ -131,6 +147,7 @@ impl Control {
             Due::References if self.references_at == at => self.references_due(now, effects),
             Due::References => {}
             Due::TrialEnds => self.trial_ends(now, effects),
+            Due::Stored(ticket) => self.stored_too_late(now, ticket, effects),
             Due::Sweep => self.sweep(now, effects),
         }
     }

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::model::check::{Check, Target};
+use crate::model::force::{FileOverride, SafetySettings};
 use crate::model::id::{ServiceId, ZoneId};
 use crate::model::place::Atlas;
 use crate::model::service::{Endpoint, Service};
@@ -26,6 +27,8 @@ pub struct Plan {
     pub checks: Vec<Arc<Check>>,
     /// By `TargetId`.
     pub targets: Vec<Target>,
+    /// `overrides.toml`, in the order written.
+    pub overrides: Vec<FileOverride>,
     /// How many `GroupId`s there are.
     pub groups: usize,
 }
@@ -158,6 +161,8 @@ pub struct NodeSettings {
     pub api_token: Option<String>,
     /// `[isolation]`.
     pub isolation: IsolationSettings,
+    /// `[safety]`.
+    pub safety: SafetySettings,
     /// `[keys]`.
     pub keys: Vec<TsigKey>,
     /// Resolvers whose word on their clients' networks is taken (RFC 7871).

@@ -3,6 +3,7 @@
 use std::net::IpAddr;
 use std::time::Duration;
 
+use crate::model::force::OwnSafety;
 use crate::model::id::{EndpointId, GroupId, ServiceId, TargetId, ZoneId};
 use crate::model::place::{Point, Region};
 use crate::model::plan::Prefix;
@@ -32,6 +33,8 @@ pub struct Service {
     pub when_all_down: WhenAllDown,
     /// Whether A and AAAA are judged together.
     pub families: Families,
+    /// What one command may take away, where it differs from `[safety]`.
+    pub safety: OwnSafety,
     /// An objective: the promise must not be worse.
     pub recover_within: Option<Duration>,
 }
@@ -256,6 +259,17 @@ pub enum Families {
     Apart,
     /// An endpoint is healthy only when all its addresses of both families are.
     Together,
+}
+
+/// As operators say it.
+impl std::fmt::Display for TtlRule {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Fixed(ttl) => write!(f, "{}s", ttl.secs()),
+            Self::Stable { max, min } => write!(f, "stable {}s, in doubt {}s", max.secs(), min.secs()),
+            Self::Strict { max, min } => write!(f, "strict {}s to {}s", min.secs(), max.secs()),
+        }
+    }
 }
 
 /// As written in a zone file.

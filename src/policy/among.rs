@@ -62,7 +62,14 @@ impl<R: Readings, W: Witness> Walk<'_, R, W> {
             .iter()
             .zip(&*members)
             .zip(&chosen)
-            .map(|((member, judged), chosen)| reason(group.policy, member, judged, *chosen))
+            .enumerate()
+            .map(|(index, ((member, judged), chosen))| {
+                if judged.up || !judged.has_family {
+                    reason(group.policy, member, judged, *chosen)
+                } else {
+                    self.unusable(group, index)
+                }
+            })
             .collect();
         let loads = match group.policy {
             Policy::Weighted => weights(group, members),
@@ -150,7 +157,6 @@ impl<R: Readings, W: Witness> Walk<'_, R, W> {
 fn reason(policy: Policy, member: &Member, judged: &Judged, chosen: bool) -> &'static str {
     match (policy, chosen) {
         (_, false) if !judged.has_family => "has no address of this family",
-        (_, false) if !judged.up => "not usable",
         (Policy::Fastest { .. }, false) => "not the fastest, or not by enough",
         (_, false) if member.weight == 0 => "weight 0 serves only when no other can",
         (_, false) => "not chosen",

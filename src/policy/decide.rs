@@ -127,16 +127,19 @@ pub fn decide<R: Readings, W: Witness>(
             || a.blend
                 .addresses()
                 .chain(aaaa.blend.addresses())
-                .filter_map(|p| p.target)
-                .any(|t| readings.of(t).in_doubt),
+                .any(|p| readings.seen(p.endpoint, p.target).in_doubt),
         flip: if matches!(service.ttl, TtlRule::Strict { .. }) {
             let watched = could_matter(service, &answered);
             watched
                 .iter()
                 .filter_map(|id| endpoints.get(id.index()))
-                .flat_map(|endpoint| endpoint.addresses.iter())
-                .filter_map(|address| address.target)
-                .map(|target| readings.of(target).earliest_flip)
+                .flat_map(|endpoint| {
+                    endpoint
+                        .addresses
+                        .iter()
+                        .map(|address| (endpoint.id, address.target))
+                })
+                .map(|(endpoint, target)| readings.seen(endpoint, target).earliest_flip)
                 .chain(a.wake)
                 .chain(aaaa.wake)
                 .min()

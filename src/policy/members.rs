@@ -3,7 +3,7 @@
 use crate::model::id::EndpointId;
 use crate::model::service::{Endpoint, Failback, Group, Member, MemberKind, Policy, Service};
 use crate::policy::choice::Choice;
-use crate::policy::readings::{Family, Reading, Readings, Tier};
+use crate::policy::readings::{Family, Readings, Tier};
 use crate::policy::tree::endpoints_of;
 
 /// Whose change could change the answer: under `failover` nobody behind the active one, and nobody before it when
@@ -60,13 +60,9 @@ pub(super) fn is_known_bad<R: Readings>(
     let mut known = all
         .iter()
         .filter_map(|id| endpoints.get(id.index()))
-        .flat_map(|endpoint| endpoint.addresses.iter())
-        .filter(|known| choice.addresses.contains(&known.address))
-        .map(|known| {
-            known
-                .target
-                .map_or(Reading::UNPROBED, |target| readings.of(target))
-        })
+        .flat_map(|endpoint| endpoint.addresses.iter().map(|address| (endpoint.id, address)))
+        .filter(|(_, known)| choice.addresses.contains(&known.address))
+        .map(|(endpoint, known)| readings.seen(endpoint, known.target))
         .peekable();
     known.peek().is_some() && known.all(|reading| reading.tier == Tier::Down && !reading.waiting)
 }
@@ -76,10 +72,11 @@ pub(super) fn waits<R: Readings>(group: &Group, endpoints: &[Endpoint], readings
     endpoints_of(group, &mut all);
     all.iter()
         .filter_map(|id| endpoints.get(id.index()))
-        .flat_map(|endpoint| endpoint.addresses.iter())
-        .filter_map(|address| address.target)
-        .any(|target| {
-            let Reading { waiting, .. } = readings.of(target);
-            waiting
+        .flat_map(|endpoint| {
+            endpoint
+                .addresses
+                .iter()
+                .map(|address| (endpoint.id, address.target))
         })
+        .any(|(endpoint, target)| readings.seen(endpoint, target).waiting)
 }

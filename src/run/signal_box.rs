@@ -15,11 +15,11 @@ use crate::answer::snapshot::Snapshot;
 use crate::api::explain::explain;
 use crate::api::live::Request;
 use crate::clock::Clock;
-use crate::control::effect::{Done, Effect, Refusal};
-use crate::control::event::{CommandTicket, Event, Remembered};
+use crate::control::effect::{Done, Effect, Record, Refusal};
+use crate::control::event::{CommandTicket, Event, Remembered, StoreTicket};
 use crate::control::step::Control;
 use crate::model::plan::Plan;
-use crate::model::time::Moment;
+use crate::model::time::{Moment, Now};
 use crate::policy::choice::Decision;
 use crate::probe::runner::Runner;
 use crate::publish::publisher::Publisher;
@@ -37,6 +37,8 @@ const REFERENCE_BUDGET: Duration = Duration::from_secs(1);
 pub enum Message {
     /// A new configuration with its tables; replied to when it is in force.
     Replan(Arc<Plan>, Tables, oneshot::Sender<()>),
+    /// A copy of the signal box at this moment, for what-if questions.
+    Copy(oneshot::Sender<(Box<Control>, Now)>),
     /// End.
     Stop,
 }
@@ -57,6 +59,8 @@ pub struct SignalBox {
     pub clock: Arc<dyn Clock>,
     /// Told when the sockets may open.
     pub open: Option<oneshot::Sender<()>>,
+    /// Where the store's word goes.
+    pub events: mpsc::Sender<Event>,
     /// What the store held.
     pub remembered: Remembered,
     /// For jitter.
@@ -101,6 +105,8 @@ struct Desk {
     snapshot: Arc<Snapshot>,
     retired: Vec<Arc<Snapshot>>,
     effects: Vec<Effect>,
+    /// Events that an effect brought about at once.
+    owed: Vec<Event>,
     waiting: HashMap<CommandTicket, oneshot::Sender<Result<Done, Refusal>>>,
     commands: u64,
     published_at: Moment,
@@ -112,13 +118,14 @@ impl Desk {
         let remembered = std::mem::take(&mut parts.remembered);
         let control = Control::new(Arc::clone(&parts.plan), remembered, parts.seed, now);
         let snapshot = parts.published.load_full();
-        let (retired, effects, waiting) = (Vec::new(), Vec::new(), HashMap::new());
+        let (retired, effects, owed, waiting) = (Vec::new(), Vec::new(), Vec::new(), HashMap::new());
         Self {
             control,
             parts,
             snapshot,
             retired,
             effects,
+            owed,
             waiting,
             commands: 0,
             published_at: Moment::ZERO,
@@ -135,6 +142,10 @@ impl Desk {
                 message = inbox.messages.recv() => match message {
                     None | Some(Message::Stop) => return,
                     Some(Message::Replan(plan, tables, reply)) => self.replan(plan, tables, reply),
+                    Some(Message::Copy(reply)) => {
+                        // Whoever asked may have left.
+                        let _ = reply.send((Box::new(self.control.clone()), self.parts.clock.now()));
+                    }
                 },
                 event = inbox.events.recv() => match event {
                     None => return,
@@ -198,11 +209,21 @@ impl Desk {
                     now,
                 ));
             }
-            Request::Command { by, command, reply } => {
+            Request::Command {
+                by,
+                command,
+                manner,
+                reply,
+            } => {
                 self.commands += 1;
                 let ticket = CommandTicket(self.commands);
                 self.waiting.insert(ticket, reply);
-                self.step(Event::Commanded { ticket, by, command });
+                self.step(Event::Commanded {
+                    ticket,
+                    by,
+                    command,
+                    manner,
+                });
             }
         }
     }
@@ -241,7 +262,8 @@ impl Desk {
                     }
                 }
                 Effect::Forget(ticket) => self.parts.runner.forget(ticket),
-                Effect::Remember { group, active } => self.parts.store.remember(group, active),
+                Effect::Remember(record) => self.parts.store.remember(record),
+                Effect::Persist(ticket, records) => self.persist(ticket, records),
                 Effect::Tell(event) => tell(&event, self.published_at),
                 Effect::Answer(ticket, result) => {
                     if let Some(reply) = self.waiting.remove(&ticket) {
@@ -254,6 +276,25 @@ impl Desk {
                     }
                 }
             }
+        }
+        if !self.owed.is_empty() {
+            for event in std::mem::take(&mut self.owed) {
+                self.step(event);
+            }
+            self.carry_out();
+        }
+    }
+
+    /// Hands records to the store; its word comes back among the events. Nobody else would say that there is no store.
+    fn persist(&mut self, ticket: StoreTicket, records: Vec<Record>) {
+        let events = self.parts.events.clone();
+        let done = move |result| {
+            // The thread of the store may wait for a place; it has nothing better to do.
+            let _ = events.blocking_send(Event::Stored { ticket, result });
+        };
+        if let Err(reason) = self.parts.store.persist(records, Box::new(done)) {
+            let result = Err(reason);
+            self.owed.push(Event::Stored { ticket, result });
         }
     }
 

@@ -79,9 +79,14 @@ pub(super) fn tell(event: &HistoryEvent, published: Moment) {
             target: "pointsman::isolation", %check, waiting,
             "too many endpoints of one check went down within a minute; the rest wait"
         ),
-        HistoryKind::Commanded { by, what } => {
-            tracing::info!(target: "pointsman::operator", %by, %what, "command")
-        }
+        HistoryKind::Commanded {
+            by,
+            what,
+            break_glass: false,
+        } => tracing::info!(target: "pointsman::operator", %by, %what, "command"),
+        HistoryKind::Commanded { by, what, .. } => tracing::warn!(
+            target: "pointsman::operator", %by, %what, break_glass = true, "command, past the rules of safety"
+        ),
         HistoryKind::Opened { unknown } if unknown.is_empty() => {
             tracing::info!(target: "pointsman::start", "every endpoint has a verdict; answering");
         }

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::model::check::{Check, CheckKind, Expectation, Rules, Target, TcpCheck};
+use crate::model::force::{OwnSafety, SafetySettings};
 use crate::model::id::{CheckId, EndpointId, GroupId, ServiceId, TargetId, ZoneId};
 use crate::model::plan::{IsolationSettings, NodeSettings, Plan, TcpSettings, TransferRules, ZonePlan};
 use crate::model::service::{
@@ -80,6 +81,7 @@ impl PlanBuilder {
             api: None,
             api_token: None,
             isolation: IsolationSettings::default(),
+            safety: SafetySettings::default(),
             keys: Vec::new(),
             trust_ecs: Vec::new(),
             geo: None,
@@ -98,6 +100,7 @@ impl PlanBuilder {
             endpoints: Vec::new(),
             checks: vec![check.clone()],
             targets: Vec::new(),
+            overrides: Vec::new(),
             groups: 0,
         };
         Self { plan, check }
@@ -149,6 +152,7 @@ impl PlanBuilder {
                 _ => WhenAllDown::AssumeUp,
             },
             families: Families::Apart,
+            safety: OwnSafety::default(),
             recover_within: None,
         };
         change(&mut service);

@@ -1,24 +1,28 @@
 //! Virtual time around the signal box: effects become events, later.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv4Addr};
 use std::sync::Arc;
 use std::time::Duration;
 
 use crate::control::Control;
 use crate::control::chance::Chance;
-use crate::control::effect::{Effect, HistoryEvent};
+use crate::control::effect::{Effect, HistoryEvent, Record};
 use crate::control::event::{Event, ProbeTicket, Remembered};
 use crate::health::observation::{Evidence, Finding, Observation, Phases, Report};
 use crate::model::id::ServiceId;
 use crate::model::plan::Plan;
 use crate::model::time::{Moment, Now, Ttl, UnixTime};
+use crate::policy::choice::client::ClientKey;
 use crate::policy::choice::{Choice, Decision};
 use crate::policy::readings::Family;
 use crate::simulate::network::Network;
 
 /// Wall-clock time at the beginning of every simulation: 2026-01-01.
 const EPOCH: u64 = 1_767_225_600_000;
+
+/// How long the disk takes to commit.
+const COMMIT: Duration = Duration::from_millis(3);
 
 /// What waits.
 #[derive(Clone, Debug)]
@@ -47,6 +51,8 @@ pub struct World {
     pub opened: Option<Moment>,
     /// What would be on disk.
     pub disk: BTreeMap<String, String>,
+    /// What the disk says to everything that it is asked to keep, when it is broken.
+    pub disk_fails: Option<String>,
     /// Answers to commands.
     pub answers: Vec<String>,
     /// How late each batch of probes was sent, with the batch's size.
@@ -87,6 +93,7 @@ impl World {
             keeps: true,
             opened: None,
             disk: BTreeMap::new(),
+            disk_fails: None,
             answers: Vec::new(),
             lateness: Vec::new(),
             probes: 0,
@@ -231,8 +238,17 @@ impl World {
                     self.published.push((self.now, decisions));
                 }
             }
-            Effect::Remember { group, active } => {
-                self.disk.insert(group, active);
+            Effect::Remember(record) => self.store(record),
+            Effect::Persist(ticket, records) => {
+                let result = match &self.disk_fails {
+                    Some(why) => Err(why.clone()),
+                    None => Ok(()),
+                };
+                if result.is_ok() {
+                    records.into_iter().for_each(|record| self.store(record));
+                }
+                let stored = Event::Stored { ticket, result };
+                self.wait(self.now.after(COMMIT), Happening::Comes(Box::new(stored)));
             }
             Effect::Tell(event) => self.told.push(event),
             Effect::Answer(_, result) => self.answers.push(match result {
@@ -240,6 +256,14 @@ impl World {
                 Err(refusal) => refusal.to_string(),
             }),
             Effect::OpenSockets => self.opened = Some(self.now),
+        }
+    }
+
+    fn store(&mut self, record: Record) {
+        match record {
+            Record::Active { group, active } => {
+                self.disk.insert(group, active);
+            }
         }
     }
 

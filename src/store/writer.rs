@@ -1,13 +1,14 @@
 //! The thread that writes: takes all that waits, writes it in one transaction, tries again later what failed.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
 use rusqlite::Connection;
 
-use crate::store::actives;
+use crate::control::effect::Record;
+use crate::store::{Heard, actives};
 
 /// How long to wait after a failure before the next try: a full disk is not freed in milliseconds.
 const RETRY: Duration = Duration::from_secs(5);
@@ -19,11 +20,36 @@ pub(super) struct Pending {
     changed: Condvar,
 }
 
-#[derive(Debug, Default)]
+#[derive(Default)]
 struct State {
-    actives: BTreeMap<String, String>,
+    /// What may wait, by what it is about: only the last value counts.
+    records: BTreeMap<Key, Record>,
+    /// What somebody waits for, in the order asked.
+    asked: Vec<(Vec<Record>, Heard)>,
     trouble: Option<String>,
     closing: bool,
+}
+
+impl std::fmt::Debug for State {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("State")
+            .field("records", &self.records)
+            .field("asked", &self.asked.len())
+            .field("trouble", &self.trouble)
+            .finish_non_exhaustive()
+    }
+}
+
+/// What a record is about.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Key {
+    Group(String),
+}
+
+fn key(record: &Record) -> Key {
+    match record {
+        Record::Active { group, .. } => Key::Group(group.clone()),
+    }
 }
 
 impl Pending {
@@ -32,8 +58,19 @@ impl Pending {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    pub(super) fn put(&self, group: String, active: String) {
-        self.lock().actives.insert(group, active);
+    pub(super) fn put(&self, record: Record) {
+        self.lock().records.insert(key(&record), record);
+        self.changed.notify_one();
+    }
+
+    pub(super) fn ask(&self, records: Vec<Record>, done: Heard) {
+        let mut state = self.lock();
+        for record in &records {
+            // What waits is older, and would be written over this when it is tried again.
+            state.records.remove(&key(record));
+        }
+        state.asked.push((records, done));
+        drop(state);
         self.changed.notify_one();
     }
 
@@ -75,31 +112,52 @@ impl Drop for Writer {
 
 fn run(mut connection: Connection, pending: &Pending) {
     loop {
-        let (batch, closing) = {
+        let (batch, asked, closing) = {
             let mut state = pending.lock();
-            while state.actives.is_empty() && !state.closing {
+            while state.records.is_empty() && state.asked.is_empty() && !state.closing {
                 state = pending
                     .changed
                     .wait(state)
                     .unwrap_or_else(PoisonError::into_inner);
             }
-            (std::mem::take(&mut state.actives), state.closing)
+            let asked = std::mem::take(&mut state.asked);
+            (std::mem::take(&mut state.records), asked, state.closing)
         };
-        if let Err(error) = write(&mut connection, &batch) {
+        // Somebody waits for these; each stands or falls by itself.
+        let mut trouble = None;
+        for (records, done) in asked {
+            let written = write(&mut connection, records.iter());
+            if let Err(error) = &written {
+                tracing::error!(%error, "what an operator asked for could not be written");
+                trouble = Some(error.to_string());
+            }
+            done(written.map_err(|error| error.to_string()));
+        }
+        if batch.is_empty() {
+            pending.lock().trouble = trouble;
+        } else if let Err(error) = write(&mut connection, batch.values()) {
             tracing::error!(%error, entries = batch.len(), "state could not be written; it is tried again");
             let mut state = pending.lock();
             state.trouble = Some(error.to_string());
-            for (group, active) in batch {
-                state.actives.entry(group).or_insert(active);
+            // What was asked for meanwhile is newer.
+            let asked: BTreeSet<Key> = state
+                .asked
+                .iter()
+                .flat_map(|(records, _)| records.iter().map(key))
+                .collect();
+            for (key, record) in batch {
+                if !asked.contains(&key) {
+                    state.records.entry(key).or_insert(record);
+                }
             }
             if !closing {
                 let waited = pending
                     .changed
-                    .wait_timeout_while(state, RETRY, |state| !state.closing);
+                    .wait_timeout_while(state, RETRY, |state| !state.closing && state.asked.is_empty());
                 drop(waited.unwrap_or_else(PoisonError::into_inner));
             }
         } else {
-            pending.lock().trouble = None;
+            pending.lock().trouble = trouble;
         }
         if closing {
             return;
@@ -107,10 +165,12 @@ fn run(mut connection: Connection, pending: &Pending) {
     }
 }
 
-fn write(connection: &mut Connection, batch: &BTreeMap<String, String>) -> rusqlite::Result<()> {
+fn write<'a>(connection: &mut Connection, records: impl Iterator<Item = &'a Record>) -> rusqlite::Result<()> {
     let transaction = connection.transaction()?;
-    for (group, active) in batch {
-        actives::write(&transaction, group, active)?;
+    for record in records {
+        match record {
+            Record::Active { group, active } => actives::write(&transaction, group, active)?,
+        }
     }
     transaction.commit()
 }

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use pointsman::control::effect::HistoryKind;
-use pointsman::control::event::{Command, CommandTicket, Event};
+use pointsman::control::event::{Command, CommandTicket, Event, Manner};
 use pointsman::model::id::ServiceId;
 use pointsman::model::service::{Failback, Families, Policy, Service, Switch, TtlRule, WhenAllDown};
 use pointsman::model::time::{Moment, Ttl};
@@ -98,9 +98,10 @@ fn command(world: &mut World, to: Option<&str>) {
             ticket: CommandTicket(1),
             by: "test".to_owned(),
             command,
+            manner: Manner::default(),
         },
     );
-    world.run_until(now);
+    world.run_until(now.after(Duration::from_millis(10)));
 }
 
 #[test]

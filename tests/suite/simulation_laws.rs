@@ -5,7 +5,7 @@ use std::time::Duration;
 use pointsman::control::Control;
 use pointsman::control::chance::Chance;
 use pointsman::control::effect::Effect;
-use pointsman::control::event::{Command, CommandTicket, Event, Remembered};
+use pointsman::control::event::{Command, CommandTicket, Event, Manner, Remembered};
 use pointsman::health::monitor::{Cause, Monitor, Role, Seen};
 use pointsman::health::observation::{Evidence, FaultClass, Finding, Observation, Phase, Phases};
 use pointsman::health::standing::Health;
@@ -84,6 +84,10 @@ fn history(seed: u64, steps: usize) -> Vec<String> {
                     to: [None, Some("tok"), Some("us"), Some("nobody")]
                         [usize::try_from(chance.throw() % 4).unwrap()]
                     .map(str::to_owned),
+                },
+                manner: Manner {
+                    break_glass: chance.throw().is_multiple_of(4),
+                    dry_run: false,
                 },
             },
             3..30 if !flying.is_empty() => {

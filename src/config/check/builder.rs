@@ -129,6 +129,7 @@ impl Builder {
             endpoints: self.endpoints,
             checks: self.checks,
             targets: self.targets,
+            overrides: Vec::new(),
             groups: self.groups,
         }
     }

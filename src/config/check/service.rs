@@ -12,6 +12,7 @@ use crate::config::raw::document::{At, Source};
 use crate::config::raw::service::RawService;
 use crate::config::raw::zone::RawZone;
 use crate::model::check::{Check, CheckKind, Expectation, Rules};
+use crate::model::force::OwnSafety;
 use crate::model::id::{CheckId, ServiceId, ZoneId};
 use crate::model::service::{Failback, Group, MemberKind, Policy, Service, Switch, TtlRule, WhenAllDown};
 use crate::model::time::Ttl;
@@ -205,6 +206,7 @@ fn service_of(
             _ => WhenAllDown::AssumeUp,
         }),
         families: raw.families,
+        safety: OwnSafety::default(),
         recover_within: raw.recover_within.map(|length| length.value),
         group,
     }

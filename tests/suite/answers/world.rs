@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use pointsman::answer::snapshot::{Ask, Client, Outcome, Scratch, Snapshot, Transport};
+use pointsman::model::force::{OwnSafety, SafetySettings};
 use pointsman::model::id::{GroupId, ServiceId, ZoneId};
 use pointsman::model::plan::{IsolationSettings, NodeSettings, Plan, TcpSettings, TransferRules, ZonePlan};
 use pointsman::model::service::{Failback, Families, Group, Policy, Service, Spread, Switch, TtlRule, WhenAllDown};
@@ -87,6 +88,7 @@ pub(crate) fn settings() -> NodeSettings {
         api: None,
         api_token: None,
         isolation: IsolationSettings::default(),
+        safety: SafetySettings::default(),
         keys: Vec::new(),
         trust_ecs: Vec::new(),
         geo: None,
@@ -122,6 +124,7 @@ fn service(id: ServiceId, zone: ZoneId, decided: &Decided) -> Service {
         failback: Failback::Auto,
         when_all_down: WhenAllDown::Last,
         families: Families::Apart,
+        safety: OwnSafety::default(),
         recover_within: None,
     }
 }
@@ -179,6 +182,7 @@ pub(crate) fn plan(world: &World) -> (Plan, Vec<Option<Arc<Contents>>>) {
         endpoints: Vec::new(),
         checks: Vec::new(),
         targets: Vec::new(),
+        overrides: Vec::new(),
         groups: 0,
     };
     for (index, zone) in world.zone.iter().enumerate() {
