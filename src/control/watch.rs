@@ -41,7 +41,7 @@ pub(crate) struct Watch {
     pub never_up: bool,
     /// Who uses it.
     pub users: Box<[ServiceId]>,
-    /// Whether one of them must hear of every probe (TTL mode strict).
+    /// Whether one of them must hear of every probe (TTL mode strict, policy `fastest`).
     pub strict: bool,
     pub seen: LastSeen,
     /// Which role it must have.

@@ -127,16 +127,8 @@ mod tests {
             ("country:NA", Some(Region::Country(*b"NA")), "country:NA"),
             ("continent:na", Some(Region::Continent(*b"NA")), "NA"),
             ("De", Some(Region::Country(*b"DE")), "DE"),
-            (
-                "US-NY",
-                Some(Region::Subdivision(*b"US", *b"NY\0")),
-                "US-NY",
-            ),
-            (
-                "gb-eng",
-                Some(Region::Subdivision(*b"GB", *b"ENG")),
-                "GB-ENG",
-            ),
+            ("US-NY", Some(Region::Subdivision(*b"US", *b"NY\0")), "US-NY"),
+            ("gb-eng", Some(Region::Subdivision(*b"GB", *b"ENG")), "GB-ENG"),
             ("FR-75", Some(Region::Subdivision(*b"FR", *b"75\0")), "FR-75"),
             ("continent:DE", None, ""),
             ("Europe", None, ""),
@@ -153,20 +145,10 @@ mod tests {
 
     #[test]
     fn the_nearer_point_has_the_greater_product() {
-        let at = |latitude, longitude| {
-            Point {
-                latitude,
-                longitude,
-            }
-            .direction()
-        };
+        let at = |latitude, longitude| Point { latitude, longitude }.direction();
         let product = |a: [f64; 3], b: [f64; 3]| a.iter().zip(b).map(|(a, b)| a * b).sum::<f64>();
-        let (paris, berlin, auckland, suva) = (
-            at(48.9, 2.4),
-            at(52.5, 13.4),
-            at(-36.8, 174.8),
-            at(-18.1, -178.4),
-        );
+        let (paris, berlin, auckland, suva) =
+            (at(48.9, 2.4), at(52.5, 13.4), at(-36.8, 174.8), at(-18.1, -178.4));
         assert!(product(paris, berlin) > product(paris, auckland));
         // Across the antimeridian.
         assert!(product(suva, auckland) > product(suva, berlin));

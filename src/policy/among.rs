@@ -114,7 +114,11 @@ impl<R: Readings, W: Witness> Walk<'_, R, W> {
     /// The quickest of those that are well (of all usable, when none is), unless the present one is nearly as quick.
     fn fastest(&mut self, group: &Group, members: &[Judged], margin: u8) -> Option<usize> {
         let takes_part = |judged: &&Judged| judged.up && judged.has_family;
-        let best = members.iter().filter(takes_part).map(|judged| judged.tier).max()?;
+        let best = members
+            .iter()
+            .filter(takes_part)
+            .map(|judged| judged.tier)
+            .max()?;
         let candidates: Vec<(usize, Option<Duration>)> = members
             .iter()
             .enumerate()
@@ -160,11 +164,15 @@ fn reason(policy: Policy, member: &Member, judged: &Judged, chosen: bool) -> &'s
         (Policy::Fastest { .. }, false) => "not the fastest, or not by enough",
         (_, false) if member.weight == 0 => "weight 0 serves only when no other can",
         (_, false) => "not chosen",
-        (Policy::Weighted, true) if judged.tier == Tier::Degraded => "degraded: answered by part of its weight",
+        (Policy::Weighted, true) if judged.tier == Tier::Degraded => {
+            "degraded: answered by part of its weight"
+        }
         (Policy::Weighted, true) => "answered by its weight",
         (Policy::All { .. }, true) => "answered in rotation",
         (Policy::Sticky(_), true) => "answered to the clients that its name and weight win",
-        (Policy::Subnet, true) if member.serves.networks.is_empty() => "answered to clients in nobody's networks",
+        (Policy::Subnet, true) if member.serves.networks.is_empty() => {
+            "answered to clients in nobody's networks"
+        }
         (Policy::Subnet, true) => "answered to clients in its networks",
         (Policy::Geo, true) => "answered to clients in its regions, or nearest to it",
         (Policy::Fastest { .. }, true) => "answers probes fastest",
@@ -182,7 +190,11 @@ fn weights(group: &Group, members: &[Judged]) -> Vec<f64> {
         .filter(|(_, judged)| judged.has_family)
         .map(|(member, judged)| Loaded {
             weight: f64::from(member.weight),
-            capacity: if judged.up { capacity(member, judged) } else { Some(0.0) },
+            capacity: if judged.up {
+                capacity(member, judged)
+            } else {
+                Some(0.0)
+            },
             keeps: match (judged.up, judged.tier) {
                 (false, _) => 0.0,
                 (true, Tier::Degraded) => keeps,
@@ -193,7 +205,13 @@ fn weights(group: &Group, members: &[Judged]) -> Vec<f64> {
     let mut loads = loads(&loaded, group.spread.demand.map(f64::from)).into_iter();
     members
         .iter()
-        .map(|judged| if judged.has_family { loads.next().unwrap_or(0.0) } else { 0.0 })
+        .map(|judged| {
+            if judged.has_family {
+                loads.next().unwrap_or(0.0)
+            } else {
+                0.0
+            }
+        })
         .collect()
 }
 
@@ -204,15 +222,19 @@ fn by_network(group: &Group, usable: &[Usable<'_>]) -> By {
         let node = at(index);
         member.serves.networks.iter().map(move |network| (*network, node))
     });
-    let otherwise = usable.iter().position(|one| one.member.serves.networks.is_empty());
+    let otherwise = usable
+        .iter()
+        .position(|one| one.member.serves.networks.is_empty());
     By::Network(networks.collect(), otherwise.unwrap_or(0))
 }
 
 fn by_place(usable: &[Usable<'_>]) -> By {
     let each = || usable.iter().enumerate();
-    let regions = each().flat_map(|(at, one)| one.member.serves.regions.iter().map(move |region| (*region, at)));
+    let regions =
+        each().flat_map(|(at, one)| one.member.serves.regions.iter().map(move |region| (*region, at)));
     let points = each().filter_map(|(at, one)| Some((one.member.serves.point?, at)));
-    let claims = |one: &Usable<'_>| !one.member.serves.regions.is_empty() || one.member.serves.point.is_some();
+    let claims =
+        |one: &Usable<'_>| !one.member.serves.regions.is_empty() || one.member.serves.point.is_some();
     let otherwise = usable.iter().position(|one| !claims(one));
     By::Place(regions.collect(), points.collect(), otherwise.unwrap_or(0))
 }

@@ -22,9 +22,15 @@ pub fn loads(members: &[Loaded], demand: Option<f64>) -> Vec<f64> {
     let weights = || members.iter().map(|member| member.weight);
     let sum: f64 = weights().sum();
     let lives = |member: &&Loaded| member.keeps > 0.0;
-    let declared = members.iter().filter(lives).all(|member| member.capacity.is_some());
+    let declared = members
+        .iter()
+        .filter(lives)
+        .all(|member| member.capacity.is_some());
     if !declared || sum <= 0.0 {
-        return members.iter().map(|member| member.weight * member.keeps).collect();
+        return members
+            .iter()
+            .map(|member| member.weight * member.keeps)
+            .collect();
     }
     let demand = demand.unwrap_or(sum);
     let room = |member: &Loaded| match member.capacity {
@@ -35,7 +41,13 @@ pub fn loads(members: &[Loaded], demand: Option<f64>) -> Vec<f64> {
     if all <= demand {
         return members
             .iter()
-            .map(|member| if all > 0.0 { room(member) * demand / all } else { 0.0 })
+            .map(|member| {
+                if all > 0.0 {
+                    room(member) * demand / all
+                } else {
+                    0.0
+                }
+            })
             .collect();
     }
     let mut loads: Vec<f64> = members
@@ -49,7 +61,11 @@ pub fn loads(members: &[Loaded], demand: Option<f64>) -> Vec<f64> {
             .map(|(member, load)| {
                 // Weight 0 is for when nobody else is left.
                 let takes = (member.keeps >= 1.0) == well && member.weight > 0.0;
-                if takes { (room(member) - load).max(0.0) } else { 0.0 }
+                if takes {
+                    (room(member) - load).max(0.0)
+                } else {
+                    0.0
+                }
             })
             .collect();
         let (spare_all, left): (f64, f64) = (spare.iter().sum(), demand - loads.iter().sum::<f64>());
@@ -77,7 +93,10 @@ mod tests {
     }
 
     fn near(got: &[f64], expected: &[f64]) {
-        let close = got.iter().zip(expected).all(|(got, expected)| (got - expected).abs() < 1e-9);
+        let close = got
+            .iter()
+            .zip(expected)
+            .all(|(got, expected)| (got - expected).abs() < 1e-9);
         assert!(close && got.len() == expected.len(), "{got:?} for {expected:?}");
     }
 
@@ -104,7 +123,10 @@ mod tests {
         near(&with([0.0, 1.0, 1.0, 1.0]), &[0.0, 80.0, 100.0, 20.0]);
         // Two are lost, and more is asked for than is there: all above by a sixth... by 200/170.
         let over = 200.0 / 170.0;
-        near(&with([1.0, 0.0, 0.0, 1.0]), &[150.0 * over, 0.0, 0.0, 20.0 * over]);
+        near(
+            &with([1.0, 0.0, 0.0, 1.0]),
+            &[150.0 * over, 0.0, 0.0, 20.0 * over],
+        );
         // A degraded one keeps half; what it gives up goes to the well.
         let part = 50.0 / (20.0 + 70.0 + 10.0);
         near(
@@ -124,9 +146,16 @@ mod tests {
                 .collect();
             let demand = 1.0 + number(300);
             let loads = loads(&members, Some(demand));
-            let room: f64 = members.iter().filter(|m| m.keeps > 0.0).filter_map(|m| m.capacity).sum();
+            let room: f64 = members
+                .iter()
+                .filter(|m| m.keeps > 0.0)
+                .filter_map(|m| m.capacity)
+                .sum();
             let placed: f64 = loads.iter().sum();
-            assert!(room == 0.0 || (placed - demand).abs() < 1e-6, "{members:?} {loads:?}");
+            assert!(
+                room == 0.0 || (placed - demand).abs() < 1e-6,
+                "{members:?} {loads:?}"
+            );
             for (member, load) in members.iter().zip(&loads) {
                 assert!(member.keeps > 0.0 || *load == 0.0);
                 let fits = *load <= member.capacity.unwrap() + 1e-6;

@@ -38,14 +38,13 @@ impl Blend {
             [_] => Pick::Fixed,
             _ => {
                 let shares: Vec<f64> = candidates.iter().map(|(share, _)| *share).collect();
-                let columns = alias_table(&shares)
-                    .into_iter()
-                    .zip(&candidates)
-                    .map(|((threshold, alias), (_, candidate))| Column {
+                let columns = alias_table(&shares).into_iter().zip(&candidates).map(
+                    |((threshold, alias), (_, candidate))| Column {
                         threshold,
                         alias,
                         candidate: *candidate,
-                    });
+                    },
+                );
                 Pick::Weighted(Weighted {
                     columns: columns.collect(),
                 })

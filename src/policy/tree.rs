@@ -218,7 +218,9 @@ impl<R: Readings, W: Witness> Walk<'_, R, W> {
     /// Under `failover`: one for all clients.
     fn one_in_order(&mut self, group: &Group, members: &mut [Judged]) -> Among {
         let (index, reason) = self.failover(group, members).unwrap_or((usize::MAX, ""));
-        let blend = members.get_mut(index).map(|member| std::mem::take(&mut member.blend));
+        let blend = members
+            .get_mut(index)
+            .map(|member| std::mem::take(&mut member.blend));
         let reasons = (0..members.len()).map(|at| match members.get(at) {
             _ if at == index => reason,
             Some(member) if !member.up => self.unusable(group, at),
@@ -301,7 +303,7 @@ impl<R: Readings, W: Witness> Walk<'_, R, W> {
     }
 
     /// Why a member that is not up is not.
-    fn unusable(&self, group: &Group, index: usize) -> &'static str {
+    pub(super) fn unusable(&self, group: &Group, index: usize) -> &'static str {
         let forced = match group.members.get(index).map(|member| &member.kind) {
             Some(MemberKind::Endpoint(id)) => self.readings.forced(*id),
             Some(MemberKind::Pool(_)) | None => None,

@@ -10,8 +10,8 @@ use crate::model::force::{OwnSafety, SafetySettings};
 use crate::model::id::{CheckId, EndpointId, GroupId, ServiceId, TargetId, ZoneId};
 use crate::model::plan::{IsolationSettings, NodeSettings, Plan, TcpSettings, TransferRules, ZonePlan};
 use crate::model::service::{
-    Endpoint, EndpointAddress, Failback, Families, Group, Member, MemberKind, Policy, Serves, Service, Spread,
-    Switch, TtlRule, WhenAllDown,
+    Endpoint, EndpointAddress, Failback, Families, Group, Member, MemberKind, Policy, Serves, Service,
+    Spread, Switch, TtlRule, WhenAllDown,
 };
 use crate::model::time::Ttl;
 use crate::wire::name::Name;

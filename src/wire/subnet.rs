@@ -104,8 +104,16 @@ mod tests {
     fn options_are_read_as_the_rfc_writes_them() {
         for (data, network, what) in [
             (&[0, 1, 24, 0, 192, 0, 2][..], Some("192.0.2.0/24"), "a /24"),
-            (&[0, 1, 32, 0, 192, 0, 2, 9], Some("192.0.2.9/32"), "a whole address"),
-            (&[0, 1, 20, 0, 192, 0, 0x20], Some("192.0.32.0/20"), "bits within an octet"),
+            (
+                &[0, 1, 32, 0, 192, 0, 2, 9],
+                Some("192.0.2.9/32"),
+                "a whole address",
+            ),
+            (
+                &[0, 1, 20, 0, 192, 0, 0x20],
+                Some("192.0.32.0/20"),
+                "bits within an octet",
+            ),
             (&[0, 1, 1, 0, 0x80], Some("128.0.0.0/1"), "one bit"),
             (
                 &[0, 2, 56, 0, 0x20, 1, 0x0d, 0xb8, 0, 0, 1],
@@ -119,7 +127,9 @@ mod tests {
             let Told::Subnet(subnet) = Told::Nothing.and(data) else {
                 panic!("{what} is refused");
             };
-            let read = subnet.network().map(|(address, length)| format!("{address}/{length}"));
+            let read = subnet
+                .network()
+                .map(|(address, length)| format!("{address}/{length}"));
             assert_eq!(read.as_deref(), network, "{what}");
             let (head, address) = subnet.reply(17);
             assert_eq!(subnet.length(), 4 + head.len() + address.len());

@@ -299,7 +299,10 @@ impl<'e, 'a> Expansion<'e, 'a> {
                 if let Some(number) = number.filter(|number| number.value > most && !members.is_empty()) {
                     source.error(
                         number.at,
-                        format!("`{key}` is {}, but pool `{}` has {most}", number.value, pool.name.value),
+                        format!(
+                            "`{key}` is {}, but pool `{}` has {most}",
+                            number.value, pool.name.value
+                        ),
                         format!("write a number from 1 to {most}"),
                     );
                 }

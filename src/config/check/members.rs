@@ -92,14 +92,11 @@ fn places(source: &Source, raw: &RawGroup, members: &[Written<'_>], atlas: bool)
 
 fn capacities(source: &Source, raw: &RawGroup, group: &Group, members: &[Written<'_>]) {
     let says = |index: usize| {
-        group
-            .members
-            .get(index)
-            .is_some_and(|member| match &member.kind {
-                _ if member.capacity.is_some() => true,
-                MemberKind::Endpoint(_) => false,
-                MemberKind::Pool(pool) => nominal_capacity(pool).is_some(),
-            })
+        group.members.get(index).is_some_and(|member| match &member.kind {
+            _ if member.capacity.is_some() => true,
+            MemberKind::Endpoint(_) => false,
+            MemberKind::Pool(pool) => nominal_capacity(pool).is_some(),
+        })
     };
     let silent: Vec<&Written<'_>> = members
         .iter()

@@ -7,7 +7,9 @@ use super::{Fallback, Kind, Section, key};
 use crate::config::defaults;
 
 /// The policies of this version.
-pub const POLICIES: [&str; 7] = ["failover", "weighted", "all", "sticky", "subnet", "geo", "fastest"];
+pub const POLICIES: [&str; 7] = [
+    "failover", "weighted", "all", "sticky", "subnet", "geo", "fastest",
+];
 const TTL_FORMS: &str = "duration in whole seconds (fixed), or `{ mode = \"fixed\" | \"stable\" | \"strict\", max = \"10s\", min = \"2s\" }`";
 
 /// The top of a zone file.
@@ -273,10 +275,7 @@ pub static ENDPOINT: Section = Section {
             "port that is probed",
         ),
     ],
-    later: &[
-        ("cname", "use `address`"),
-        ("alias", "use `address`"),
-    ],
+    later: &[("cname", "use `address`"), ("alias", "use `address`")],
 };
 
 /// The table form of `ttl`.
@@ -309,8 +308,18 @@ pub static TTL: Section = Section {
 pub static STICKY_PREFIX: Section = Section {
     title: "sticky_prefix",
     keys: &[
-        key("v4", Kind::Integer(1, 32), Fallback::Integer(defaults::STICKY_V4), "bits of IPv4"),
-        key("v6", Kind::Integer(1, 128), Fallback::Integer(defaults::STICKY_V6), "bits of IPv6"),
+        key(
+            "v4",
+            Kind::Integer(1, 32),
+            Fallback::Integer(defaults::STICKY_V4),
+            "bits of IPv4",
+        ),
+        key(
+            "v6",
+            Kind::Integer(1, 128),
+            Fallback::Integer(defaults::STICKY_V6),
+            "bits of IPv6",
+        ),
     ],
     later: &[],
 };

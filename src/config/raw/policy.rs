@@ -55,7 +55,9 @@ pub(crate) fn policy(table: &Table<'_>) -> Option<Policy> {
         "all" => Policy::All {
             max_answers: max_answers.and_then(|most| u16::try_from(most.value).ok()),
         },
-        "sticky" => Policy::Sticky(sticky.unwrap_or_else(|| sticky_prefix(&Table::absent(table.source, &keys::STICKY_PREFIX)))),
+        "sticky" => Policy::Sticky(
+            sticky.unwrap_or_else(|| sticky_prefix(&Table::absent(table.source, &keys::STICKY_PREFIX))),
+        ),
         "subnet" => Policy::Subnet,
         "geo" => Policy::Geo,
         "fastest" => Policy::Fastest {
@@ -70,9 +72,6 @@ pub(crate) fn spread(table: &Table<'_>) -> Spread {
     let mut spread = Spread::default();
     if let Some(share) = table.value("degraded_weight").and_then(|value| value.share()) {
         spread.degraded_weight = whole(share.value * 1000.0).max(1);
-    }
-    if let Some(below) = table.integer("degraded_below") {
-        spread.degraded_below = u32::try_from(below.value).unwrap_or(0);
     }
     spread.demand = table
         .integer("demand")
@@ -162,13 +161,7 @@ fn point(value: &Value<'_>) -> Option<At<Point>> {
         (Some(latitude), Some(longitude))
             if (-90.0..=90.0).contains(&latitude) && (-180.0..=180.0).contains(&longitude) =>
         {
-            Some(At::new(
-                value.at,
-                Point {
-                    latitude,
-                    longitude,
-                },
-            ))
+            Some(At::new(value.at, Point { latitude, longitude }))
         }
         _ => value.refuse(format!("`{}` is no place on the earth", value.written()), INSTEAD),
     }

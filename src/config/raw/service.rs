@@ -95,13 +95,16 @@ impl RawPool {
     /// Reads a pool.
     pub(crate) fn read(name: At<&str>, value: &Value<'_>) -> Option<Self> {
         let table = value.table(vec![&keys::POOL])?;
+        let degraded_below = table
+            .integer("degraded_below")
+            .and_then(|below| Some(At::new(below.at, u32::try_from(below.value).ok()?)));
+        let mut group = RawGroup::read(&table);
+        group.spread.degraded_below = degraded_below.map_or(0, |below| below.value);
         Some(Self {
             name: label(&table, At::new(name.at, name.value.to_owned()), "a pool"),
-            group: RawGroup::read(&table),
+            group,
             min_up: At::new(table.place_of("min_up"), table.integer_or_default("min_up")),
-            degraded_below: table
-                .integer("degraded_below")
-                .and_then(|below| Some(At::new(below.at, u32::try_from(below.value).ok()?))),
+            degraded_below,
             weight: weight(&table),
             serves: RawServes::read(&table),
         })

@@ -35,7 +35,10 @@ impl Geo {
             return (self.otherwise, located.length);
         };
         let claimed = location.regions.iter().flatten().find_map(|region| {
-            let at = self.regions.binary_search_by_key(region, |(known, _)| *known).ok()?;
+            let at = self
+                .regions
+                .binary_search_by_key(region, |(known, _)| *known)
+                .ok()?;
             self.regions.get(at).map(|(_, node)| *node)
         });
         let nearest = || {
@@ -64,10 +67,7 @@ mod tests {
         for (slot, region) in location.regions.iter_mut().zip(regions) {
             *slot = Region::read(region);
         }
-        location.point = point.map(|(latitude, longitude)| Point {
-            latitude,
-            longitude,
-        });
+        location.point = point.map(|(latitude, longitude)| Point { latitude, longitude });
         Located {
             location: Some(location),
             length: 20,
@@ -77,10 +77,7 @@ mod tests {
     #[test]
     fn the_most_specific_region_then_the_nearest_then_the_rest() {
         let read = |text: &str| Region::read(text).unwrap();
-        let point = |latitude, longitude| Point {
-            latitude,
-            longitude,
-        };
+        let point = |latitude, longitude| Point { latitude, longitude };
         let geo = Geo::new(
             vec![
                 (read("EU"), 1),

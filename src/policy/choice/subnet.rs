@@ -53,7 +53,9 @@ impl Subnet {
         };
         let width = width(address);
         let foreign = |other: u128| {
-            let shared = (at ^ other).leading_zeros().saturating_sub(128 - u32::from(width));
+            let shared = (at ^ other)
+                .leading_zeros()
+                .saturating_sub(128 - u32::from(width));
             u8::try_from(shared + 1).unwrap_or(width).min(width)
         };
         let before = stretch.first.checked_sub(1).map_or(0, foreign);
@@ -194,7 +196,11 @@ mod tests {
                 assert_eq!(node, naive(address), "{networks:?} {address:x}");
                 // Everybody within the scope gets the same.
                 let past = u32::MAX.checked_shr(scope.into()).unwrap_or(0);
-                for other in [address & !past, address | past, address ^ (chance.throw() as u32 & past)] {
+                for other in [
+                    address & !past,
+                    address | past,
+                    address ^ (chance.throw() as u32 & past),
+                ] {
                     assert_eq!(naive(other), node, "{networks:?} {address:x}/{scope} {other:x}");
                 }
             }

@@ -9,7 +9,9 @@ use pointsman::answer::snapshot::{Ask, Client, Outcome, Scratch, Snapshot, Trans
 use pointsman::model::force::{OwnSafety, SafetySettings};
 use pointsman::model::id::{GroupId, ServiceId, ZoneId};
 use pointsman::model::plan::{IsolationSettings, NodeSettings, Plan, TcpSettings, TransferRules, ZonePlan};
-use pointsman::model::service::{Failback, Families, Group, Policy, Service, Spread, Switch, TtlRule, WhenAllDown};
+use pointsman::model::service::{
+    Failback, Families, Group, Policy, Service, Spread, Switch, TtlRule, WhenAllDown,
+};
 use pointsman::model::time::{Moment, Ttl};
 use pointsman::policy::choice::{Choice, Decision, Degraded, Lifetime, Pick};
 use pointsman::publish::publisher::Publisher;
