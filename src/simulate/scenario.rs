@@ -5,7 +5,8 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::model::check::{Check, CheckKind, Expectation, Rules, Target, TcpCheck};
+use crate::model::check::{Check, CheckKind, Expectation, Rules, Target, TcpCheck, Treatment};
+use crate::model::facets::Facets;
 use crate::model::force::{OwnSafety, SafetySettings};
 use crate::model::id::{CheckId, EndpointId, GroupId, ServiceId, TargetId, ZoneId};
 use crate::model::plan::{IsolationSettings, NodeSettings, Plan, TcpSettings, TransferRules, ZonePlan};
@@ -58,6 +59,7 @@ impl PlanBuilder {
             }),
             rules,
             expects: Expectation::default(),
+            treatment: Treatment::default(),
         });
         let node = NodeSettings {
             name: "simulated".to_owned(),
@@ -120,6 +122,18 @@ impl PlanBuilder {
         self
     }
 
+    /// How the check's results are taken.
+    #[must_use]
+    pub fn treatment(mut self, treatment: Treatment) -> Self {
+        let check = Arc::new(Check {
+            treatment,
+            ..Check::clone(&self.check)
+        });
+        self.plan.checks = vec![check.clone()];
+        self.check = check;
+        self
+    }
+
     /// `startup_wait`.
     #[must_use]
     pub fn startup_wait(mut self, wait: Duration) -> Self {
@@ -154,6 +168,7 @@ impl PlanBuilder {
             families: Families::Apart,
             safety: OwnSafety::default(),
             recover_within: None,
+            facets: Facets::default(),
         };
         change(&mut service);
         if let Some(zone) = self.plan.zones.first_mut() {
