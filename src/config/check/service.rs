@@ -5,7 +5,8 @@ use std::sync::Arc;
 
 use super::builder::Builder;
 use super::facets;
-use super::group::{self, Expansion, LookedUp};
+use super::group::Expansion;
+use super::looked_up::{KnownCheck, LookedUp};
 use super::probe;
 use super::statics;
 use super::treatment::treatment;
@@ -74,11 +75,7 @@ pub(crate) fn services(builder: &mut Builder, raw: &RawZone, around: &Around<'_>
     added
 }
 
-fn checks<'a>(
-    builder: &mut Builder,
-    raw: &'a RawZone,
-    around: &Around<'_>,
-) -> HashMap<&'a str, group::KnownCheck> {
+fn checks<'a>(builder: &mut Builder, raw: &'a RawZone, around: &Around<'_>) -> HashMap<&'a str, KnownCheck> {
     let mut known = HashMap::new();
     for check in &raw.checks {
         let rules = probe::rules(around.source, &check.rules, around.rules);
@@ -101,7 +98,7 @@ fn checks<'a>(
         });
         known.insert(
             check.name.value.as_str(),
-            group::KnownCheck {
+            KnownCheck {
                 at: check.name.at,
                 check: added.as_ref().map(Arc::clone),
                 port: check.port.or(default_port),
