@@ -307,6 +307,12 @@ fn move_seats(
     };
     let (old_names, new_names) = (names(old, before), names(new, after));
     for family in Family::BOTH {
+        let quickest = memory.fastest.get(&(before.id, family));
+        if let Some(name) = quickest.and_then(|index| old_names.get(*index))
+            && let Some(index) = new_names.iter().position(|new| new == name)
+        {
+            moved.fastest.insert((after.id, family), index);
+        }
         let Some(seat) = memory.seats.get(&(before.id, family)) else {
             continue;
         };

@@ -318,6 +318,7 @@ pub(super) fn answer_status(choice: Option<&Choice>, why: Option<String>) -> Ans
             Some((Pick::Fixed, _)) => "fixed".to_owned(),
             Some((Pick::Rotate { take }, of)) => format!("rotate {take} of {of}"),
             Some((Pick::Weighted(_), _)) => "weighted".to_owned(),
+            Some((Pick::Tree(_), _)) => "by client".to_owned(),
         },
         why: why.unwrap_or_else(|| "first verdicts are awaited".to_owned()),
     }

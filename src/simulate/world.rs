@@ -1,7 +1,7 @@
 //! Virtual time around the signal box: effects become events, later.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv4Addr};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -14,6 +14,7 @@ use crate::health::observation::{Evidence, Finding, Observation, Phases, Report}
 use crate::model::id::ServiceId;
 use crate::model::plan::Plan;
 use crate::model::time::{Moment, Now, Ttl, UnixTime};
+use crate::policy::choice::client::ClientKey;
 use crate::policy::choice::{Choice, Decision};
 use crate::policy::readings::Family;
 use crate::simulate::network::Network;
@@ -323,8 +324,9 @@ impl World {
         let dice = self.chance.throw();
         let now = self.now;
         let choice = self.choice(service, family)?;
+        let client = ClientKey::whole(CLIENT, None);
         let ttl = self.decisions.get(&service)?.lifetime.at(now);
-        let addresses = choice.pick(dice).map_or_else(Vec::new, |picked| {
+        let addresses = choice.pick(&client, dice).map_or_else(Vec::new, |picked| {
             let run = usize::from(picked.count).max(1);
             (0..usize::from(picked.take))
                 .filter_map(|nth| {
@@ -345,6 +347,9 @@ impl World {
         }
     }
 }
+
+/// Who asks, for policies that want to know.
+const CLIENT: IpAddr = IpAddr::V4(Ipv4Addr::new(192, 0, 2, 1));
 
 fn clock(moment: Moment) -> Now {
     Now {
