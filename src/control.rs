@@ -2,12 +2,14 @@
 //!
 //! [`step::Control`] owns everything that changes; its duties stand in files of their own: [`schedule`] says what is due
 //! when, `probing` sends probes and hears of them, `verdicts` believes or holds,
-//! `isolating` asks the references, `degrading` tells of what is less than well, `deciding` publishes,
+//! `isolating` asks the references, `combining` judges some targets by others, `degrading` tells of what
+//! is less than well, `deciding` publishes,
 //! `startup` opens the sockets, `reload` brings what is known into a new plan, `command` obeys operators, `storing` waits
 //! for the disk before it does. [`status`] and [`explain`] show it all; [`promise`] computes what may be expected of a
 //! service; [`foresee`] says what a new plan would change, and `losses` what any single failure would.
 
 pub mod chance;
+pub(crate) mod combining;
 pub(crate) mod command;
 pub(crate) mod deciding;
 pub(crate) mod degrading;
@@ -19,6 +21,7 @@ pub mod foresee;
 pub(crate) mod isolating;
 pub(crate) mod losses;
 pub(crate) mod probing;
+pub mod probe_status;
 pub mod promise;
 pub(crate) mod reload;
 pub mod schedule;

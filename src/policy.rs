@@ -5,6 +5,7 @@
 
 pub mod all_down;
 pub mod choice;
+pub mod combined;
 
 pub mod decide;
 pub mod failover;

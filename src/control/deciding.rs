@@ -9,19 +9,11 @@ use crate::model::service::{Group, Member, MemberKind, Policy, Service};
 use crate::model::time::Now;
 use crate::policy::choice::{Choice, Decision, Pick};
 use crate::policy::decide::{Decided, decide};
-use crate::policy::readings::{Family, Memory, Reading};
+use crate::policy::readings::{Family, Memory};
 use crate::policy::tree::member_name;
 use crate::policy::witness::{Nobody, Witness};
 
 impl Control {
-    /// What policies see of a target on behalf of a service.
-    pub(super) fn reading(&self, target: TargetId, now: Now, fresh: bool) -> Reading {
-        match (self.watches.get(target.index()), self.rules(target)) {
-            (Some(watch), Some(rules)) => watch.reading(now.moment, &rules, fresh),
-            _ => Reading::UNPROBED,
-        }
-    }
-
     /// Decides a service on `memory`, which is the service's own or a copy.
     pub(super) fn weigh<W: Witness>(
         &self,

@@ -30,6 +30,7 @@ mod scale;
 mod second_opinion;
 mod serve;
 mod simulation;
+mod simulation_combined;
 mod simulation_degraded;
 mod simulation_isolation;
 mod simulation_laws;

@@ -11,7 +11,7 @@ use crate::config::raw::document::{At, Source};
 use crate::config::raw::service::{RawEndpoint, RawGroup, RawPool};
 use crate::model::check::Check;
 use crate::model::id::{EndpointId, ServiceId};
-use crate::model::service::{Endpoint, EndpointAddress, Group, Member, MemberKind, Policy};
+use crate::model::service::{Endpoint, Group, Member, MemberKind, Policy};
 
 /// Levels of pools within pools: more than anybody can reason about, few enough for any stack.
 const MOST_LEVELS: usize = 16;
@@ -22,20 +22,26 @@ pub(crate) struct KnownCheck {
     pub(crate) at: usize,
     /// Nothing when it has mistakes, which were reported.
     pub(crate) check: Option<Arc<Check>>,
-    /// The port it says, or its type implies.
+    /// The port it says.
     pub(crate) port: Option<u16>,
+    /// The port that its type implies.
+    pub(crate) usual_port: Option<u16>,
+    /// Of a combined check: the names of its parts.
+    pub(crate) parts: Vec<At<String>>,
     /// Whether something names it.
     pub(crate) used: Cell<bool>,
 }
 
 /// What endpoints and services refer to by name.
 pub(crate) struct LookedUp<'a> {
-    source: &'a Source,
-    checks: HashMap<&'a str, KnownCheck>,
+    pub(super) source: &'a Source,
+    pub(super) checks: HashMap<&'a str, KnownCheck>,
     pools: HashMap<&'a str, &'a RawPool>,
     /// In the order written, for reports.
     pool_order: &'a [RawPool],
     used_pools: std::cell::RefCell<HashSet<&'a str>>,
+    /// Whether checks form a loop.
+    pub(super) looping: Cell<bool>,
 }
 
 impl<'a> LookedUp<'a> {
@@ -53,6 +59,7 @@ impl<'a> LookedUp<'a> {
                 .collect(),
             pool_order: pools,
             used_pools: Default::default(),
+            looping: Cell::new(false),
         }
     }
 
@@ -115,7 +122,7 @@ impl<'a> LookedUp<'a> {
         }
     }
 
-    fn check(&self, written: &At<String>) -> Option<&KnownCheck> {
+    pub(super) fn check(&self, written: &At<String>) -> Option<&KnownCheck> {
         let known = self.checks.get(written.value.as_str());
         match known {
             Some(known) => known.used.set(true),
@@ -157,10 +164,17 @@ impl<'a> LookedUp<'a> {
     }
 }
 
+/// What groups hand down to their members.
+#[derive(Clone, Copy, Default)]
+struct Inherited<'a> {
+    check: Option<&'a At<String>>,
+    shadow: Option<&'a At<String>>,
+}
+
 /// One service's groups in the making.
 pub(crate) struct Expansion<'e, 'a> {
-    looked_up: &'e LookedUp<'a>,
-    builder: &'e mut Builder,
+    pub(super) looked_up: &'e LookedUp<'a>,
+    pub(super) builder: &'e mut Builder,
     service: ServiceId,
     label: &'e str,
     names: HashMap<String, usize>,
@@ -191,29 +205,35 @@ impl<'e, 'a> Expansion<'e, 'a> {
 
     /// The service's own group; nothing when its policy has a mistake.
     pub(crate) fn service(&mut self, raw: &'a RawGroup) -> Option<Group> {
-        self.group(raw, None, None, 1)
+        self.group(raw, None, Inherited::default(), 1)
     }
 
     fn group(
         &mut self,
         raw: &'a RawGroup,
         pool: Option<&'a RawPool>,
-        inherited: Option<&'a At<String>>,
+        inherited: Inherited<'a>,
         min_up: u32,
     ) -> Option<Group> {
         let id = self.builder.group();
         // A check that is written but shadowed by each endpoint's own is still looked up: it must exist.
-        if let Some(own) = &raw.check {
+        for own in [&raw.check, &raw.shadow_check].into_iter().flatten() {
             self.looked_up.check(own);
         }
-        let check = raw.check.as_ref().or(inherited);
+        let inherited = Inherited {
+            check: raw.check.as_ref().or(inherited.check),
+            shadow: raw.shadow_check.as_ref().or(inherited.shadow),
+        };
+        if raw.check.is_some() || raw.shadow_check.is_some() {
+            self.judge_shadow(inherited.check, inherited.shadow);
+        }
         let weighted = raw.policy == Some(Policy::Weighted);
         let mut members = Vec::new();
         for endpoint in &raw.endpoints {
             self.judge_weight(endpoint.weight_at, raw.policy);
             members.push(Member {
                 weight: endpoint.weight,
-                kind: MemberKind::Endpoint(self.endpoint(endpoint, check)),
+                kind: MemberKind::Endpoint(self.endpoint(endpoint, inherited)),
             });
         }
         for name in &raw.pools {
@@ -245,7 +265,7 @@ impl<'e, 'a> Expansion<'e, 'a> {
                 continue;
             }
             self.level += 1;
-            if let Some(group) = self.group(&inner.group, Some(inner), check, inner.min_up.value) {
+            if let Some(group) = self.group(&inner.group, Some(inner), inherited, inner.min_up.value) {
                 members.push(Member {
                     weight: inner.weight,
                     kind: MemberKind::Pool(group),
@@ -293,7 +313,20 @@ impl<'e, 'a> Expansion<'e, 'a> {
         }
     }
 
-    fn endpoint(&mut self, raw: &'a RawEndpoint, inherited: Option<&'a At<String>>) -> EndpointId {
+    /// A check beside itself shows nothing.
+    fn judge_shadow(&self, check: Option<&At<String>>, shadow: Option<&At<String>>) {
+        if let (Some(check), Some(shadow)) = (check, shadow)
+            && check.value == shadow.value
+        {
+            self.looked_up.source.error(
+                shadow.at,
+                format!("`shadow_check` is the check itself, `{}`", check.value),
+                "name the check that is to be watched beside it, or remove it",
+            );
+        }
+    }
+
+    fn endpoint(&mut self, raw: &'a RawEndpoint, inherited: Inherited<'a>) -> EndpointId {
         let source = self.looked_up.source;
         if self.names.insert(raw.name.value.clone(), raw.name.at).is_some() {
             source.error(
@@ -311,22 +344,13 @@ impl<'e, 'a> Expansion<'e, 'a> {
                 );
             }
         }
-        let check = raw.check.as_ref().or(inherited);
-        let known = check.and_then(|written| {
-            let known = if raw.check.is_some() {
-                self.looked_up.check(written)
-            } else {
-                self.looked_up.checks.get(written.value.as_str())
-            };
-            known.and_then(|known| Some((known.check.clone()?, known.port)))
-        });
-        let port = raw.port.or(known.as_ref().and_then(|(_, port)| *port));
-        if let (Some((check, _)), None) = (&known, port) {
-            source.error(
-                raw.name.at,
-                format!("no port to probe endpoint `{}` at", raw.name.value),
-                format!("write `port = …` in `[checks.{}]` or in the endpoint", check.name),
-            );
+        let check = raw.check.as_ref().or(inherited.check);
+        let shadow = raw.shadow_check.as_ref().or(inherited.shadow);
+        for own in [&raw.check, &raw.shadow_check].into_iter().flatten() {
+            self.looked_up.check(own);
+        }
+        if raw.check.is_some() || raw.shadow_check.is_some() {
+            self.judge_shadow(check, shadow);
         }
         if let (Some(_), None) = (raw.port, check) {
             source.warn(
@@ -348,18 +372,7 @@ impl<'e, 'a> Expansion<'e, 'a> {
                 "write `check = …`, or remove it",
             );
         }
-        let addresses = raw
-            .addresses
-            .iter()
-            .enumerate()
-            .map(|(nth, address)| EndpointAddress {
-                address: address.value,
-                target: known.as_ref().zip(port).map(|((check, _), port)| {
-                    let probed = raw.probed.get(nth).map_or(address.value, |probed| probed.value);
-                    self.builder.target(check, probed, port)
-                }),
-            })
-            .collect();
+        let addresses = self.addresses(raw, check, shadow);
         self.builder.endpoint(Endpoint {
             id: EndpointId(0),
             service: self.service,

@@ -41,6 +41,7 @@ pub(crate) struct RawGroup {
     /// Nothing when it has mistakes.
     pub(crate) policy: Option<Policy>,
     pub(crate) check: Option<At<String>>,
+    pub(crate) shadow_check: Option<At<String>>,
     pub(crate) endpoints: Vec<RawEndpoint>,
     pub(crate) pools: Vec<At<String>>,
 }
@@ -55,6 +56,7 @@ pub(crate) struct RawEndpoint {
     pub(crate) weight: u32,
     pub(crate) weight_at: Option<usize>,
     pub(crate) check: Option<At<String>>,
+    pub(crate) shadow_check: Option<At<String>>,
     pub(crate) port: Option<u16>,
 }
 
@@ -122,6 +124,7 @@ impl RawGroup {
                 _ => Policy::Failover,
             }),
             check: table.text("check"),
+            shadow_check: table.text("shadow_check"),
             endpoints: table.value("endpoints").map_or_else(Vec::new, |value| {
                 if !matches!(value.toml, DeValue::Array(_)) {
                     value.wrong_type::<()>(
@@ -196,6 +199,7 @@ impl RawEndpoint {
             weight: table.integer_or_default("weight"),
             weight_at: table.has("weight").then(|| table.place_of("weight")),
             check: table.text("check"),
+            shadow_check: table.text("shadow_check"),
             port: table
                 .integer("port")
                 .and_then(|port| u16::try_from(port.value).ok()),
