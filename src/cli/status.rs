@@ -6,6 +6,7 @@ use serde::Deserialize;
 use serde_json::Value;
 
 use crate::cli::client::Client;
+use crate::cli::hand::Forced;
 use crate::cli::{Common, output, table};
 
 /// What the command takes.
@@ -37,6 +38,7 @@ struct Answer {
 struct Endpoint {
     name: String,
     answered: bool,
+    forced: Option<Forced>,
     addresses: Vec<Address>,
 }
 
@@ -143,6 +145,12 @@ fn of_endpoints(service: &Service) -> impl Iterator<Item = Vec<String>> {
                     rows.push(row);
                 }
             }
+            if let (Some(forced), Some([.., real, _, _, _, note])) =
+                (&endpoint.forced, rows.first_mut().map(Vec::as_mut_slice))
+            {
+                *real = state(endpoint, real);
+                *note = forced.note();
+            }
             if let Some(probe) = &address.shadow {
                 of_probe(String::new(), &probe.target, "", probe, &mut rows);
             }
@@ -177,6 +185,14 @@ fn of_probe(name: String, address: &str, above: &str, probe: &Probe, rows: &mut 
     ]);
     for part in &probe.parts {
         of_probe(String::new(), &part.target, &format!("{check}/"), part, rows);
+    }
+}
+
+/// What counts, and what is real behind it.
+fn state(endpoint: &Endpoint, real: &str) -> String {
+    match &endpoint.forced {
+        Some(forced) => format!("{} ({real})", forced.done()),
+        None => real.to_owned(),
     }
 }
 

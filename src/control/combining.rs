@@ -10,7 +10,7 @@ use crate::health::standing::Health;
 use crate::model::check::{CheckKind, Target};
 use crate::model::id::{EndpointId, ServiceId, TargetId};
 use crate::model::plan::Plan;
-use crate::model::service::TtlRule;
+use crate::model::service::{Group, MemberKind, Policy, TtlRule};
 use crate::model::time::Now;
 use crate::policy::combined::combine;
 use crate::policy::readings::{Reading, Tier};
@@ -35,7 +35,7 @@ fn uses(plan: &Plan) -> Vec<Use> {
             .iter()
             .filter_map(|id| plan.endpoints.get(id.index()))
             .flat_map(|endpoint| endpoint.addresses.iter());
-        let strict = matches!(service.ttl, TtlRule::Strict { .. });
+        let strict = matches!(service.ttl, TtlRule::Strict { .. }) || is_measured(&service.group);
         for address in addresses {
             for (target, counts) in [(address.target, true), (address.shadow, false)] {
                 if let Some(target) = target {
@@ -45,6 +45,15 @@ fn uses(plan: &Plan) -> Vec<Use> {
         }
     }
     uses
+}
+
+/// Whether any of its policies goes by how soon probes are answered.
+fn is_measured(group: &Group) -> bool {
+    matches!(group.policy, Policy::Fastest { .. })
+        || group.members.iter().any(|member| match &member.kind {
+            MemberKind::Pool(pool) => is_measured(pool),
+            MemberKind::Endpoint(_) => false,
+        })
 }
 
 /// Marks a target and everything that it is judged by.

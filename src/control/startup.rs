@@ -224,3 +224,4 @@ fn brakes(plan: &Plan) -> Vec<Option<Brake>> {
         .map(|count| Brake::new(count, plan.node.isolation.max_down_per_minute))
         .collect()
 }
+

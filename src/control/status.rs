@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::control::deciding::choice_in_words;
 use crate::control::probe_status::ProbeStatus;
+use crate::control::listing::ForcedStatus;
 use crate::control::step::Control;
 use crate::control::watch::Desk;
 use crate::model::id::EndpointId;
@@ -70,6 +71,8 @@ pub struct EndpointStatus {
     pub answered: bool,
     /// In the order written.
     pub addresses: Vec<AddressStatus>,
+    /// What an operator laid upon it; what its probes say stands with the addresses all the same.
+    pub forced: Option<ForcedStatus>,
 }
 
 /// One address of an endpoint.
@@ -185,6 +188,7 @@ impl Control {
         Some(EndpointStatus {
             name: endpoint.name.clone(),
             answered,
+            forced: self.forced_status(id, now),
             addresses: endpoint
                 .addresses
                 .iter()
@@ -207,6 +211,7 @@ pub(super) fn answer_status(choice: Option<&Choice>, why: Option<String>) -> Ans
             Some((Pick::Fixed, _)) => "fixed".to_owned(),
             Some((Pick::Rotate { take }, of)) => format!("rotate {take} of {of}"),
             Some((Pick::Weighted(_), _)) => "weighted".to_owned(),
+            Some((Pick::Tree(_), _)) => "by client".to_owned(),
         },
         why: why.unwrap_or_else(|| "first verdicts are awaited".to_owned()),
     }

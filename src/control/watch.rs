@@ -48,7 +48,7 @@ pub(crate) struct Watch {
     pub derived: bool,
     /// Whether it is watched, but no answer heeds it.
     pub shadow: bool,
-    /// Whether one of them must hear of every probe (TTL mode strict).
+    /// Whether one of them must hear of every probe (TTL mode strict, policy `fastest`).
     pub strict: bool,
     pub seen: LastSeen,
     /// Which role it must have.
@@ -70,6 +70,8 @@ pub(crate) struct LastSeen {
     pub inverted: Option<String>,
     pub at: Now,
     pub latency: Option<Duration>,
+    /// A moving average of it.
+    pub smooth: Option<Duration>,
     /// Of the last failure, until the next success.
     pub evidence: Option<Box<Evidence>>,
     pub certificate_expiry: Option<UnixTime>,
@@ -178,6 +180,7 @@ impl Watch {
             claim: self.seen.report.claim,
             lag: self.seen.report.lag,
             latency: self.seen.latency,
+            smooth: self.seen.smooth,
         }
     }
 
@@ -256,7 +259,9 @@ impl LastSeen {
         }
         self.inverted = (inverted && seen.finding.is_good()).then(|| seen.evidence.text.clone());
         if seen.finding.is_good() {
-            self.latency = Some(seen.phases.total);
+            let latest = seen.phases.total;
+            self.smooth = Some(self.smooth.map_or(latest, |smooth| (smooth * 7 + latest) / 8));
+            self.latency = Some(latest);
             self.report = seen.report;
             self.evidence = None;
             return;

@@ -3,7 +3,8 @@
 use std::collections::HashSet;
 use std::net::IpAddr;
 
-use super::group::{Expansion, KnownCheck, LookedUp};
+use super::group::Expansion;
+use super::looked_up::{KnownCheck, LookedUp};
 use crate::config::raw::document::At;
 use crate::config::raw::service::RawEndpoint;
 use crate::model::check::CheckKind;
