@@ -17,6 +17,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use pointsman::answer::snapshot::{Ask, Client, Outcome, Scratch, Snapshot, Transport};
+use pointsman::model::facets::Facets;
 use pointsman::model::force::{OwnSafety, SafetySettings};
 use pointsman::model::id::{GroupId, ServiceId, ZoneId};
 use pointsman::model::plan::{IsolationSettings, NodeSettings, Plan, TcpSettings, TransferRules, ZonePlan};
@@ -123,6 +124,7 @@ fn plan() -> Plan {
         families: Families::Apart,
         safety: OwnSafety::default(),
         recover_within: None,
+        facets: Facets::default(),
     };
     Plan {
         node: settings(),
@@ -159,6 +161,7 @@ fn decision(id: u32) -> Decision {
         },
         lifetime: Lifetime::Fixed(Ttl::from_secs(10)),
         said: [None, None],
+        usable: Vec::new(),
     }
 }
 

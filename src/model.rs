@@ -2,6 +2,7 @@
 
 pub mod check;
 pub mod diagnostic;
+pub mod facets;
 pub mod force;
 pub mod human;
 pub mod id;

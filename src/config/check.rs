@@ -2,6 +2,7 @@
 //! place where it can be mended.
 
 pub(crate) mod builder;
+mod facets;
 pub(crate) mod group;
 pub(crate) mod made;
 pub(crate) mod objective;

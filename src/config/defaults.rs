@@ -96,6 +96,14 @@ pub const FAMILIES: &str = "apart";
 pub const WEIGHT: i64 = 1;
 /// A pool with one healthy member can still answer.
 pub const MIN_UP: i64 = 1;
+/// Most preferred: who is named is the policy's business.
+pub const SRV_PRIORITY: i64 = 0;
+/// What mail administrators write for the first of several.
+pub const MX_PREFERENCE: i64 = 10;
+/// Service form (0 would be an alias), most preferred.
+pub const BINDING_PRIORITY: i64 = 1;
+/// Clients connect without waiting for A and AAAA, and to nobody whom these would not name.
+pub const HINTS: bool = true;
 
 /// TTL of the NS records and the SOA that `nameservers` and `hostmaster` make: RFC 1912 asks for about a day, an hour
 /// lets a move of the servers take effect within a maintenance window.

@@ -4,6 +4,7 @@
 //! Nothing is meant yet: names are not looked up, defaults of other tables not applied.
 
 pub(crate) mod document;
+pub(crate) mod facets;
 pub(crate) mod keyed;
 pub(crate) mod probe;
 pub(crate) mod service;

@@ -3,6 +3,7 @@
 use std::net::IpAddr;
 use std::time::Duration;
 
+use crate::model::facets::Facets;
 use crate::model::force::OwnSafety;
 use crate::model::id::{EndpointId, GroupId, ServiceId, TargetId, ZoneId};
 use crate::model::time::Ttl;
@@ -35,6 +36,8 @@ pub struct Service {
     pub safety: OwnSafety,
     /// An objective: the promise must not be worse.
     pub recover_within: Option<Duration>,
+    /// What it answers besides addresses.
+    pub facets: Facets,
 }
 
 impl Service {

@@ -5,7 +5,7 @@ use crate::model::service::{Endpoint, Service, TtlRule, WhenAllDown};
 use crate::model::time::{Moment, Now};
 use crate::policy::all_down::{OTHER, remains};
 use crate::policy::choice::{Choice, Decision, Degraded};
-use crate::policy::members::{could_matter, has_family, has_min_up, is_known_bad, waits};
+use crate::policy::members::{could_matter, has_family, has_min_up, is_known_bad, usable, waits};
 use crate::policy::readings::{Family, Memory, Readings, Tier};
 use crate::policy::spread::Blend;
 use crate::policy::tree::{Demand, Judged, Proposal, Walk};
@@ -155,6 +155,7 @@ pub fn decide<R: Readings, W: Witness>(
             aaaa: aaaa.choice,
             lifetime: lifetime(service.ttl, outlook),
             said,
+            usable: usable(service, endpoints, readings),
         },
         answered,
         all_down: [a.all_down, aaaa.all_down],

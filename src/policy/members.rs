@@ -11,7 +11,9 @@ use crate::policy::tree::endpoints_of;
 pub(super) fn could_matter(service: &Service, answered: &[EndpointId]) -> Vec<EndpointId> {
     let mut all = Vec::new();
     endpoints_of(&service.group, &mut all);
-    let plain = service.group.policy == Policy::Failover
+    // Host names of endpoints change with each of them.
+    let plain = service.facets.hosts.is_empty()
+        && service.group.policy == Policy::Failover
         && service
             .group
             .members
@@ -79,4 +81,23 @@ pub(super) fn waits<R: Readings>(group: &Group, endpoints: &[Endpoint], readings
                 .map(|address| (endpoint.id, address.target))
         })
         .any(|(endpoint, target)| readings.seen(endpoint, target).waiting)
+}
+
+/// Addresses that are not down, where endpoints have host names.
+pub(super) fn usable<R: Readings>(
+    service: &Service,
+    endpoints: &[Endpoint],
+    readings: &R,
+) -> Vec<std::net::IpAddr> {
+    let hosts = service.facets.hosts.iter();
+    hosts
+        .filter_map(|host| endpoints.get(host.endpoint.index()))
+        .flat_map(|endpoint| &endpoint.addresses)
+        .filter(|known| {
+            known
+                .target
+                .is_none_or(|target| readings.of(target).tier > Tier::Down)
+        })
+        .map(|known| known.address)
+        .collect()
 }

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::model::check::{Check, CheckKind, Expectation, Rules, Target, TcpCheck};
+use crate::model::facets::Facets;
 use crate::model::force::{OwnSafety, SafetySettings};
 use crate::model::id::{CheckId, EndpointId, GroupId, ServiceId, TargetId, ZoneId};
 use crate::model::plan::{IsolationSettings, NodeSettings, Plan, TcpSettings, TransferRules, ZonePlan};
@@ -152,6 +153,7 @@ impl PlanBuilder {
             families: Families::Apart,
             safety: OwnSafety::default(),
             recover_within: None,
+            facets: Facets::default(),
         };
         change(&mut service);
         if let Some(zone) = self.plan.zones.first_mut() {

@@ -4,6 +4,7 @@ use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use super::builder::Builder;
+use super::facets;
 use super::group::{self, Expansion, LookedUp};
 use super::probe;
 use super::statics;
@@ -12,6 +13,7 @@ use crate::config::raw::document::{At, Source};
 use crate::config::raw::service::RawService;
 use crate::config::raw::zone::RawZone;
 use crate::model::check::{Check, CheckKind, Expectation, Rules};
+use crate::model::facets::Facets;
 use crate::model::force::OwnSafety;
 use crate::model::id::{CheckId, ServiceId, ZoneId};
 use crate::model::service::{Failback, Group, MemberKind, Policy, Service, Switch, TtlRule, WhenAllDown};
@@ -38,7 +40,7 @@ pub(crate) fn services(builder: &mut Builder, raw: &RawZone, around: &Around<'_>
     let looked_up = LookedUp::new(around.source, checks, &raw.pools);
     looked_up.report_loops();
     let mut owners: HashMap<Name, &str> = HashMap::new();
-    let mut added = Vec::new();
+    let (mut added, mut places) = (Vec::new(), HashMap::new());
     for service in &raw.services {
         let owner = owner(around, &service.label);
         if let Some(owner) = &owner {
@@ -59,9 +61,12 @@ pub(crate) fn services(builder: &mut Builder, raw: &RawZone, around: &Around<'_>
         let group = expansion.service(&service.group);
         if let (Some(owner), Some(group)) = (owner, group) {
             added.push(id);
-            builder.service(service_of(service, id, owner, group, raw, around));
+            let facets = facets::facets(builder, &service.facets, &service.label, &owner, &group, around);
+            places.insert(owner.clone(), service.label.at);
+            builder.service(service_of(service, id, owner, group, facets, raw, around));
         }
     }
+    facets::report_shared(builder, &added, &places, around);
     looked_up.report_unused();
     added
 }
@@ -168,6 +173,7 @@ fn service_of(
     id: ServiceId,
     owner: Name,
     group: Group,
+    facets: Facets,
     zone: &RawZone,
     around: &Around<'_>,
 ) -> Service {
@@ -206,6 +212,7 @@ fn service_of(
         families: raw.families,
         safety: OwnSafety::default(),
         recover_within: raw.recover_within.map(|length| length.value),
+        facets,
         group,
     }
 }

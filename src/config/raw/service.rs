@@ -6,6 +6,7 @@ use std::time::Duration;
 use toml::de::DeValue;
 
 use super::document::{At, Table, Value};
+use super::facets::RawFacets;
 use super::ttl;
 use crate::config::diagnostic::suggestion;
 use crate::config::keys;
@@ -22,6 +23,7 @@ pub(crate) struct RawService {
     pub(crate) when_all_down: Option<WhenAllDown>,
     pub(crate) families: Families,
     pub(crate) recover_within: Option<At<Duration>>,
+    pub(crate) facets: RawFacets,
 }
 
 /// `[pools.NAME]` as it is written.
@@ -78,6 +80,7 @@ impl RawService {
                 _ => Families::Apart,
             },
             recover_within: table.duration("recover_within"),
+            facets: RawFacets::read(&table),
         })
     }
 }
