@@ -1,6 +1,7 @@
-//! A client behind a compliant cache: it asks again only when the TTL is over.
+//! A client behind a cache: it asks again only when the TTL is over (or the cache's own floor, where it has one).
 
 use std::net::IpAddr;
+use std::time::Duration;
 
 use crate::model::id::ServiceId;
 use crate::model::time::Moment;
@@ -11,6 +12,8 @@ use crate::simulate::world::World;
 #[derive(Clone, Debug, Default)]
 pub struct Client {
     held: Option<(Vec<IpAddr>, Moment)>,
+    /// A resolver that is not compliant keeps every answer for so long at least.
+    pub floor: Duration,
 }
 
 impl Client {
@@ -19,7 +22,7 @@ impl Client {
         let now = world.now().moment;
         if self.held.as_ref().is_none_or(|(_, until)| *until <= now) {
             let (addresses, ttl) = world.answer(service, family)?;
-            self.held = Some((addresses, now.after(ttl.duration())));
+            self.held = Some((addresses, now.after(ttl.duration().max(self.floor))));
         }
         self.held.as_ref().map(|(addresses, _)| addresses.as_slice())
     }

@@ -10,6 +10,7 @@ use crate::control::chance::Chance;
 use crate::control::effect::{Effect, HistoryEvent, Record};
 use crate::control::event::{Event, ProbeTicket, Remembered};
 use crate::health::observation::{Evidence, Finding, Observation, Phases, Report};
+use crate::model::check::CheckKind;
 use crate::model::id::ServiceId;
 use crate::model::plan::Plan;
 use crate::model::time::{Moment, Now, Ttl, UnixTime};
@@ -59,6 +60,8 @@ pub struct World {
     /// How many probes were sent.
     pub probes: u64,
     now: Moment,
+    /// By how many milliseconds the wall clock was stepped.
+    stepped: i64,
     decisions: BTreeMap<ServiceId, Decision>,
     waiting: BTreeMap<(Moment, u64), Happening>,
     forgotten: BTreeSet<ProbeTicket>,
@@ -97,6 +100,7 @@ impl World {
             lateness: Vec::new(),
             probes: 0,
             now,
+            stepped: 0,
             decisions: BTreeMap::new(),
             waiting: BTreeMap::new(),
             forgotten: BTreeSet::new(),
@@ -109,7 +113,20 @@ impl World {
     /// Now.
     #[must_use]
     pub fn now(&self) -> Now {
-        clock(self.now)
+        self.clock(self.now)
+    }
+
+    /// Steps the wall clock by `by` milliseconds; the monotonic clock never steps.
+    pub fn step_clock(&mut self, by: i64) {
+        self.stepped = self.stepped.saturating_add(by);
+    }
+
+    fn clock(&self, moment: Moment) -> Now {
+        let now = clock(moment);
+        Now {
+            wall: UnixTime(now.wall.0.saturating_add_signed(self.stepped)),
+            ..now
+        }
     }
 
     /// Lets `event` happen at `at`.
@@ -161,7 +178,7 @@ impl World {
                     Happening::ProbeEnds(ticket, seen) => Event::Probed {
                         ticket,
                         seen: Observation {
-                            at: clock(self.now),
+                            at: self.clock(self.now),
                             ..*seen
                         },
                     },
@@ -180,7 +197,7 @@ impl World {
     fn step(&mut self, event: Event) {
         let due = self.control.next_wake();
         let mut effects = std::mem::take(&mut self.effects);
-        self.control.step(clock(self.now), event, &mut effects);
+        self.control.step(self.clock(self.now), event, &mut effects);
         let mut sent = 0;
         for effect in effects.drain(..) {
             sent += usize::from(matches!(effect, Effect::Probe { .. }));
@@ -209,8 +226,14 @@ impl World {
                 };
                 let end = self
                     .network
-                    .probe(described.address, self.now, budget.0, &mut self.chance);
-                let seen = observation(self.now, end.after, end.finding);
+                    .probe(
+                        described.address,
+                        self.now,
+                        budget.0,
+                        looks_at_certificates(&described.check.kind),
+                        &mut self.chance,
+                    );
+                let seen = observation(self.clock(self.now.after(end.after)), end.after, end.finding);
                 self.wait(
                     self.now.after(end.after),
                     Happening::ProbeEnds(ticket, Box::new(seen)),
@@ -317,13 +340,18 @@ fn clock(moment: Moment) -> Now {
     }
 }
 
-fn observation(began: Moment, after: Duration, finding: Finding) -> Observation {
+/// Whether a probe of this kind fails on a certificate that is not trusted.
+fn looks_at_certificates(kind: &CheckKind) -> bool {
+    matches!(kind, CheckKind::Http(http) if http.tls && http.verify)
+}
+
+fn observation(at: Now, after: Duration, finding: Finding) -> Observation {
     let text = match finding {
         Finding::Good => String::new(),
         Finding::Bad { phase, class } => format!("{class} in phase {phase}"),
     };
     Observation {
-        at: clock(began.after(after)),
+        at,
         finding,
         phases: Phases {
             total: after,
