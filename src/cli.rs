@@ -11,6 +11,7 @@ mod output;
 mod plan;
 mod reload;
 mod serve;
+mod simulate;
 mod status;
 mod table;
 
@@ -92,6 +93,9 @@ enum Command {
     /// What another configuration would change: now, and under each single failure; and what has no standby
     #[command(after_help = "Example:\n  pointsman plan /etc/pointsman/next/pointsman.toml")]
     Plan(plan::Options),
+    /// Let a written incident happen on virtual time, and hold it against its objective
+    #[command(after_help = "Example:\n  pointsman simulate tests/scenarios/site-loss.toml")]
+    Simulate(simulate::Options),
     /// Read the configuration and zones again; mistakes change nothing
     #[command(after_help = "Example:\n  pointsman reload")]
     Reload,
@@ -117,6 +121,7 @@ pub fn main() -> ExitCode {
         Command::Explain(options) => explain::run(&common, &options),
         Command::Failover(options) => failover::run(&common, &options),
         Command::Plan(options) => plan::run(&common, &options),
+        Command::Simulate(options) => simulate::run(&common, &options),
         Command::Reload => reload::run(&common),
     };
     match done {

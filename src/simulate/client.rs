@@ -12,11 +12,16 @@ use crate::simulate::world::World;
 #[derive(Clone, Debug, Default)]
 pub struct Client {
     held: Option<(Vec<IpAddr>, Moment)>,
-    /// A resolver that is not compliant keeps every answer for so long at least.
-    pub floor: Duration,
+    floor: Duration,
 }
 
 impl Client {
+    /// A client whose resolver is not compliant: it keeps every answer for `floor` at least.
+    #[must_use]
+    pub fn keeping(floor: Duration) -> Self {
+        Self { held: None, floor }
+    }
+
     /// The addresses that the client would connect to now; `None` while the server does not answer.
     pub fn resolve(&mut self, world: &mut World, service: ServiceId, family: Family) -> Option<&[IpAddr]> {
         let now = world.now().moment;
@@ -25,5 +30,12 @@ impl Client {
             self.held = Some((addresses, now.after(ttl.duration().max(self.floor))));
         }
         self.held.as_ref().map(|(addresses, _)| addresses.as_slice())
+    }
+
+    /// The first address that its cache still holds at `at`, when nobody can be asked.
+    #[must_use]
+    pub fn cached(&self, at: Moment) -> Option<IpAddr> {
+        let (addresses, until) = self.held.as_ref()?;
+        addresses.first().copied().filter(|_| *until > at)
     }
 }

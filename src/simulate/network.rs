@@ -159,9 +159,10 @@ impl Network {
     #[must_use]
     pub fn serves(&self, address: IpAddr, at: Moment) -> bool {
         match self.condition(address, at) {
-            Condition::Well { .. } | Condition::Failing { .. } | Condition::Lossy { .. } | Condition::Unheard => {
-                true
-            }
+            Condition::Well { .. }
+            | Condition::Failing { .. }
+            | Condition::Lossy { .. }
+            | Condition::Unheard => true,
             Condition::Refusing
             | Condition::Silent
             | Condition::Wave { .. }
@@ -184,7 +185,9 @@ impl Network {
     ) -> bool {
         match self.condition(address, at) {
             Condition::Well { after } => after <= patience,
-            Condition::Failing { chance: share } | Condition::Lossy { loss: share } => chance.share() >= share,
+            Condition::Failing { chance: share } | Condition::Lossy { loss: share } => {
+                chance.share() >= share
+            }
             Condition::Untrusted => !tls,
             Condition::Unheard => true,
             Condition::Refusing
@@ -259,13 +262,17 @@ impl Network {
                 }
             }
             Condition::Untrusted if tls => bad(Duration::from_millis(5), Phase::Tls, FaultClass::Tls),
-            Condition::Lossy { loss } if chance.share() < loss => bad(budget, Phase::Connect, FaultClass::Timeout),
+            Condition::Lossy { loss } if chance.share() < loss => {
+                bad(budget, Phase::Connect, FaultClass::Timeout)
+            }
             Condition::Untrusted | Condition::Lossy { .. } | Condition::Hollow => End {
                 after: Duration::from_millis(5),
                 finding: Finding::Good,
             },
             // The last two are resolved above.
-            Condition::Unheard | Condition::Wave { .. } | Condition::Slowing { .. } => bad(budget, Phase::Connect, FaultClass::Timeout),
+            Condition::Unheard | Condition::Wave { .. } | Condition::Slowing { .. } => {
+                bad(budget, Phase::Connect, FaultClass::Timeout)
+            }
         }
     }
 }

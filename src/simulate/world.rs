@@ -87,14 +87,14 @@ impl World {
         seed: u64,
     ) -> Self {
         Self {
-            control: Control::new(plan, remembered, seed, clock(now)),
             network,
             cost: Duration::ZERO,
             told: Vec::new(),
             published: Vec::new(),
             keeps: true,
             opened: None,
-            disk: BTreeMap::new(),
+            disk: remembered.actives.iter().cloned().collect(),
+            control: Control::new(plan, remembered, seed, clock(now)),
             disk_fails: None,
             answers: Vec::new(),
             lateness: Vec::new(),
@@ -224,15 +224,13 @@ impl World {
                 let Some(described) = plan.targets.get(target.index()) else {
                     return;
                 };
-                let end = self
-                    .network
-                    .probe(
-                        described.address,
-                        self.now,
-                        budget.0,
-                        looks_at_certificates(&described.check.kind),
-                        &mut self.chance,
-                    );
+                let end = self.network.probe(
+                    described.address,
+                    self.now,
+                    budget.0,
+                    looks_at_certificates(&described.check.kind),
+                    &mut self.chance,
+                );
                 let seen = observation(self.clock(self.now.after(end.after)), end.after, end.finding);
                 self.wait(
                     self.now.after(end.after),
