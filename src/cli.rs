@@ -6,6 +6,7 @@ mod demo;
 mod dig;
 mod explain;
 mod failover;
+mod hand;
 mod offline;
 mod output;
 mod plan;
@@ -96,6 +97,20 @@ enum Command {
     /// Let a written incident happen on virtual time, and hold it against its objective
     #[command(after_help = "Example:\n  pointsman simulate tests/scenarios/site-loss.toml")]
     Simulate(simulate::Options),
+    /// Take endpoints out of the answers: no new client is sent there
+    #[command(after_help = "Example:\n  pointsman drain '*/fra-*' --for 30m --reason 'new kernel'")]
+    Drain(hand::DrainOptions),
+    /// Let endpoints count as up or down, whatever their probes say
+    #[command(
+        after_help = "Example:\n  pointsman force down www.example.test/fra --reason 'serves old pages'"
+    )]
+    Force(hand::ForceOptions),
+    /// Lift what was laid upon endpoints by drain or force
+    #[command(after_help = "Example:\n  pointsman release www.example.test/fra")]
+    Release(hand::Target),
+    /// What operators laid upon endpoints, and until when
+    #[command(after_help = "Example:\n  pointsman overrides --json")]
+    Overrides,
     /// Read the configuration and zones again; mistakes change nothing
     #[command(after_help = "Example:\n  pointsman reload")]
     Reload,
@@ -122,6 +137,10 @@ pub fn main() -> ExitCode {
         Command::Failover(options) => failover::run(&common, &options),
         Command::Plan(options) => plan::run(&common, &options),
         Command::Simulate(options) => simulate::run(&common, &options),
+        Command::Drain(options) => hand::drain(&common, &options),
+        Command::Force(options) => hand::force(&common, &options),
+        Command::Release(options) => hand::release(&common, &options),
+        Command::Overrides => hand::overrides(&common),
         Command::Reload => reload::run(&common),
     };
     match done {

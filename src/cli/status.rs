@@ -6,6 +6,7 @@ use serde::Deserialize;
 use serde_json::Value;
 
 use crate::cli::client::Client;
+use crate::cli::hand::Forced;
 use crate::cli::{Common, output, table};
 
 /// What the command takes.
@@ -37,6 +38,7 @@ struct Answer {
 struct Endpoint {
     name: String,
     answered: bool,
+    forced: Option<Forced>,
     addresses: Vec<Address>,
 }
 
@@ -51,6 +53,7 @@ struct Probe {
     check: String,
     effective: String,
     held: Option<String>,
+    degraded: Option<String>,
     for_ms: u64,
     latency_us: Option<u64>,
     evidence: Option<Evidence>,
@@ -132,16 +135,20 @@ fn of_endpoints(service: &Service) -> impl Iterator<Item = Vec<String>> {
                 return vec![
                     name,
                     address.address.clone(),
-                    "up".into(),
+                    state(endpoint, "up"),
                     String::new(),
                     String::new(),
                     "none".into(),
-                    String::new(),
+                    endpoint.forced.as_ref().map(Forced::note).unwrap_or_default(),
                 ];
             };
-            let note = probe
-                .held
-                .clone()
+            let forced = endpoint.forced.as_ref().map(Forced::note);
+            let note = forced
+                .or_else(|| probe.held.clone())
+                .or_else(|| {
+                    let degraded = probe.degraded.as_ref()?;
+                    Some(format!("degraded: {degraded}"))
+                })
                 .or_else(|| probe.evidence.as_ref().map(|evidence| evidence.text.clone()));
             let latency = probe
                 .latency_us
@@ -149,7 +156,7 @@ fn of_endpoints(service: &Service) -> impl Iterator<Item = Vec<String>> {
             vec![
                 name,
                 address.address.clone(),
-                probe.effective.clone(),
+                state(endpoint, &probe.effective),
                 ago(probe.for_ms),
                 latency,
                 probe.check.clone(),
@@ -157,6 +164,14 @@ fn of_endpoints(service: &Service) -> impl Iterator<Item = Vec<String>> {
             ]
         })
     })
+}
+
+/// What counts, and what is real behind it.
+fn state(endpoint: &Endpoint, real: &str) -> String {
+    match &endpoint.forced {
+        Some(forced) => format!("{} ({real})", forced.done()),
+        None => real.to_owned(),
+    }
 }
 
 /// `41 s`, `7 min`, `3 h`, `12 d`.

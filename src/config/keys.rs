@@ -8,16 +8,17 @@ use crate::config::duration;
 
 mod check;
 mod facets;
+mod member;
 mod server;
 mod zone;
 
 pub use check::{CHECK, CHECK_HTTP, CHECK_TCP, CHECK_TYPES, LATER_CHECK_TYPES};
 pub use facets::{BINDING, MX, SRV};
 pub use server::{API, DEFAULTS, DEFAULTS_CHECK, DNS, DNS_TCP, ISOLATION, KEY, PROBES, SERVER, STATE, ZONES};
-pub use zone::{ENDPOINT, LATER_POLICIES, POLICIES, POOL, SERVICE, TRANSFER, TTL, ZONE};
+pub use zone::{ENDPOINT, POLICIES, POOL, SERVICE, STICKY_PREFIX, TRANSFER, TTL, ZONE};
 
 /// All tables, in the order of the documentation.
-pub static SECTIONS: [&Section; 23] = [
+pub static SECTIONS: [&Section; 24] = [
     &SERVER,
     &DNS,
     &DNS_TCP,
@@ -37,6 +38,7 @@ pub static SECTIONS: [&Section; 23] = [
     &SERVICE,
     &POOL,
     &ENDPOINT,
+    &STICKY_PREFIX,
     &TTL,
     &SRV,
     &MX,

@@ -6,8 +6,10 @@
 pub(crate) mod document;
 pub(crate) mod facets;
 pub(crate) mod keyed;
+pub(crate) mod policy;
 pub(crate) mod probe;
 pub(crate) mod service;
+pub(crate) mod treatment;
 pub(crate) mod ttl;
 pub(crate) mod value;
 pub(crate) mod zone;

@@ -9,7 +9,7 @@ use crate::control::effect::HistoryKind;
 use crate::control::event::{CommandTicket, Event, Manner};
 use crate::model::id::ServiceId;
 use crate::model::plan::Plan;
-use crate::model::time::Moment;
+use crate::model::time::{Moment, Now, UnixTime};
 use crate::policy::readings::Family;
 use crate::simulate::client::Client;
 use crate::simulate::incident::{Incident, Objective, What};
@@ -226,12 +226,23 @@ impl Run<'_> {
                 self.world.network.set_reference(*reference, now, *reachable);
             }
             What::CutOff(cut_off) => self.world.network.set_cut_off(now, *cut_off),
-            What::ClockStep(by) => self.world.step_clock(*by),
+            What::ClockStep(by) => {
+                self.world.wall_step = self.world.wall_step.saturating_add(*by);
+            }
             What::Restart(gone) => {
-                let began = now.after(*gone);
+                let stepped = self.world.now();
+                let began = Now {
+                    moment: now.after(*gone),
+                    wall: UnixTime(
+                        stepped
+                            .wall
+                            .0
+                            .saturating_add(u64::try_from(gone.as_millis()).unwrap_or(0)),
+                    ),
+                };
                 let (plan, network) = (self.world.control.plan().clone(), self.world.network.clone());
-                let seed = self.incident.seed ^ began.nanos();
-                self.world = World::restarted(plan, network, self.world.remembered(), began, seed);
+                let seed = self.incident.seed ^ began.moment.nanos();
+                self.world = World::begin(plan, network, self.world.remembered(), began, seed);
             }
             What::Reload(plan) => {
                 self.world.enter(now, Event::Planned(plan.clone()));

@@ -8,6 +8,7 @@ use crate::cli::simulate::file::{share_of, span_of};
 use crate::cli::simulate::inline;
 use crate::cli::simulate::raw::RawEvent;
 use crate::control::event::Command;
+use crate::model::force::ForceKind;
 use crate::model::plan::Plan;
 use crate::model::time::Moment;
 use crate::simulate::incident::{Turn, What};
@@ -66,6 +67,7 @@ fn made(raw: &RawEvent, plan: &Plan) -> Result<Turn, String> {
                 }),
             )
         }
+        (Some(word @ ("drain" | "force-up" | "force-down" | "release")), None) => by_hand(raw, word)?,
         (Some("reload"), None) => return Err("say `zone = '''…'''`: what is read then".to_owned()),
         (None, Some(word)) => match whom.reference {
             Some(reference) if word == "well" || word == "silent" => (
@@ -84,12 +86,38 @@ fn made(raw: &RawEvent, plan: &Plan) -> Result<Turn, String> {
         },
         (Some(deed), None) => {
             return Err(format!(
-                "nobody can `{deed}`; write cut-off, connect, clock-step, restart, reload or failover"
+                "nobody can `{deed}`; write cut-off, connect, clock-step, restart, reload, failover, drain, force-up, force-down or \
+                 release"
             ));
         }
         _ => return Err("say either `is` (how somebody is from then on) or `do`".to_owned()),
     };
     Ok(Turn { at, told, what })
+}
+
+/// What an operator lays upon endpoints, or lifts.
+fn by_hand(raw: &RawEvent, word: &str) -> Result<(String, What), String> {
+    let select = raw
+        .endpoint
+        .clone()
+        .ok_or("say `endpoint`: SERVICE/ENDPOINT, or a pattern like \"*/fra\"")?;
+    let lasting = raw.over.as_deref().map(span_of).transpose()?;
+    let told = format!("pointsman {} {select}", word.replace('-', " "));
+    let force = |kind| Command::Force {
+        kind,
+        select: select.clone(),
+        reason: Some("the scenario".to_owned()),
+        lasting,
+    };
+    let command = match word {
+        "drain" => force(ForceKind::Drain),
+        "force-up" => force(ForceKind::Up),
+        "force-down" => force(ForceKind::Down),
+        _ => Command::Release {
+            select: select.clone(),
+        },
+    };
+    Ok((told, What::Command(command)))
 }
 
 fn condition(raw: &RawEvent, word: &str) -> Result<Condition, String> {
