@@ -27,6 +27,7 @@ mod probes;
 mod reload;
 mod rich_plan;
 mod scale;
+mod scenarios;
 mod second_opinion;
 mod serve;
 mod simulation;
