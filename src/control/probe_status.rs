@@ -110,7 +110,8 @@ impl Control {
             .collect();
         let own = watch.degraded(now.wall).into_iter();
         let of_parts = parts.iter().filter(|part| !part.shadow);
-        let of_parts = of_parts.filter_map(|part| Some(format!("{}: {}", part.check, part.degraded.as_ref()?)));
+        let of_parts =
+            of_parts.filter_map(|part| Some(format!("{}: {}", part.check, part.degraded.as_ref()?)));
         let degraded: Vec<String> = own.chain(of_parts).collect();
         Some(ProbeStatus {
             check: described.check.name.clone(),

@@ -213,7 +213,10 @@ impl Control {
 
 fn brakes(plan: &Plan) -> Vec<Option<Brake>> {
     let mut counts = vec![0usize; plan.checks.len()];
-    let counted = plan.targets.iter().filter(|target| !target.check.treatment.shadow);
+    let counted = plan
+        .targets
+        .iter()
+        .filter(|target| !target.check.treatment.shadow);
     for target in counted {
         if let Some(count) = counts.get_mut(target.check.id.index()) {
             *count += 1;
@@ -224,4 +227,3 @@ fn brakes(plan: &Plan) -> Vec<Option<Brake>> {
         .map(|count| Brake::new(count, plan.node.isolation.max_down_per_minute))
         .collect()
 }
-

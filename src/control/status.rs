@@ -3,14 +3,12 @@
 use serde::{Deserialize, Serialize};
 
 use crate::control::deciding::choice_in_words;
-use crate::control::probe_status::ProbeStatus;
 use crate::control::listing::ForcedStatus;
+use crate::control::probe_status::ProbeStatus;
 use crate::control::step::Control;
 use crate::control::watch::Desk;
 use crate::model::id::EndpointId;
-use crate::model::service::{
-    Failback, Families, Policy, Service, Switch, TtlRule, WhenAllDown,
-};
+use crate::model::service::{Failback, Families, Policy, Service, Switch, TtlRule, WhenAllDown};
 use crate::model::time::Now;
 use crate::policy::choice::{Choice, Decision, Pick};
 use crate::policy::readings::Family;

@@ -26,7 +26,11 @@ pub fn combine(need: Need, parts: &[Reading]) -> Reading {
         tier: if waiting { Tier::Down } else { tier },
         waiting,
         in_doubt: if_doubtful(Tier::Down) != tier || if_doubtful(Tier::Up) != tier,
-        earliest_flip: parts.iter().map(|part| part.earliest_flip).min().unwrap_or(Moment::FAR),
+        earliest_flip: parts
+            .iter()
+            .map(|part| part.earliest_flip)
+            .min()
+            .unwrap_or(Moment::FAR),
         claim: parts.iter().find_map(|part| part.claim),
         lag: parts.iter().find_map(|part| part.lag),
         latency: {
@@ -70,7 +74,11 @@ mod tests {
             // More than there are: what was left out is not asked for.
             (Need::AtLeast(3), vec![Up, Degraded], Degraded),
         ] {
-            assert_eq!(combine(need, &parts(&tiers)).tier, expected, "{need:?} of {tiers:?}");
+            assert_eq!(
+                combine(need, &parts(&tiers)).tier,
+                expected,
+                "{need:?} of {tiers:?}"
+            );
         }
         assert_eq!(combine(Need::All, &[]), Reading::UNPROBED);
     }
@@ -113,7 +121,10 @@ mod tests {
         };
         let both = combine(Need::All, &[web, db]);
         assert_eq!((both.claim, both.lag), (db.claim, db.lag));
-        assert_eq!((both.latency, both.earliest_flip), (web.latency, db.earliest_flip));
+        assert_eq!(
+            (both.latency, both.earliest_flip),
+            (web.latency, db.earliest_flip)
+        );
         assert_eq!(combine(Need::AtLeast(1), &[web, db]).latency, db.latency);
     }
 }

@@ -23,7 +23,11 @@ use proptest::prelude::*;
 fn plan(zone: &str) -> Arc<Plan> {
     let folder = tempfile::tempdir().unwrap();
     std::fs::create_dir(folder.path().join("zones")).unwrap();
-    std::fs::write(folder.path().join("pointsman.toml"), "zones.directory = \"zones\"\n").unwrap();
+    std::fs::write(
+        folder.path().join("pointsman.toml"),
+        "zones.directory = \"zones\"\n",
+    )
+    .unwrap();
     let text = format!(
         "origin = \"example.test\"\nnameservers = [\"ns1.example.test\"]\nhostmaster = \"h.example.test\"\n\
          [checks.web]\ntype = \"http\"\n[checks.db]\ntype = \"tcp\"\nport = 5432\n\
@@ -138,9 +142,12 @@ impl Stage {
                         report: Default::default(),
                     };
                     self.entered += 1;
-                    self.coming.insert((end, self.entered), Event::Probed { ticket, seen });
+                    self.coming
+                        .insert((end, self.entered), Event::Probed { ticket, seen });
                 }
-                Effect::Publish(decisions) => self.decision = decisions.last().cloned().or(self.decision.take()),
+                Effect::Publish(decisions) => {
+                    self.decision = decisions.last().cloned().or(self.decision.take())
+                }
                 Effect::Tell(event) => self.told.push((event.at.moment, event.kind)),
                 _ => {}
             }
@@ -172,7 +179,10 @@ fn all_of_is_left_as_soon_as_one_part_is_down_within_the_promise() {
     assert_eq!(stage.answers(), ["10.0.0.2"]);
     let status = stage.control.status(at(stage.now));
     let probe = status[0].endpoints[0].addresses[0].probe.as_ref().unwrap();
-    assert_eq!((probe.check.as_str(), probe.target.as_str()), ("both", "10.0.0.1"));
+    assert_eq!(
+        (probe.check.as_str(), probe.target.as_str()),
+        ("both", "10.0.0.1")
+    );
     assert_eq!(probe.effective, "down");
     let parts: Vec<(&str, &str)> = probe
         .parts
@@ -187,7 +197,11 @@ fn all_of_is_left_as_soon_as_one_part_is_down_within_the_promise() {
 fn any_of_is_left_when_all_parts_are_down_and_at_least_two_when_one_is_left() {
     for (check, after_one, after_two) in [
         ("any_of = [\"web\", \"db\", \"mail\"]", "10.0.0.1", "10.0.0.1"),
-        ("any_of = [\"web\", \"db\", \"mail\"]\nat_least = 2", "10.0.0.1", "10.0.0.2"),
+        (
+            "any_of = [\"web\", \"db\", \"mail\"]\nat_least = 2",
+            "10.0.0.1",
+            "10.0.0.2",
+        ),
         ("all_of = [\"web\", \"db\", \"mail\"]", "10.0.0.2", "10.0.0.2"),
     ] {
         let mut stage = Stage::new(pair(&format!("[checks.some]\n{check}"), "check = \"some\""), 5);
@@ -207,8 +221,14 @@ fn any_of_is_left_when_all_parts_are_down_and_at_least_two_when_one_is_left() {
 fn a_shadow_changes_no_answer_and_says_what_it_would_have_done() {
     for (checks, service) in [
         // In place of a check, beside one, and within one.
-        ("[checks.new]\ntype = \"tcp\"\nport = 99\nshadow = true", "check = \"new\""),
-        ("[checks.new]\ntype = \"tcp\"\nport = 99", "check = \"web\"\nshadow_check = \"new\""),
+        (
+            "[checks.new]\ntype = \"tcp\"\nport = 99\nshadow = true",
+            "check = \"new\"",
+        ),
+        (
+            "[checks.new]\ntype = \"tcp\"\nport = 99",
+            "check = \"web\"\nshadow_check = \"new\"",
+        ),
         (
             "[checks.new]\ntype = \"tcp\"\nport = 99\nshadow = true\n[checks.both]\nall_of = [\"web\", \"new\"]",
             "check = \"both\"",
@@ -222,7 +242,11 @@ fn a_shadow_changes_no_answer_and_says_what_it_would_have_done() {
             .map(TargetId::from_index)
             .find(|target| stage.name(*target) == "new 10.0.0.1:99")
             .unwrap();
-        assert_eq!(stage.health(new), Health::Down, "{service}: its real state is shown");
+        assert_eq!(
+            stage.health(new),
+            Health::Down,
+            "{service}: its real state is shown"
+        );
         let down: Vec<_> = stage
             .told
             .iter()
@@ -254,9 +278,10 @@ fn sockets_open_on_the_first_verdicts_of_parts_and_without_those_of_shadows() {
                   interval = \"30s\"\nshadow = true";
     let mut stage = Stage::new(pair(checks, "check = \"both\"\nshadow_check = \"new\""), 2);
     stage.run_until(Moment::from_millis(100));
-    let opened = stage.told.iter().any(|(_, kind)| {
-        matches!(kind, HistoryKind::Opened { unknown } if unknown.is_empty())
-    });
+    let opened = stage
+        .told
+        .iter()
+        .any(|(_, kind)| matches!(kind, HistoryKind::Opened { unknown } if unknown.is_empty()));
     assert!(opened, "{:?}", stage.told);
 }
 
@@ -266,7 +291,11 @@ fn expected(stage: &Stage, target: TargetId) -> Health {
     let CheckKind::Combined(combined) = &described.check.kind else {
         return stage.health(target);
     };
-    let parts: Vec<Health> = described.parts.iter().map(|part| expected(stage, *part)).collect();
+    let parts: Vec<Health> = described
+        .parts
+        .iter()
+        .map(|part| expected(stage, *part))
+        .collect();
     let needed = match combined.need {
         Need::All => parts.len(),
         Need::AtLeast(count) => count as usize,

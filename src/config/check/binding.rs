@@ -17,8 +17,11 @@ const MOST_LEVELS: usize = 8;
 impl<'a> LookedUp<'a> {
     /// Reports parts that do not exist, and loops of combined checks (each once, with its path).
     pub(super) fn report_combined(&self) {
-        let mut names: Vec<(&usize, &str)> =
-            self.checks.iter().map(|(name, check)| (&check.at, *name)).collect();
+        let mut names: Vec<(&usize, &str)> = self
+            .checks
+            .iter()
+            .map(|(name, check)| (&check.at, *name))
+            .collect();
         names.sort_unstable();
         for (_, name) in &names {
             for part in self.checks.get(name).map_or(&[][..], |check| &check.parts) {
@@ -39,7 +42,9 @@ impl<'a> LookedUp<'a> {
     }
 
     fn walk_check<'n>(&'n self, name: &'n str, path: &mut Vec<&'n str>, done: &mut HashSet<&'n str>) {
-        let Some(check) = self.checks.get(name) else { return };
+        let Some(check) = self.checks.get(name) else {
+            return;
+        };
         if let Some(from) = path.iter().position(|seen| *seen == name) {
             let mut steps: Vec<&str> = path.get(from..).unwrap_or(&[]).to_vec();
             steps.push(name);
@@ -144,6 +149,9 @@ impl<'a> Expansion<'_, 'a> {
                 .collect();
             return Some(self.builder.derived(check, address, parts?));
         }
-        Some(self.builder.target(check, address, known.port_for(own, level > 0)?))
+        Some(
+            self.builder
+                .target(check, address, known.port_for(own, level > 0)?),
+        )
     }
 }

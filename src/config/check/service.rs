@@ -104,7 +104,10 @@ fn checks<'a>(builder: &mut Builder, raw: &'a RawZone, around: &Around<'_>) -> H
                 check: added.as_ref().map(Arc::clone),
                 port: check.port,
                 usual_port: default_port,
-                parts: check.combined.as_ref().map_or_else(Vec::new, |combined| combined.parts.clone()),
+                parts: check
+                    .combined
+                    .as_ref()
+                    .map_or_else(Vec::new, |combined| combined.parts.clone()),
                 used: false.into(),
             },
         );

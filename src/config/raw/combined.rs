@@ -15,7 +15,10 @@ impl RawCombined {
     /// From `[checks.NAME]` without `type`; nothing when it has mistakes.
     pub(crate) fn read(table: &Table<'_>) -> Option<Self> {
         let source = table.source;
-        let (all, any) = (table.each("all_of", Value::text), table.each("any_of", Value::text));
+        let (all, any) = (
+            table.each("all_of", Value::text),
+            table.each("any_of", Value::text),
+        );
         let at_least = table.integer("at_least");
         let key = match (table.has("all_of"), table.has("any_of")) {
             (true, true) => {

@@ -71,19 +71,25 @@ impl RawCheck {
         };
         if let (DeValue::Table(entries), None) = (value.toml, kind)
             && !entries.contains_key("type")
-            && keys::CHECK_COMBINED.keys.iter().any(|key| {
-                key.name != "shadow" && entries.contains_key(key.name)
-            })
+            && keys::CHECK_COMBINED
+                .keys
+                .iter()
+                .any(|key| key.name != "shadow" && entries.contains_key(key.name))
         {
             if let Some(table) = value.table(vec![&keys::CHECK_COMBINED]) {
                 check.treatment.shadow = table.boolean("shadow");
                 check.combined = RawCombined::read(&table);
-                check.kind = check.combined.as_ref().map(|combined| CheckKind::Combined(combined.meant()));
+                check.kind = check
+                    .combined
+                    .as_ref()
+                    .map(|combined| CheckKind::Combined(combined.meant()));
             }
             return check;
         }
         if let DeValue::Table(entries) = value.toml
-            && let Some((key, _)) = ["all_of", "any_of"].iter().find_map(|key| entries.get_key_value(*key))
+            && let Some((key, _)) = ["all_of", "any_of"]
+                .iter()
+                .find_map(|key| entries.get_key_value(*key))
         {
             value.source.error(
                 key.span().start,
