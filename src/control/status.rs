@@ -85,6 +85,9 @@ pub struct AddressStatus {
     pub address: String,
     /// What its probes say; `None` without a check.
     pub probe: Option<ProbeStatus>,
+    /// For how long, in milliseconds, compliant caches may still hold it although it is answered no more; `None` while
+    /// it is answered, and when no cache can hold it.
+    pub cached_ms: Option<u64>,
 }
 
 /// One probe stream.
@@ -268,6 +271,7 @@ impl Control {
                 .map(|EndpointAddress { address, target }| AddressStatus {
                     address: address.to_string(),
                     probe: target.and_then(|target| self.probe_status(target, now)),
+                    cached_ms: self.cached_ms(endpoint.service, *address, now.moment),
                 })
                 .collect(),
         })
