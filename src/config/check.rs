@@ -1,9 +1,11 @@
 //! What the files mean: names looked up, defaults applied, contradictions found. Every mistake is reported at the
 //! place where it can be mended.
 
+pub(crate) mod binding;
 pub(crate) mod builder;
 mod facets;
 pub(crate) mod group;
+pub(crate) mod hand;
 pub(crate) mod looked_up;
 pub(crate) mod made;
 pub(crate) mod members;

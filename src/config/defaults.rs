@@ -41,6 +41,12 @@ pub const WATCH: bool = true;
 pub const STATE_DIRECTORY: &str = "../state";
 /// Loopback: without a token nobody else may steer.
 pub const API_LISTEN: &str = "127.0.0.1:8053";
+/// Whoever takes the last one out means it, or made a mistake.
+pub const MIN_LIVE: i64 = 1;
+/// Of two one may go; a pattern that takes more than half is more often a mistake than a plan.
+pub const MAX_REMOVED: &str = "50%";
+/// Beside the server file: found without being named.
+pub const OVERRIDES_FILE: &str = "overrides.toml";
 /// What every implementation of TSIG speaks (RFC 8945 section 6).
 pub const TSIG_ALGORITHM: &str = "hmac-sha256";
 
@@ -64,6 +70,10 @@ pub const DAMPING: bool = true;
 /// Certificates of every lifetime in use are renewed with more left than this, those of six days, too (half-way);
 /// what has not been renewed by then will end.
 pub const CERTIFICATE_WARNING: Duration = Duration::from_secs(2 * 86_400);
+/// A check is there to be heeded.
+pub const SHADOW: bool = false;
+/// One of them suffices.
+pub const AT_LEAST: i64 = 1;
 /// Success is success.
 pub const INVERTED: bool = false;
 

@@ -61,12 +61,19 @@ fn the_documentation_holds_the_programs_tables() {
     }
 }
 
+/// What follows this line stands in `overrides.toml`.
+const OVERRIDES: &str = "### overrides.toml\n";
+
 /// Loads a server file and one zone, as texts.
 fn load_texts(server: &str, zone: &str) -> Loaded {
     let folder = tempfile::tempdir().unwrap();
     fs::create_dir(folder.path().join("zones")).unwrap();
     fs::write(folder.path().join("pointsman.toml"), server).unwrap();
+    let (zone, overrides) = zone.split_once(OVERRIDES).unwrap_or((zone, ""));
     fs::write(folder.path().join("zones/a.toml"), zone).unwrap();
+    if !overrides.is_empty() {
+        fs::write(folder.path().join("overrides.toml"), overrides).unwrap();
+    }
     load(&folder.path().join("pointsman.toml"))
 }
 
@@ -82,7 +89,7 @@ fn placed(title: &str, line: &str) -> (String, String, &'static str) {
         "pointsman.toml" => server_with(format!("{line}\n{server}")),
         "[zones]" => server_with(format!("[zones]\n{line}\n")),
         "[dns]" | "[dns.tcp]" | "[state]" | "[api]" | "[defaults]" | "[defaults.check]" | "[probes]"
-        | "[isolation]" => server_with(format!("{server}{title}\n{line}\n")),
+        | "[isolation]" | "[safety]" | "[overrides]" => server_with(format!("{server}{title}\n{line}\n")),
         "[keys.NAME]" => server_with(format!("{server}[keys.\"k.test\"]\n{line}\n")),
         "zone file" => (server, format!("{line}\n{zone}"), "a.toml"),
         "[transfer]" => zone_with(format!("[transfer]\n{line}\n")),
@@ -90,6 +97,7 @@ fn placed(title: &str, line: &str) -> (String, String, &'static str) {
         "[checks.NAME]" | "[checks.NAME] of type http, https" => {
             zone_with(format!("[checks.c]\ntype = \"http\"\n{line}\n"))
         }
+        "[checks.NAME] of other checks" => zone_with(format!("[checks.c]\nany_of = [\"x\"]\n{line}\n")),
         "[checks.NAME] of type tcp" => zone_with(format!("[checks.c]\ntype = \"tcp\"\n{line}\n")),
         "[services.NAME]" => zone_with(format!("[services.s]\n{line}\n")),
         "[pools.NAME]" => zone_with(format!("[pools.p]\n{line}\n")),
@@ -99,6 +107,12 @@ fn placed(title: &str, line: &str) -> (String, String, &'static str) {
         "endpoint" => zone_with(format!("[[services.s.endpoints]]\n{line}\n")),
         "srv" => zone_with(format!("[[services.s.srv]]\n{line}\n")),
         "mx" | "https" => zone_with(format!("[services.s.{title}]\n{line}\n")),
+        "overrides.toml" => (server, format!("{zone}{OVERRIDES}{line}\n"), "overrides.toml"),
+        "[[override]]" => (
+            server,
+            format!("{zone}{OVERRIDES}[[override]]\n{line}\n"),
+            "overrides.toml",
+        ),
         other => panic!("no place for {other}"),
     }
 }
@@ -117,7 +131,11 @@ fn every_documented_key_is_read() {
                 .fold(String::new(), |text, line| text + line + "\n")
         };
         let (server, zone) = (drop_other(server), drop_other(zone));
-        let text = if file == "a.toml" { &zone } else { &server };
+        let text = match file {
+            "a.toml" => &zone,
+            "overrides.toml" => zone.split_once(OVERRIDES).unwrap().1,
+            _ => &server,
+        };
         let number = text.lines().position(|line| line.ends_with("# here")).unwrap() + 1;
         let loaded = load_texts(&server, &zone);
         let found = loaded.diagnostics.iter().any(|found| {
@@ -209,6 +227,8 @@ fn every_default_that_is_written_out_changes_nothing() {
                 "[checks.NAME]" | "[checks.NAME] of type http, https" => {
                     (server.to_owned(), base_zone(&line, "", "", "", ""))
                 }
+                // Defaults of a check without `type`; that of the base has one.
+                "[checks.NAME] of other checks" => continue,
                 "[services.NAME]" => (server.to_owned(), base_zone("", &line, "", "", "")),
                 "endpoint" => (server.to_owned(), base_zone("", "", &line, "", "")),
                 "zone file" => (server.to_owned(), base_zone("", "", "", &line, "")),

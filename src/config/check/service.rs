@@ -16,7 +16,6 @@ use crate::config::raw::service::RawService;
 use crate::config::raw::zone::RawZone;
 use crate::model::check::{Check, CheckKind, Expectation, Rules};
 use crate::model::facets::Facets;
-use crate::model::force::OwnSafety;
 use crate::model::id::{CheckId, ServiceId, ZoneId};
 use crate::model::service::{Failback, Group, MemberKind, Policy, Service, Switch, TtlRule, WhenAllDown};
 use crate::model::time::Ttl;
@@ -43,6 +42,7 @@ pub(crate) fn services(builder: &mut Builder, raw: &RawZone, around: &Around<'_>
     let checks = checks(builder, raw, around);
     let looked_up = LookedUp::new(around.source, checks, &raw.pools);
     looked_up.report_loops();
+    looked_up.report_combined();
     let mut owners: HashMap<Name, &str> = HashMap::new();
     let (mut added, mut places) = (Vec::new(), HashMap::new());
     for service in &raw.services {
@@ -82,7 +82,7 @@ fn checks<'a>(builder: &mut Builder, raw: &'a RawZone, around: &Around<'_>) -> H
         let default_port = match &check.kind {
             Some(CheckKind::Http(http)) if http.tls => u16::try_from(defaults::HTTPS_PORT).ok(),
             Some(CheckKind::Http(_)) => u16::try_from(defaults::HTTP_PORT).ok(),
-            Some(CheckKind::Tcp(_)) | None => None,
+            Some(CheckKind::Tcp(_) | CheckKind::Combined(_)) | None => None,
         };
         let treatment = treatment(around.source, &check.treatment, check.kind.as_ref(), &rules);
         let added = check.kind.clone().map(|kind| {
@@ -101,7 +101,12 @@ fn checks<'a>(builder: &mut Builder, raw: &'a RawZone, around: &Around<'_>) -> H
             KnownCheck {
                 at: check.name.at,
                 check: added.as_ref().map(Arc::clone),
-                port: check.port.or(default_port),
+                port: check.port,
+                usual_port: default_port,
+                parts: check
+                    .combined
+                    .as_ref()
+                    .map_or_else(Vec::new, |combined| combined.parts.clone()),
                 used: false.into(),
             },
         );
@@ -212,7 +217,7 @@ fn service_of(
             _ => WhenAllDown::AssumeUp,
         }),
         families: raw.families,
-        safety: OwnSafety::default(),
+        safety: raw.safety,
         recover_within: raw.recover_within.map(|length| length.value),
         facets,
         group,

@@ -106,6 +106,12 @@ pub static SERVICE: Section = Section {
             "name of a check in this file",
         ),
         key(
+            "shadow_check",
+            Kind::Text,
+            Fallback::Nothing,
+            "name of a check that is probed beside `check` and shown, not counted",
+        ),
+        key(
             "endpoints",
             Kind::Forms("list of endpoints, see `endpoint`"),
             Fallback::Words("none; this or `pools` is required"),
@@ -166,6 +172,18 @@ pub static SERVICE: Section = Section {
             "an objective: the configuration is refused when its promise is worse",
         ),
         key(
+            "min_live",
+            Kind::Integer(0, 65_535),
+            Fallback::Words("that of `[safety]`"),
+            "how many live endpoints a drain or force must leave to it",
+        ),
+        key(
+            "max_removed",
+            Kind::Share,
+            Fallback::Words("that of `[safety]`"),
+            "the largest share of its endpoints that one command may remove",
+        ),
+        key(
             "endpoint_names",
             Kind::Boolean,
             Fallback::Words("`false`; `true` with `srv` or `mx`"),
@@ -217,6 +235,12 @@ pub static POOL: Section = Section {
             Kind::Text,
             Fallback::Words("that of the service"),
             "name of a check in this file",
+        ),
+        key(
+            "shadow_check",
+            Kind::Text,
+            Fallback::Words("that of the service"),
+            "name of a check that is probed beside `check` and shown, not counted",
         ),
         key(
             "endpoints",
@@ -297,6 +321,12 @@ pub static ENDPOINT: Section = Section {
             Kind::Text,
             Fallback::Words("that of the pool, then of the service"),
             "name of a check in this file",
+        ),
+        key(
+            "shadow_check",
+            Kind::Text,
+            Fallback::Words("that of the pool, then of the service"),
+            "name of a check that is probed beside `check` and shown, not counted",
         ),
         key(
             "port",

@@ -9,8 +9,10 @@ use super::document::{At, Table, Value};
 use super::facets::RawFacets;
 use super::policy::{self, RawServes};
 use super::ttl;
+use crate::config::check::hand;
 use crate::config::diagnostic::suggestion;
 use crate::config::keys;
+use crate::model::force::OwnSafety;
 use crate::model::service::{Failback, Families, Policy, Spread, Switch, TtlRule, WhenAllDown};
 
 /// `[services.NAME]` as it is written.
@@ -24,6 +26,7 @@ pub(crate) struct RawService {
     pub(crate) when_all_down: Option<WhenAllDown>,
     pub(crate) families: Families,
     pub(crate) recover_within: Option<At<Duration>>,
+    pub(crate) safety: OwnSafety,
     pub(crate) facets: RawFacets,
 }
 
@@ -48,6 +51,7 @@ pub(crate) struct RawGroup {
     pub(crate) spread: Spread,
     pub(crate) demand_at: Option<usize>,
     pub(crate) check: Option<At<String>>,
+    pub(crate) shadow_check: Option<At<String>>,
     pub(crate) endpoints: Vec<RawEndpoint>,
     pub(crate) pools: Vec<At<String>>,
 }
@@ -64,6 +68,7 @@ pub(crate) struct RawEndpoint {
     pub(crate) serves: RawServes,
     pub(crate) weight_at: Option<usize>,
     pub(crate) check: Option<At<String>>,
+    pub(crate) shadow_check: Option<At<String>>,
     pub(crate) port: Option<u16>,
 }
 
@@ -91,6 +96,7 @@ impl RawService {
                 _ => Families::Apart,
             },
             recover_within: table.duration("recover_within"),
+            safety: hand::own_safety(&table),
             facets: RawFacets::read(&table),
         })
     }
@@ -124,6 +130,7 @@ impl RawGroup {
             spread: policy::spread(table),
             demand_at: table.has("demand").then(|| table.place_of("demand")),
             check: table.text("check"),
+            shadow_check: table.text("shadow_check"),
             endpoints: table.value("endpoints").map_or_else(Vec::new, |value| {
                 if !matches!(value.toml, DeValue::Array(_)) {
                     value.wrong_type::<()>(
@@ -199,6 +206,7 @@ impl RawEndpoint {
             serves: RawServes::read(&table),
             weight_at: table.has("weight").then(|| table.place_of("weight")),
             check: table.text("check"),
+            shadow_check: table.text("shadow_check"),
             port: table
                 .integer("port")
                 .and_then(|port| u16::try_from(port.value).ok()),
