@@ -16,11 +16,13 @@ mod zone;
 pub use check::{CHECK, CHECK_COMBINED, CHECK_HTTP, CHECK_TCP, CHECK_TYPES, LATER_CHECK_TYPES};
 pub use facets::{BINDING, MX, SRV};
 pub use hand::{OVERRIDE, OVERRIDES, OVERRIDES_FILE, SAFETY};
-pub use server::{API, DEFAULTS, DEFAULTS_CHECK, DNS, DNS_TCP, ISOLATION, KEY, PROBES, SERVER, STATE, ZONES};
+pub use server::{
+    API, DEFAULTS, DEFAULTS_CHECK, DNS, DNS_TCP, GEO, ISOLATION, KEY, PROBES, SERVER, STATE, ZONES,
+};
 pub use zone::{ENDPOINT, POLICIES, POOL, SERVICE, STICKY_PREFIX, TRANSFER, TTL, ZONE};
 
 /// All tables, in the order of the documentation.
-pub static SECTIONS: [&Section; 29] = [
+pub static SECTIONS: [&Section; 30] = [
     &SERVER,
     &DNS,
     &DNS_TCP,
@@ -31,6 +33,7 @@ pub static SECTIONS: [&Section; 29] = [
     &DEFAULTS_CHECK,
     &PROBES,
     &ISOLATION,
+    &GEO,
     &SAFETY,
     &OVERRIDES,
     &KEY,
