@@ -39,6 +39,10 @@ pub struct Control {
     pub(super) last_override: u64,
     /// Whether a look at the wall clock is entered.
     pub(super) watching_clock: bool,
+    /// What is drained, and whether it was told that its server may be stopped.
+    pub(super) draining: BTreeMap<EndpointId, bool>,
+    /// When that is looked at next.
+    pub(super) drains_at: Option<Moment>,
     /// What is forced up while it fails, and when that is said again.
     pub(super) masked: BTreeMap<EndpointId, Moment>,
     pub(super) schedule: Schedule,
@@ -82,6 +86,8 @@ impl Control {
             overrides: Overrides::default(),
             last_override: 0,
             watching_clock: false,
+            draining: BTreeMap::new(),
+            drains_at: None,
             masked: BTreeMap::new(),
             schedule: Schedule::default(),
             sweeping: false,
@@ -165,6 +171,7 @@ impl Control {
             Due::References if self.references_at == at => self.references_due(now, effects),
             Due::References => {}
             Due::TrialEnds => self.trial_ends(now, effects),
+            Due::Drains => self.look_at_drains(now, at, effects),
             Due::Lapse => self.lapse(now, effects),
             Due::Clock => self.look_at_clock(now, effects),
             Due::Remind(endpoint) => self.remind(now, at, endpoint, effects),
