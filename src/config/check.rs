@@ -10,3 +10,4 @@ pub(crate) mod probe;
 pub(crate) mod server;
 pub(crate) mod service;
 pub(crate) mod statics;
+pub(crate) mod treatment;

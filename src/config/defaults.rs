@@ -61,6 +61,12 @@ pub const MIN_DOWN: Duration = Duration::from_secs(10);
 /// Flapping harms clients more than a spare that serves for longer than it must.
 pub const DAMPING: bool = true;
 
+/// Certificates of every lifetime in use are renewed with more left than this, those of six days, too (half-way);
+/// what has not been renewed by then will end.
+pub const CERTIFICATE_WARNING: Duration = Duration::from_secs(2 * 86_400);
+/// Success is success.
+pub const INVERTED: bool = false;
+
 /// What reads a page without changing anything.
 pub const HTTP_METHOD: &str = "GET";
 /// The root exists everywhere.

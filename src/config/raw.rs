@@ -8,6 +8,7 @@ pub(crate) mod facets;
 pub(crate) mod keyed;
 pub(crate) mod probe;
 pub(crate) mod service;
+pub(crate) mod treatment;
 pub(crate) mod ttl;
 pub(crate) mod value;
 pub(crate) mod zone;

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::model::check::{Check, CheckKind, Expectation, Rules, Target, TcpCheck};
+use crate::model::check::{Check, CheckKind, Expectation, Rules, Target, TcpCheck, Treatment};
 use crate::model::facets::Facets;
 use crate::model::force::{OwnSafety, SafetySettings};
 use crate::model::id::{CheckId, EndpointId, GroupId, ServiceId, TargetId, ZoneId};
@@ -59,6 +59,7 @@ impl PlanBuilder {
             }),
             rules,
             expects: Expectation::default(),
+            treatment: Treatment::default(),
         });
         let node = NodeSettings {
             name: "simulated".to_owned(),
@@ -116,6 +117,18 @@ impl PlanBuilder {
     #[must_use]
     pub fn brake(mut self, share: f64) -> Self {
         self.plan.node.isolation.max_down_per_minute = Some(share);
+        self
+    }
+
+    /// How the check's results are taken.
+    #[must_use]
+    pub fn treatment(mut self, treatment: Treatment) -> Self {
+        let check = Arc::new(Check {
+            treatment,
+            ..Check::clone(&self.check)
+        });
+        self.plan.checks = vec![check.clone()];
+        self.check = check;
         self
     }
 

@@ -203,7 +203,9 @@ fn every_default_that_is_written_out_changes_nothing() {
                 continue;
             }
             let (server, zone) = match section.title {
-                "[checks.NAME] of type http, https" => (server.to_owned(), base_zone(&line, "", "", "", "")),
+                "[checks.NAME]" | "[checks.NAME] of type http, https" => {
+                    (server.to_owned(), base_zone(&line, "", "", "", ""))
+                }
                 "[services.NAME]" => (server.to_owned(), base_zone("", &line, "", "", "")),
                 "endpoint" => (server.to_owned(), base_zone("", "", &line, "", "")),
                 "zone file" => (server.to_owned(), base_zone("", "", "", &line, "")),

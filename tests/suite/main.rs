@@ -31,6 +31,7 @@ mod scale;
 mod second_opinion;
 mod serve;
 mod simulation;
+mod simulation_degraded;
 mod simulation_isolation;
 mod simulation_laws;
 mod simulation_promise;

@@ -8,6 +8,7 @@ use super::facets;
 use super::group::{self, Expansion, LookedUp};
 use super::probe;
 use super::statics;
+use super::treatment::treatment;
 use crate::config::defaults;
 use crate::config::raw::document::{At, Source};
 use crate::config::raw::service::RawService;
@@ -84,6 +85,7 @@ fn checks<'a>(
             Some(CheckKind::Http(_)) => u16::try_from(defaults::HTTP_PORT).ok(),
             Some(CheckKind::Tcp(_)) | None => None,
         };
+        let treatment = treatment(around.source, &check.treatment, check.kind.as_ref(), &rules);
         let added = check.kind.clone().map(|kind| {
             builder.check(Check {
                 id: CheckId(0),
@@ -92,6 +94,7 @@ fn checks<'a>(
                 kind,
                 rules,
                 expects: Expectation::default(),
+                treatment,
             })
         });
         known.insert(

@@ -281,6 +281,12 @@ pub static ENDPOINT: Section = Section {
             Fallback::Words("that of the check"),
             "port that is probed",
         ),
+        key(
+            "probe_address",
+            Kind::Addresses,
+            Fallback::Words("`address`"),
+            "what is probed instead of what is answered: one for each address, in the same order",
+        ),
     ],
     later: &[
         ("cname", "use `address`"),
