@@ -98,6 +98,7 @@ fn settings() -> NodeSettings {
         state_directory: "".into(),
         api: None,
         api_token: None,
+        resolvers: Vec::new(),
         isolation: IsolationSettings::default(),
         safety: SafetySettings::default(),
         keys: Vec::new(),

@@ -37,7 +37,15 @@ struct Answer {
 struct Endpoint {
     name: String,
     answered: bool,
+    alias: Option<Alias>,
     addresses: Vec<Address>,
+}
+
+#[derive(Debug, Deserialize)]
+struct Alias {
+    name: String,
+    trouble: Option<String>,
+    kept_for_ms: Option<u64>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -126,9 +134,14 @@ fn of_service(service: &Service) -> Vec<String> {
 
 fn of_endpoints(service: &Service) -> impl Iterator<Item = Vec<String>> {
     service.endpoints.iter().flat_map(move |endpoint| {
-        endpoint.addresses.iter().map(move |address| {
-            let mark = if endpoint.answered { "*" } else { "" };
-            let name = format!("{}/{}{mark}", service.service, endpoint.name);
+        let mark = if endpoint.answered { "*" } else { "" };
+        let name = format!("{}/{}{mark}", service.service, endpoint.name);
+        let alias = endpoint.alias.iter().flat_map({
+            let name = name.clone();
+            move |alias| of_alias(name.clone(), alias, endpoint.addresses.is_empty())
+        });
+        let addresses = endpoint.addresses.iter().map(move |address| {
+            let name = name.clone();
             let Some(probe) = &address.probe else {
                 return vec![
                     name,
@@ -160,8 +173,29 @@ fn of_endpoints(service: &Service) -> impl Iterator<Item = Vec<String>> {
                 probe.check.clone(),
                 note.unwrap_or_default(),
             ]
-        })
+        });
+        alias.chain(addresses)
     })
+}
+
+/// A row for a name that cannot be resolved.
+fn of_alias(endpoint: String, alias: &Alias, is_down: bool) -> Option<Vec<String>> {
+    let trouble = alias.trouble.as_ref()?;
+    let kept = alias.kept_for_ms.map(ago);
+    let note = match &kept {
+        Some(_) => format!("not resolved: {trouble}; the last good addresses are kept"),
+        None => format!("not resolved: {trouble}"),
+    };
+    let state = if is_down { "down" } else { "kept" };
+    Some(vec![
+        endpoint,
+        alias.name.clone(),
+        state.to_owned(),
+        kept.unwrap_or_default(),
+        String::new(),
+        "alias".to_owned(),
+        note,
+    ])
 }
 
 /// `41 s`, `7 min`, `3 h`, `12 d`.

@@ -2,6 +2,7 @@
 //! place where it can be mended.
 
 pub(crate) mod builder;
+pub(super) mod elsewhere;
 mod facets;
 pub(crate) mod group;
 pub(crate) mod made;

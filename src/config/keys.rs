@@ -13,11 +13,13 @@ mod zone;
 
 pub use check::{CHECK, CHECK_HTTP, CHECK_TCP, CHECK_TYPES, LATER_CHECK_TYPES};
 pub use facets::{BINDING, MX, SRV};
-pub use server::{API, DEFAULTS, DEFAULTS_CHECK, DNS, DNS_TCP, ISOLATION, KEY, PROBES, SERVER, STATE, ZONES};
+pub use server::{
+    API, DEFAULTS, DEFAULTS_CHECK, DNS, DNS_TCP, ISOLATION, KEY, PROBES, RESOLVER, SERVER, STATE, ZONES,
+};
 pub use zone::{ENDPOINT, LATER_POLICIES, POLICIES, POOL, SERVICE, TRANSFER, TTL, ZONE};
 
 /// All tables, in the order of the documentation.
-pub static SECTIONS: [&Section; 23] = [
+pub static SECTIONS: [&Section; 24] = [
     &SERVER,
     &DNS,
     &DNS_TCP,
@@ -27,6 +29,7 @@ pub static SECTIONS: [&Section; 23] = [
     &DEFAULTS,
     &DEFAULTS_CHECK,
     &PROBES,
+    &RESOLVER,
     &ISOLATION,
     &KEY,
     &ZONE,

@@ -82,6 +82,7 @@ impl PlanBuilder {
             state_directory: PathBuf::new(),
             api: None,
             api_token: None,
+            resolvers: Vec::new(),
             isolation: IsolationSettings::default(),
             safety: SafetySettings::default(),
             keys: Vec::new(),
@@ -222,6 +223,7 @@ impl PlanBuilder {
             service,
             name: name.to_owned(),
             addresses,
+            alias: None,
         });
         id
     }

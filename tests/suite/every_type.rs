@@ -1,8 +1,8 @@
 //! No type names a dead endpoint: the real server, real nginx, every type sampled around a failure.
 
 use std::net::SocketAddr;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use hickory_proto::op::Message;

@@ -10,6 +10,7 @@
     reason = "a test that meets the unexpected must fail loudly"
 )]
 
+mod aliases;
 mod answers;
 mod commands;
 mod config_mistakes;

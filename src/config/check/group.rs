@@ -6,6 +6,7 @@ use std::net::IpAddr;
 use std::sync::Arc;
 
 use super::builder::Builder;
+use super::elsewhere;
 use crate::config::diagnostic::suggestion;
 use crate::config::raw::document::{At, Source};
 use crate::config::raw::service::{RawEndpoint, RawGroup, RawPool};
@@ -365,6 +366,7 @@ impl<'e, 'a> Expansion<'e, 'a> {
             service: self.service,
             name: raw.name.value.clone(),
             addresses,
+            alias: elsewhere::alias(raw, known.as_ref().map(|(check, _)| check).zip(port)),
         })
     }
 }

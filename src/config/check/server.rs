@@ -83,6 +83,12 @@ pub(crate) fn read(source: &Source, files: &mut Files) -> ServerFile {
         state_directory: directory(&table.table("state", &keys::STATE), files, "directory"),
         api,
         api_token,
+        resolvers: table
+            .table("resolver", &keys::RESOLVER)
+            .each("nameservers", Value::socket)
+            .into_iter()
+            .map(|server| server.value)
+            .collect(),
         isolation: isolation(&table.table("isolation", &keys::ISOLATION)),
         safety: SafetySettings::default(),
         keys: tsig,

@@ -260,8 +260,14 @@ pub static ENDPOINT: Section = Section {
         key(
             "address",
             Kind::Addresses,
-            Fallback::Required,
+            Fallback::Words("none; this or `alias` is required"),
             "what is answered; each address is probed on its own",
+        ),
+        key(
+            "alias",
+            Kind::Name,
+            Fallback::Nothing,
+            "a name elsewhere: the server resolves it and answers its addresses, each probed on its own",
         ),
         key(
             "weight",
@@ -290,7 +296,6 @@ pub static ENDPOINT: Section = Section {
     ],
     later: &[
         ("cname", "use `address`"),
-        ("alias", "use `address`"),
         ("regions", "remove it; policy `geo` is not supported either"),
         ("networks", "remove it; policy `subnet` is not supported either"),
     ],

@@ -113,6 +113,7 @@ pub(crate) fn settings() -> NodeSettings {
         state_directory: PathBuf::new(),
         api: None,
         api_token: None,
+        resolvers: Vec::new(),
         isolation: IsolationSettings::default(),
         safety: SafetySettings::default(),
         keys: Vec::new(),
@@ -169,6 +170,7 @@ fn endpoint(id: usize, service: ServiceId, named: &Named) -> Endpoint {
         service,
         name: named.name.clone(),
         addresses: named.addresses.iter().map(address).collect(),
+        alias: None,
     }
 }
 

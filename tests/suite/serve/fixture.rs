@@ -42,6 +42,7 @@ pub(crate) fn plan() -> Plan {
         state_directory: PathBuf::new(),
         api: None,
         api_token: None,
+        resolvers: Vec::new(),
         isolation: IsolationSettings::default(),
         safety: SafetySettings::default(),
         keys: Vec::new(),
