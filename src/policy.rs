@@ -4,7 +4,10 @@
 //! nothing is healthy; [`ttl`] says for how long; [`witness`] records the reasons when somebody asks for them.
 
 pub mod all_down;
+mod among;
+pub mod capacity;
 pub mod choice;
+mod compile;
 
 pub mod decide;
 pub mod failover;

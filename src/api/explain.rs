@@ -191,8 +191,12 @@ fn reasons(explanation: &Explanation, rtype: u16) -> Vec<String> {
                 } else {
                     format!("{}/", candidate.pool)
                 };
+                let forced = candidate
+                    .forced
+                    .as_ref()
+                    .map_or_else(String::new, |forced| format!(" ({forced})"));
                 format!(
-                    "{}: {pool}{} is {}: {mark}: {}",
+                    "{}: {pool}{} is {}{forced}: {mark}: {}",
                     candidate.family, candidate.name, candidate.state, candidate.why
                 )
             }),

@@ -6,6 +6,7 @@ use serde::Deserialize;
 use serde_json::Value;
 
 use crate::cli::client::Client;
+use crate::cli::hand::Forced;
 use crate::cli::{Common, output, table};
 
 /// What the command takes.
@@ -38,6 +39,7 @@ struct Endpoint {
     name: String,
     answered: bool,
     alias: Option<Alias>,
+    forced: Option<Forced>,
     addresses: Vec<Address>,
 }
 
@@ -146,16 +148,16 @@ fn of_endpoints(service: &Service) -> impl Iterator<Item = Vec<String>> {
                 return vec![
                     name,
                     address.address.clone(),
-                    "up".into(),
+                    state(endpoint, "up"),
                     String::new(),
                     String::new(),
                     "none".into(),
-                    String::new(),
+                    endpoint.forced.as_ref().map(Forced::note).unwrap_or_default(),
                 ];
             };
-            let note = probe
-                .held
-                .clone()
+            let forced = endpoint.forced.as_ref().map(Forced::note);
+            let note = forced
+                .or_else(|| probe.held.clone())
                 .or_else(|| {
                     let degraded = probe.degraded.as_ref()?;
                     Some(format!("degraded: {degraded}"))
@@ -167,7 +169,7 @@ fn of_endpoints(service: &Service) -> impl Iterator<Item = Vec<String>> {
             vec![
                 name,
                 address.address.clone(),
-                probe.effective.clone(),
+                state(endpoint, &probe.effective),
                 ago(probe.for_ms),
                 latency,
                 probe.check.clone(),
@@ -196,6 +198,14 @@ fn of_alias(endpoint: String, alias: &Alias, is_down: bool) -> Option<Vec<String
         "alias".to_owned(),
         note,
     ])
+}
+
+/// What counts, and what is real behind it.
+fn state(endpoint: &Endpoint, real: &str) -> String {
+    match &endpoint.forced {
+        Some(forced) => format!("{} ({real})", forced.done()),
+        None => real.to_owned(),
+    }
 }
 
 /// `41 s`, `7 min`, `3 h`, `12 d`.

@@ -99,7 +99,11 @@ pub const FAILBACK: &str = "auto";
 /// Clients of one family are unaffected by faults of the other.
 pub const FAMILIES: &str = "apart";
 /// Equal shares.
-pub const WEIGHT: i64 = 1;
+pub const WEIGHT: u32 = 1;
+/// Carriers' NATs and offices share a /24; resolvers tell no more of a client either (RFC 7871 section 11.1).
+pub const STICKY_V4: i64 = 24;
+/// A household has a /56.
+pub const STICKY_V6: i64 = 56;
 /// A pool with one healthy member can still answer.
 pub const MIN_UP: i64 = 1;
 /// Most preferred: who is named is the policy's business.

@@ -8,6 +8,7 @@ use crate::config::duration;
 
 mod check;
 mod facets;
+mod member;
 mod server;
 mod zone;
 
@@ -16,10 +17,10 @@ pub use facets::{BINDING, MX, SRV};
 pub use server::{
     API, DEFAULTS, DEFAULTS_CHECK, DNS, DNS_TCP, ISOLATION, KEY, PROBES, RESOLVER, SERVER, STATE, ZONES,
 };
-pub use zone::{ENDPOINT, LATER_POLICIES, POLICIES, POOL, SERVICE, TRANSFER, TTL, ZONE};
+pub use zone::{ENDPOINT, POLICIES, POOL, SERVICE, STICKY_PREFIX, TRANSFER, TTL, ZONE};
 
 /// All tables, in the order of the documentation.
-pub static SECTIONS: [&Section; 24] = [
+pub static SECTIONS: [&Section; 25] = [
     &SERVER,
     &DNS,
     &DNS_TCP,
@@ -40,6 +41,7 @@ pub static SECTIONS: [&Section; 24] = [
     &SERVICE,
     &POOL,
     &ENDPOINT,
+    &STICKY_PREFIX,
     &TTL,
     &SRV,
     &MX,

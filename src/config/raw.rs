@@ -6,6 +6,7 @@
 pub(crate) mod document;
 pub(crate) mod facets;
 pub(crate) mod keyed;
+pub(crate) mod policy;
 pub(crate) mod probe;
 pub(crate) mod service;
 pub(crate) mod treatment;

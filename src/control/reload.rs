@@ -49,6 +49,8 @@ impl Control {
         self.move_desks(&old, &plan);
         self.move_pending(&matched);
         self.reschedule(now, &new, trial);
+        self.move_overrides(now, effects);
+        self.wait_for_the_disk_again(now);
         self.move_isolation(now, &old, effects);
         self.on_trial = self.watches.iter().filter(|watch| watch.on_trial()).count();
         self.census = Census::default();
@@ -305,6 +307,12 @@ fn move_seats(
     };
     let (old_names, new_names) = (names(old, before), names(new, after));
     for family in Family::BOTH {
+        let quickest = memory.fastest.get(&(before.id, family));
+        if let Some(name) = quickest.and_then(|index| old_names.get(*index))
+            && let Some(index) = new_names.iter().position(|new| new == name)
+        {
+            moved.fastest.insert((after.id, family), index);
+        }
         let Some(seat) = memory.seats.get(&(before.id, family)) else {
             continue;
         };

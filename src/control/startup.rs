@@ -80,6 +80,7 @@ impl Control {
         for service in &plan.services {
             let mut endpoints: Vec<EndpointId> = Vec::new();
             endpoints_of(&service.group, &mut endpoints);
+            let attentive = matches!(service.ttl, TtlRule::Strict { .. }) || is_measured(&service.group);
             let targets = endpoints
                 .iter()
                 .filter_map(|id| plan.endpoints.get(id.index()))
@@ -91,9 +92,7 @@ impl Control {
                 {
                     users.push(service.id);
                 }
-                if let (TtlRule::Strict { .. }, Some(watch)) =
-                    (service.ttl, self.watches.get_mut(target.index()))
-                {
+                if attentive && let Some(watch) = self.watches.get_mut(target.index()) {
                     watch.strict = true;
                 }
             }
@@ -245,4 +244,13 @@ fn brakes(plan: &Plan) -> Vec<Option<Brake>> {
         .into_iter()
         .map(|count| Brake::new(count, plan.node.isolation.max_down_per_minute))
         .collect()
+}
+
+/// Whether any of its policies goes by how soon probes are answered.
+fn is_measured(group: &Group) -> bool {
+    matches!(group.policy, Policy::Fastest { .. })
+        || group.members.iter().any(|member| match &member.kind {
+            MemberKind::Pool(pool) => is_measured(pool),
+            MemberKind::Endpoint(_) => false,
+        })
 }

@@ -5,6 +5,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use crate::control::deciding::choice_in_words;
+use crate::control::listing::ForcedStatus;
 use crate::control::step::Control;
 use crate::control::watch::{Desk, Watch};
 use crate::health::observation::Finding;
@@ -75,6 +76,8 @@ pub struct EndpointStatus {
     pub alias: Option<AliasStatus>,
     /// In the order written.
     pub addresses: Vec<AddressStatus>,
+    /// What an operator laid upon it; what its probes say stands with the addresses all the same.
+    pub forced: Option<ForcedStatus>,
 }
 
 /// An endpoint's name elsewhere.
@@ -280,6 +283,7 @@ impl Control {
                     kept_for_ms: good.map(|good| now.wall.0.saturating_sub(good.0)),
                 }
             }),
+            forced: self.forced_status(id, now),
             addresses: endpoint
                 .addresses
                 .iter()
@@ -336,6 +340,7 @@ pub(super) fn answer_status(choice: Option<&Choice>, why: Option<String>) -> Ans
             Some((Pick::Fixed, _)) => "fixed".to_owned(),
             Some((Pick::Rotate { take }, of)) => format!("rotate {take} of {of}"),
             Some((Pick::Weighted(_), _)) => "weighted".to_owned(),
+            Some((Pick::Tree(_), _)) => "by client".to_owned(),
         },
         why: why.unwrap_or_else(|| "first verdicts are awaited".to_owned()),
     }

@@ -42,7 +42,7 @@ pub(crate) struct Watch {
     pub never_up: bool,
     /// Who uses it.
     pub users: Box<[ServiceId]>,
-    /// Whether one of them must hear of every probe (TTL mode strict).
+    /// Whether one of them must hear of every probe (TTL mode strict, policy `fastest`).
     pub strict: bool,
     pub seen: LastSeen,
     /// Which role it must have.
@@ -64,6 +64,8 @@ pub(crate) struct LastSeen {
     pub inverted: Option<String>,
     pub at: Now,
     pub latency: Option<Duration>,
+    /// A moving average of it.
+    pub smooth: Option<Duration>,
     /// Of the last failure, until the next success.
     pub evidence: Option<Box<Evidence>>,
     pub certificate_expiry: Option<UnixTime>,
@@ -169,6 +171,7 @@ impl Watch {
             claim: self.seen.report.claim,
             lag: self.seen.report.lag,
             latency: self.seen.latency,
+            smooth: self.seen.smooth,
         }
     }
 
@@ -258,7 +261,9 @@ impl LastSeen {
         }
         self.inverted = (inverted && seen.finding.is_good()).then(|| seen.evidence.text.clone());
         if seen.finding.is_good() {
-            self.latency = Some(seen.phases.total);
+            let latest = seen.phases.total;
+            self.smooth = Some(self.smooth.map_or(latest, |smooth| (smooth * 7 + latest) / 8));
+            self.latency = Some(latest);
             self.report = seen.report;
             self.evidence = None;
             return;

@@ -102,6 +102,24 @@ pub(super) fn tell(event: &HistoryEvent, published: Moment) {
         HistoryKind::Commanded { by, what, .. } => tracing::warn!(
             target: "pointsman::operator", %by, %what, break_glass = true, "command, past the rules of safety"
         ),
+        HistoryKind::Lapsed { what } if event.alarm => tracing::warn!(
+            target: "pointsman::operator", %what, "its time is over; take it out of the file"
+        ),
+        HistoryKind::Lapsed { what } => {
+            tracing::info!(target: "pointsman::operator", %what, "its time is over: the override is gone");
+        }
+        HistoryKind::Masked {
+            service,
+            endpoint,
+            by,
+            evidence,
+        } => tracing::warn!(
+            target: "pointsman::operator", %service, %endpoint, %by, %evidence,
+            "forced up although it fails: clients are sent there"
+        ),
+        HistoryKind::Unmatched { what } => {
+            tracing::warn!(target: "pointsman::operator", %what, "this override means no endpoint any more");
+        }
         HistoryKind::Opened { unknown } if unknown.is_empty() => {
             tracing::info!(target: "pointsman::start", "every endpoint has a verdict; answering");
         }

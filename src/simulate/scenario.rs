@@ -11,8 +11,8 @@ use crate::model::force::{OwnSafety, SafetySettings};
 use crate::model::id::{CheckId, EndpointId, GroupId, ServiceId, TargetId, ZoneId};
 use crate::model::plan::{IsolationSettings, NodeSettings, Plan, TcpSettings, TransferRules, ZonePlan};
 use crate::model::service::{
-    Endpoint, EndpointAddress, Failback, Families, Group, Member, MemberKind, Policy, Service, Switch,
-    TtlRule, WhenAllDown,
+    Endpoint, EndpointAddress, Failback, Families, Group, Member, MemberKind, Policy, Serves, Service,
+    Spread, Switch, TtlRule, WhenAllDown,
 };
 use crate::model::time::Ttl;
 use crate::wire::name::Name;
@@ -86,6 +86,8 @@ impl PlanBuilder {
             isolation: IsolationSettings::default(),
             safety: SafetySettings::default(),
             keys: Vec::new(),
+            trust_ecs: Vec::new(),
+            geo: None,
         };
         let plan = Plan {
             node,
@@ -162,7 +164,7 @@ impl PlanBuilder {
             failback: Failback::Auto,
             when_all_down: match policy {
                 Policy::Failover => WhenAllDown::Last,
-                Policy::Weighted | Policy::All { .. } => WhenAllDown::AssumeUp,
+                _ => WhenAllDown::AssumeUp,
             },
             families: Families::Apart,
             safety: OwnSafety::default(),
@@ -192,10 +194,14 @@ impl PlanBuilder {
             .map(|part| match part {
                 Part::Endpoint(name, addresses, weight) => Member {
                     weight: *weight,
+                    capacity: None,
+                    serves: Serves::default(),
                     kind: MemberKind::Endpoint(self.endpoint(service, name, addresses)),
                 },
                 Part::Pool(name, policy, parts, min_up) => Member {
                     weight: 1,
+                    capacity: None,
+                    serves: Serves::default(),
                     kind: MemberKind::Pool(self.group(service, Some(name), *policy, parts, *min_up)),
                 },
             })
@@ -206,6 +212,7 @@ impl PlanBuilder {
             policy,
             members,
             min_up,
+            spread: Spread::default(),
         }
     }
 

@@ -1,7 +1,7 @@
 //! Virtual time around the signal box: effects become events, later.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv4Addr};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -9,10 +9,12 @@ use crate::control::Control;
 use crate::control::chance::Chance;
 use crate::control::effect::{Effect, HistoryEvent, Record};
 use crate::control::event::{Event, ProbeTicket, Remembered};
+use crate::control::overrides::StoredOverride;
 use crate::health::observation::{Evidence, Finding, Observation, Phases, Report};
 use crate::model::id::ServiceId;
 use crate::model::plan::Plan;
 use crate::model::time::{Moment, Now, Ttl, UnixTime};
+use crate::policy::choice::client::ClientKey;
 use crate::policy::choice::{Choice, Decision};
 use crate::policy::readings::Family;
 use crate::simulate::network::Network;
@@ -50,6 +52,10 @@ pub struct World {
     pub opened: Option<Moment>,
     /// What would be on disk.
     pub disk: BTreeMap<String, String>,
+    /// Overrides that would be on disk, by number.
+    pub overrides: BTreeMap<u64, StoredOverride>,
+    /// By how many milliseconds the wall clock is off; it may be changed at any time.
+    pub wall_step: i64,
     /// What the disk says to everything that it is asked to keep, when it is broken.
     pub disk_fails: Option<String>,
     /// Answers to commands.
@@ -83,8 +89,26 @@ impl World {
         now: Moment,
         seed: u64,
     ) -> Self {
+        Self::begin(plan, network, remembered, clock(now), seed)
+    }
+
+    /// The same node after `kill -9` and a start at once: what was on disk, and nothing else.
+    #[must_use]
+    pub fn crashed(self, seed: u64) -> Self {
+        let (now, remembered) = (self.now(), self.remembered());
+        let plan = self.control.plan().clone();
+        let next = Self::begin(plan, self.network, remembered, now, seed);
         Self {
-            control: Control::new(plan, remembered, seed, clock(now)),
+            disk: self.disk,
+            overrides: self.overrides,
+            ..next
+        }
+    }
+
+    fn begin(plan: Arc<Plan>, network: Network, remembered: Remembered, now: Now, seed: u64) -> Self {
+        let wall = i64::try_from(clock(now.moment).wall.0).unwrap_or(i64::MAX);
+        Self {
+            control: Control::new(plan, remembered, seed, now),
             network,
             cost: Duration::ZERO,
             told: Vec::new(),
@@ -92,11 +116,13 @@ impl World {
             keeps: true,
             opened: None,
             disk: BTreeMap::new(),
+            overrides: BTreeMap::new(),
+            wall_step: i64::try_from(now.wall.0).unwrap_or(i64::MAX) - wall,
             disk_fails: None,
             answers: Vec::new(),
             lateness: Vec::new(),
             probes: 0,
-            now,
+            now: now.moment,
             decisions: BTreeMap::new(),
             waiting: BTreeMap::new(),
             forgotten: BTreeSet::new(),
@@ -109,7 +135,11 @@ impl World {
     /// Now.
     #[must_use]
     pub fn now(&self) -> Now {
-        clock(self.now)
+        let now = clock(self.now);
+        Now {
+            wall: UnixTime(now.wall.0.saturating_add_signed(self.wall_step)),
+            ..now
+        }
     }
 
     /// Lets `event` happen at `at`.
@@ -180,7 +210,7 @@ impl World {
     fn step(&mut self, event: Event) {
         let due = self.control.next_wake();
         let mut effects = std::mem::take(&mut self.effects);
-        self.control.step(clock(self.now), event, &mut effects);
+        self.control.step(self.now(), event, &mut effects);
         let mut sent = 0;
         for effect in effects.drain(..) {
             sent += usize::from(matches!(effect, Effect::Probe { .. }));
@@ -263,6 +293,12 @@ impl World {
             Record::Active { group, active } => {
                 self.disk.insert(group, active);
             }
+            Record::Override(over) => {
+                self.overrides.insert(over.id, over);
+            }
+            Record::Released(id) => {
+                self.overrides.remove(&id);
+            }
         }
     }
 
@@ -288,8 +324,9 @@ impl World {
         let dice = self.chance.throw();
         let now = self.now;
         let choice = self.choice(service, family)?;
+        let client = ClientKey::whole(CLIENT, None);
         let ttl = self.decisions.get(&service)?.lifetime.at(now);
-        let addresses = choice.pick(dice).map_or_else(Vec::new, |picked| {
+        let addresses = choice.pick(&client, dice).map_or_else(Vec::new, |picked| {
             let run = usize::from(picked.count).max(1);
             (0..usize::from(picked.take))
                 .filter_map(|nth| {
@@ -306,9 +343,13 @@ impl World {
     pub fn remembered(&self) -> Remembered {
         Remembered {
             actives: self.disk.clone().into_iter().collect(),
+            overrides: self.overrides.values().cloned().collect(),
         }
     }
 }
+
+/// Who asks, for policies that want to know.
+const CLIENT: IpAddr = IpAddr::V4(Ipv4Addr::new(192, 0, 2, 1));
 
 fn clock(moment: Moment) -> Now {
     Now {

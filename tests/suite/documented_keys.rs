@@ -93,6 +93,9 @@ fn placed(title: &str, line: &str) -> (String, String, &'static str) {
         "[checks.NAME] of type tcp" => zone_with(format!("[checks.c]\ntype = \"tcp\"\n{line}\n")),
         "[services.NAME]" => zone_with(format!("[services.s]\n{line}\n")),
         "[pools.NAME]" => zone_with(format!("[pools.p]\n{line}\n")),
+        "sticky_prefix" => zone_with(format!(
+            "[pools.p]\npolicy = \"sticky\"\n[pools.p.sticky_prefix]\n{line}\n"
+        )),
         "endpoint" => zone_with(format!("[[services.s.endpoints]]\n{line}\n")),
         "srv" => zone_with(format!("[[services.s.srv]]\n{line}\n")),
         "mx" | "https" => zone_with(format!("[services.s.{title}]\n{line}\n")),
@@ -213,6 +216,13 @@ fn every_default_that_is_written_out_changes_nothing() {
                 "ttl" => {
                     let ttl = format!("ttl = {{ mode = \"fixed\", {} }}\n", line.trim());
                     (server.to_owned(), base_zone("", "", "", &ttl, ""))
+                }
+                "sticky_prefix" => {
+                    let sticky =
+                        |pool: &str| base_zone("", "", "", "", pool).replace("\"weighted\"", "\"sticky\"");
+                    let table = format!("sticky_prefix = {{ {} }}\n", line.trim());
+                    assert_eq!(show(server, &sticky(&table)), show(server, &sticky("")));
+                    continue;
                 }
                 // Needed by the test itself, with another value; that of TSIG keys needs a key.
                 "[zones]" if key.name == "directory" => continue,

@@ -48,6 +48,11 @@ const ADDED: &[(&str, &str, &str)] = &[
     ("serve", "clock", "an edge reads the clock"),
     ("api", "wire::name", "questions come as names"),
     (
+        "api",
+        "config::duration",
+        "a command's time is written as in the configuration",
+    ),
+    (
         "cli",
         "clock",
         "`explain` without a server decides at the present moment",

@@ -6,7 +6,8 @@ use std::sync::Arc;
 use super::builder::Builder;
 use super::elsewhere;
 use super::facets;
-use super::group::{self, Expansion, LookedUp};
+use super::group::Expansion;
+use super::looked_up::{KnownCheck, LookedUp};
 use super::probe;
 use super::statics;
 use super::treatment::treatment;
@@ -34,6 +35,8 @@ pub(crate) struct Around<'a> {
     pub(crate) rules: &'a Rules,
     /// The origins of all zones.
     pub(crate) origins: &'a HashSet<Name>,
+    /// Whether there is a database of places.
+    pub(crate) atlas: bool,
 }
 
 /// Adds the zone's services to `builder`. The caller takes them back when a mistake was reported.
@@ -59,7 +62,7 @@ pub(crate) fn services(builder: &mut Builder, raw: &RawZone, around: &Around<'_>
             statics::report_collisions(around, service.label.at, owner);
         }
         let id = builder.next_service();
-        let mut expansion = Expansion::new(&looked_up, builder, id, &service.label.value);
+        let mut expansion = Expansion::new(&looked_up, builder, id, &service.label.value, around.atlas);
         let group = expansion.service(&service.group);
         if let (Some(owner), Some(group)) = (owner, group) {
             added.push(id);
@@ -74,11 +77,7 @@ pub(crate) fn services(builder: &mut Builder, raw: &RawZone, around: &Around<'_>
     added
 }
 
-fn checks<'a>(
-    builder: &mut Builder,
-    raw: &'a RawZone,
-    around: &Around<'_>,
-) -> HashMap<&'a str, group::KnownCheck> {
+fn checks<'a>(builder: &mut Builder, raw: &'a RawZone, around: &Around<'_>) -> HashMap<&'a str, KnownCheck> {
     let mut known = HashMap::new();
     for check in &raw.checks {
         let rules = probe::rules(around.source, &check.rules, around.rules);
@@ -101,7 +100,7 @@ fn checks<'a>(
         });
         known.insert(
             check.name.value.as_str(),
-            group::KnownCheck {
+            KnownCheck {
                 at: check.name.at,
                 check: added.as_ref().map(Arc::clone),
                 port: check.port.or(default_port),
@@ -212,7 +211,7 @@ fn service_of(
         failback: raw.failback.map_or(Failback::Auto, |failback| failback.value),
         when_all_down: raw.when_all_down.clone().unwrap_or(match group.policy {
             Policy::Failover => WhenAllDown::Last,
-            Policy::Weighted | Policy::All { .. } => WhenAllDown::AssumeUp,
+            _ => WhenAllDown::AssumeUp,
         }),
         families: raw.families,
         safety: OwnSafety::default(),

@@ -7,11 +7,12 @@ use toml::de::DeValue;
 
 use super::document::{At, Table, Value};
 use super::facets::RawFacets;
+use super::policy::{self, RawServes};
 use super::ttl;
 use crate::config::check::elsewhere::one_way;
 use crate::config::diagnostic::suggestion;
 use crate::config::keys;
-use crate::model::service::{Failback, Families, Policy, Switch, TtlRule, WhenAllDown};
+use crate::model::service::{Failback, Families, Policy, Spread, Switch, TtlRule, WhenAllDown};
 use crate::wire::name::Name;
 
 /// `[services.NAME]` as it is written.
@@ -34,7 +35,10 @@ pub(crate) struct RawPool {
     pub(crate) name: At<String>,
     pub(crate) group: RawGroup,
     pub(crate) min_up: At<u32>,
-    pub(crate) weight: u32,
+    pub(crate) degraded_below: Option<At<u32>>,
+    /// Nothing when it is not written.
+    pub(crate) weight: Option<u32>,
+    pub(crate) serves: RawServes,
 }
 
 /// What services and pools have in common.
@@ -42,6 +46,9 @@ pub(crate) struct RawPool {
 pub(crate) struct RawGroup {
     /// Nothing when it has mistakes.
     pub(crate) policy: Option<Policy>,
+    pub(crate) policy_at: usize,
+    pub(crate) spread: Spread,
+    pub(crate) demand_at: Option<usize>,
     pub(crate) check: Option<At<String>>,
     pub(crate) endpoints: Vec<RawEndpoint>,
     pub(crate) pools: Vec<At<String>>,
@@ -55,7 +62,9 @@ pub(crate) struct RawEndpoint {
     pub(crate) alias: Option<At<Name>>,
     /// As many as `addresses` (of an alias: one), or none.
     pub(crate) probed: Vec<At<IpAddr>>,
-    pub(crate) weight: u32,
+    /// Nothing when it is not written.
+    pub(crate) weight: Option<u32>,
+    pub(crate) serves: RawServes,
     pub(crate) weight_at: Option<usize>,
     pub(crate) check: Option<At<String>>,
     pub(crate) port: Option<u16>,
@@ -94,36 +103,29 @@ impl RawPool {
     /// Reads a pool.
     pub(crate) fn read(name: At<&str>, value: &Value<'_>) -> Option<Self> {
         let table = value.table(vec![&keys::POOL])?;
+        let degraded_below = table
+            .integer("degraded_below")
+            .and_then(|below| Some(At::new(below.at, u32::try_from(below.value).ok()?)));
+        let mut group = RawGroup::read(&table);
+        group.spread.degraded_below = degraded_below.map_or(0, |below| below.value);
         Some(Self {
             name: label(&table, At::new(name.at, name.value.to_owned()), "a pool"),
-            group: RawGroup::read(&table),
+            group,
             min_up: At::new(table.place_of("min_up"), table.integer_or_default("min_up")),
-            weight: table.integer_or_default("weight"),
+            degraded_below,
+            weight: weight(&table),
+            serves: RawServes::read(&table),
         })
     }
 }
 
 impl RawGroup {
     fn read(table: &Table<'_>) -> Self {
-        let policy = table.choice("policy", &keys::LATER_POLICIES);
-        let max_answers = table.integer("max_answers");
-        if let (Some(policy), Some(_)) = (policy, max_answers)
-            && policy.value != "all"
-        {
-            table.source.error(
-                table.place_of("max_answers"),
-                format!("`max_answers` belongs to policy `all`, not `{}`", policy.value),
-                "remove it",
-            );
-        }
         let group = Self {
-            policy: policy.map(|policy| match policy.value {
-                "weighted" => Policy::Weighted,
-                "all" => Policy::All {
-                    max_answers: max_answers.and_then(|most| u16::try_from(most.value).ok()),
-                },
-                _ => Policy::Failover,
-            }),
+            policy: policy::policy(table),
+            policy_at: table.place_of("policy"),
+            spread: policy::spread(table),
+            demand_at: table.has("demand").then(|| table.place_of("demand")),
             check: table.text("check"),
             endpoints: table.value("endpoints").map_or_else(Vec::new, |value| {
                 if !matches!(value.toml, DeValue::Array(_)) {
@@ -206,7 +208,8 @@ impl RawEndpoint {
             addresses,
             alias: table.name("alias"),
             probed,
-            weight: table.integer_or_default("weight"),
+            weight: weight(&table),
+            serves: RawServes::read(&table),
             weight_at: table.has("weight").then(|| table.place_of("weight")),
             check: table.text("check"),
             port: table
@@ -215,6 +218,12 @@ impl RawEndpoint {
             name: name?,
         })
     }
+}
+
+fn weight(table: &Table<'_>) -> Option<u32> {
+    table
+        .integer("weight")
+        .and_then(|weight| u32::try_from(weight.value).ok())
 }
 
 /// A name that `SERVICE/ENDPOINT` can hold.
