@@ -12,6 +12,7 @@ mod output;
 mod plan;
 mod reload;
 mod serve;
+mod simulate;
 mod status;
 mod table;
 
@@ -93,6 +94,9 @@ enum Command {
     /// What another configuration would change: now, and under each single failure; and what has no standby
     #[command(after_help = "Example:\n  pointsman plan /etc/pointsman/next/pointsman.toml")]
     Plan(plan::Options),
+    /// Let a written incident happen on virtual time, and hold it against its objective
+    #[command(after_help = "Example:\n  pointsman simulate tests/scenarios/site-loss.toml")]
+    Simulate(simulate::Options),
     /// Take endpoints out of the answers: no new client is sent there
     #[command(after_help = "Example:\n  pointsman drain '*/fra-*' --for 30m --reason 'new kernel'")]
     Drain(hand::DrainOptions),
@@ -132,6 +136,7 @@ pub fn main() -> ExitCode {
         Command::Explain(options) => explain::run(&common, &options),
         Command::Failover(options) => failover::run(&common, &options),
         Command::Plan(options) => plan::run(&common, &options),
+        Command::Simulate(options) => simulate::run(&common, &options),
         Command::Drain(options) => hand::drain(&common, &options),
         Command::Force(options) => hand::force(&common, &options),
         Command::Release(options) => hand::release(&common, &options),

@@ -7,6 +7,7 @@ pub mod all_down;
 mod among;
 pub mod capacity;
 pub mod choice;
+pub mod combined;
 mod compile;
 
 pub mod decide;

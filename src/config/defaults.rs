@@ -64,6 +64,10 @@ pub const DAMPING: bool = true;
 /// Certificates of every lifetime in use are renewed with more left than this, those of six days, too (half-way);
 /// what has not been renewed by then will end.
 pub const CERTIFICATE_WARNING: Duration = Duration::from_secs(2 * 86_400);
+/// A check is there to be heeded.
+pub const SHADOW: bool = false;
+/// One of them suffices.
+pub const AT_LEAST: i64 = 1;
 /// Success is success.
 pub const INVERTED: bool = false;
 

@@ -12,7 +12,7 @@ mod member;
 mod server;
 mod zone;
 
-pub use check::{CHECK, CHECK_HTTP, CHECK_TCP, CHECK_TYPES, LATER_CHECK_TYPES};
+pub use check::{CHECK, CHECK_COMBINED, CHECK_HTTP, CHECK_TCP, CHECK_TYPES, LATER_CHECK_TYPES};
 pub use facets::{BINDING, MX, SRV};
 pub use server::{
     API, DEFAULTS, DEFAULTS_CHECK, DNS, DNS_TCP, ISOLATION, KEY, PROBES, RESOLVER, SERVER, STATE, ZONES,
@@ -20,7 +20,7 @@ pub use server::{
 pub use zone::{ENDPOINT, POLICIES, POOL, SERVICE, STICKY_PREFIX, TRANSFER, TTL, ZONE};
 
 /// All tables, in the order of the documentation.
-pub static SECTIONS: [&Section; 25] = [
+pub static SECTIONS: [&Section; 26] = [
     &SERVER,
     &DNS,
     &DNS_TCP,
@@ -38,6 +38,7 @@ pub static SECTIONS: [&Section; 25] = [
     &CHECK,
     &CHECK_HTTP,
     &CHECK_TCP,
+    &CHECK_COMBINED,
     &SERVICE,
     &POOL,
     &ENDPOINT,

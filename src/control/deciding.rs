@@ -33,14 +33,6 @@ impl Readings for Eyes<'_> {
 }
 
 impl Control {
-    /// What policies see of a target on behalf of a service.
-    pub(super) fn reading(&self, target: TargetId, now: Now, fresh: bool) -> Reading {
-        match (self.watches.get(target.index()), self.rules(target)) {
-            (Some(watch), Some(rules)) => watch.reading(now.moment, &rules, fresh),
-            _ => Reading::UNPROBED,
-        }
-    }
-
     /// Decides a service on `memory`, which is the service's own or a copy.
     pub(super) fn weigh<W: Witness>(
         &self,

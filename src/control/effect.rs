@@ -104,6 +104,19 @@ pub enum HistoryKind {
         /// Nanoseconds since the first failed (or good) probe of this change.
         since_first: u64,
     },
+    /// A check in shadow would have changed the state of an address.
+    Shadowed {
+        /// `check` as named in the zone.
+        check: String,
+        /// Address and port.
+        target: String,
+        /// Services that would have heeded it.
+        services: Vec<String>,
+        /// What the state would be.
+        to: Health,
+        /// Why, in a sentence.
+        why: String,
+    },
     /// A service's answer changed.
     AnswerChanged {
         /// The service.

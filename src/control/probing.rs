@@ -105,7 +105,9 @@ impl Control {
 
     /// Enters a target's next regular probe.
     pub(super) fn plan_probe(&mut self, target: TargetId, at: Moment) {
-        if let Some(watch) = self.watches.get_mut(target.index()) {
+        if let Some(watch) = self.watches.get_mut(target.index())
+            && !watch.derived
+        {
             watch.due = at;
             self.schedule.enter(at, Due::Probe(target));
         }
@@ -296,10 +298,12 @@ impl Control {
             .targets
             .get(target.index())
             .map_or_else(String::new, |t| {
+                let shadow = self.watches.get(target.index()).is_some_and(|watch| watch.shadow);
                 format!(
-                    "{} {}",
+                    "{} {}{}",
                     t.check.name,
-                    std::net::SocketAddr::new(t.address, t.port)
+                    t.place(),
+                    if shadow { " (shadow)" } else { "" }
                 )
             })
     }

@@ -42,6 +42,12 @@ pub(crate) struct Watch {
     pub never_up: bool,
     /// Who uses it.
     pub users: Box<[ServiceId]>,
+    /// What is judged by it.
+    pub parents: Box<[TargetId]>,
+    /// Whether it is judged by others itself: nothing is probed for it.
+    pub derived: bool,
+    /// Whether it is watched, but no answer heeds it.
+    pub shadow: bool,
     /// Whether one of them must hear of every probe (TTL mode strict, policy `fastest`).
     pub strict: bool,
     pub seen: LastSeen,
@@ -116,6 +122,9 @@ impl Watch {
             trial,
             never_up: true,
             users: Box::default(),
+            parents: Box::default(),
+            derived: false,
+            shadow: false,
             strict: false,
             seen: LastSeen::default(),
             expects: check.expects,
@@ -231,17 +240,6 @@ impl Watch {
                     probes
                 }
             }
-        }
-    }
-
-    /// For the census of the targets that fail at once.
-    pub(crate) fn census(&self) -> Census {
-        let bad = self.monitor.health() == Health::Down || self.monitor.run().failures() > 0;
-        let serving = self.gate.effective() == Health::Up;
-        Census {
-            serving: usize::from(serving),
-            failing: usize::from(serving && bad),
-            bad: usize::from(bad),
         }
     }
 }

@@ -18,6 +18,10 @@ pub struct Alias {
     pub name: Name,
     /// How each of its addresses is probed; `None`: not at all.
     pub probe: Option<AliasProbe>,
+    /// What is probed besides and shown, but counts for nothing.
+    pub shadow: Option<AliasProbe>,
+    /// What is probed instead of what is answered.
+    pub probe_address: Option<IpAddr>,
     /// What is wrong with its resolution; `None`: nothing.
     pub trouble: Option<Trouble>,
 }
@@ -27,10 +31,10 @@ pub struct Alias {
 pub struct AliasProbe {
     /// The check.
     pub check: Arc<Check>,
-    /// The port that is probed.
+    /// The port that is probed; 0 where there is none.
     pub port: u16,
-    /// What is probed instead of what is answered.
-    pub address: Option<IpAddr>,
+    /// Of a combined check: its parts.
+    pub parts: Vec<AliasProbe>,
 }
 
 /// A name that cannot be resolved.
@@ -105,11 +109,16 @@ impl Plan {
                 if !taken.insert((endpoint.service, address)) {
                     continue;
                 }
-                let target = alias.probe.as_ref().map(|probe| {
-                    let probed = probe.address.unwrap_or(address);
-                    stream(&mut plan.targets, &mut streams, probe, probed)
+                let probed = alias.probe_address.unwrap_or(address);
+                let mut bind = |probe: &Option<AliasProbe>| {
+                    let probe = probe.as_ref()?;
+                    Some(stream(&mut plan.targets, &mut streams, probe, probed))
+                };
+                endpoint.addresses.push(EndpointAddress {
+                    address,
+                    target: bind(&alias.probe),
+                    shadow: bind(&alias.shadow),
                 });
-                endpoint.addresses.push(EndpointAddress { address, target });
             }
             if let Some(service) = plan.services.get_mut(endpoint.service.index()) {
                 service.ttl = service.ttl.at_most(resolution.ttl);
@@ -119,18 +128,24 @@ impl Plan {
     }
 }
 
-/// The probe stream against `address`: a known one where the question is the same.
+/// The probe stream against `address`, after those of its parts: a known one where the question is the same.
 fn stream(
     targets: &mut Vec<Target>,
     streams: &mut HashMap<(IpAddr, u16), Vec<TargetId>>,
     probe: &AliasProbe,
     address: IpAddr,
 ) -> TargetId {
+    let parts = probe
+        .parts
+        .iter()
+        .map(|part| stream(targets, streams, part, address));
+    let parts = parts.collect();
     let new = Target {
         id: TargetId::from_index(targets.len()),
         check: Arc::clone(&probe.check),
         address,
         port: probe.port,
+        parts,
     };
     let same = streams.entry((address, probe.port)).or_default();
     let is_same = |id: &&TargetId| {

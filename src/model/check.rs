@@ -1,6 +1,6 @@
 //! Checks: what is asked of an endpoint, how often, and what counts as an answer.
 
-use std::net::IpAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -97,6 +97,38 @@ pub enum CheckKind {
     Http(Box<HttpCheck>),
     /// `tcp`.
     Tcp(TcpCheck),
+    /// Others, judged together; nothing is probed for it.
+    Combined(Combined),
+}
+
+/// A check that is made of others.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Combined {
+    /// How many of them are needed.
+    pub need: Need,
+    /// Their names, at least one, in the order written.
+    pub parts: Vec<String>,
+}
+
+/// How many parts of a combined check are needed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Need {
+    /// `all_of`
+    All,
+    /// `any_of` with `at_least`; 1 or more.
+    AtLeast(u32),
+}
+
+impl Need {
+    /// How many of `parts` (one or more) are needed: 1 to all of them.
+    #[must_use]
+    pub fn count(self, parts: usize) -> usize {
+        match self {
+            Self::All => parts,
+            Self::AtLeast(count) => usize::try_from(count).unwrap_or(usize::MAX).min(parts),
+        }
+        .max(1)
+    }
 }
 
 /// Settings of `http` and `https`.
@@ -168,8 +200,10 @@ pub struct Target {
     pub check: Arc<Check>,
     /// The address that is probed.
     pub address: IpAddr,
-    /// The port that is probed.
+    /// The port that is probed; 0 where there is none.
     pub port: u16,
+    /// Of a combined check: the streams that it is judged by, in the order of its parts.
+    pub parts: Vec<TargetId>,
 }
 
 impl Target {
@@ -183,5 +217,21 @@ impl Target {
             && self.check.rules == other.check.rules
             && self.check.expects == other.check.expects
             && self.check.treatment == other.check.treatment
+            && self.parts == other.parts
+    }
+
+    /// Address and port as printed; the address alone where there is no port.
+    #[must_use]
+    pub fn place(&self) -> String {
+        match self.port {
+            0 => self.address.to_string(),
+            port => SocketAddr::new(self.address, port).to_string(),
+        }
+    }
+
+    /// Whether it is judged by other streams, and nothing is probed for it.
+    #[must_use]
+    pub fn is_derived(&self) -> bool {
+        matches!(self.check.kind, CheckKind::Combined(_))
     }
 }

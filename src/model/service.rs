@@ -200,6 +200,8 @@ pub struct EndpointAddress {
     pub address: IpAddr,
     /// What is probed; `None` without a check: up until an operator says otherwise.
     pub target: Option<TargetId>,
+    /// What is probed besides and shown, but counts for nothing.
+    pub shadow: Option<TargetId>,
 }
 
 /// TTL of a service's answers.

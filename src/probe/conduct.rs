@@ -114,6 +114,10 @@ pub(crate) async fn conduct(target: &Target, budget: Duration, tools: &Arc<Tools
     let mut sheet = Sheet::begin();
     let done = match &target.check.kind {
         CheckKind::Tcp(check) => timeout(budget, tcp::probe(&mut sheet, check, address)).await,
+        // Never asked for: it is judged by its parts.
+        CheckKind::Combined(_) => Ok(Err(
+            sheet.fault(FaultClass::Local, "nothing is probed for a combined check")
+        )),
         CheckKind::Http(settings) => match tools.question(&target.check, settings) {
             Ok(question) => timeout(budget, http::probe(&mut sheet, &question, address, tools)).await,
             Err(text) => Ok(Err(sheet.fault(FaultClass::Local, text))),

@@ -65,6 +65,16 @@ pub(super) fn tell(event: &HistoryEvent, published: Moment) {
         HistoryKind::Degraded { service, what: None } => {
             tracing::info!(target: "pointsman::answer", %service, "the answer is what it should be again");
         }
+        HistoryKind::Shadowed {
+            check,
+            target,
+            services,
+            to,
+            why,
+        } => {
+            let (services, to) = (services.join(","), to.as_str());
+            tracing::info!(target: "pointsman::state", %check, address = %target, %services, to, %why, "in shadow: would have changed state");
+        }
         HistoryKind::TargetDegraded {
             target,
             services,

@@ -223,6 +223,7 @@ impl PlanBuilder {
             .map(|address| EndpointAddress {
                 address: *address,
                 target: Some(self.target(*address)),
+                shadow: None,
             })
             .collect();
         self.plan.endpoints.push(Endpoint {
@@ -248,6 +249,7 @@ impl PlanBuilder {
             check: self.check.clone(),
             address,
             port: 80,
+            parts: Vec::new(),
         });
         id
     }

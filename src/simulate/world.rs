@@ -11,6 +11,7 @@ use crate::control::effect::{Effect, HistoryEvent, Record};
 use crate::control::event::{Event, ProbeTicket, Remembered};
 use crate::control::overrides::StoredOverride;
 use crate::health::observation::{Evidence, Finding, Observation, Phases, Report};
+use crate::model::check::CheckKind;
 use crate::model::id::ServiceId;
 use crate::model::plan::Plan;
 use crate::model::time::{Moment, Now, Ttl, UnixTime};
@@ -97,17 +98,20 @@ impl World {
     pub fn crashed(self, seed: u64) -> Self {
         let (now, remembered) = (self.now(), self.remembered());
         let plan = self.control.plan().clone();
-        let next = Self::begin(plan, self.network, remembered, now, seed);
-        Self {
-            disk: self.disk,
-            overrides: self.overrides,
-            ..next
-        }
+        Self::begin(plan, self.network, remembered, now, seed)
     }
 
-    fn begin(plan: Arc<Plan>, network: Network, remembered: Remembered, now: Now, seed: u64) -> Self {
+    /// A node that starts at `now`, both clocks said, with this on its disk.
+    #[must_use]
+    pub fn begin(plan: Arc<Plan>, network: Network, remembered: Remembered, now: Now, seed: u64) -> Self {
         let wall = i64::try_from(clock(now.moment).wall.0).unwrap_or(i64::MAX);
         Self {
+            disk: remembered.actives.iter().cloned().collect(),
+            overrides: remembered
+                .overrides
+                .iter()
+                .map(|over| (over.id, over.clone()))
+                .collect(),
             control: Control::new(plan, remembered, seed, now),
             network,
             cost: Duration::ZERO,
@@ -115,8 +119,6 @@ impl World {
             published: Vec::new(),
             keeps: true,
             opened: None,
-            disk: BTreeMap::new(),
-            overrides: BTreeMap::new(),
             wall_step: i64::try_from(now.wall.0).unwrap_or(i64::MAX) - wall,
             disk_fails: None,
             answers: Vec::new(),
@@ -191,7 +193,7 @@ impl World {
                     Happening::ProbeEnds(ticket, seen) => Event::Probed {
                         ticket,
                         seen: Observation {
-                            at: clock(self.now),
+                            at: self.now(),
                             ..*seen
                         },
                     },
@@ -237,9 +239,13 @@ impl World {
                 let Some(described) = plan.targets.get(target.index()) else {
                     return;
                 };
-                let end = self
-                    .network
-                    .probe(described.address, self.now, budget.0, &mut self.chance);
+                let end = self.network.probe(
+                    described.address,
+                    self.now,
+                    budget.0,
+                    looks_at_certificates(&described.check.kind),
+                    &mut self.chance,
+                );
                 let seen = observation(self.now, end.after, end.finding);
                 self.wait(
                     self.now.after(end.after),
@@ -356,6 +362,11 @@ fn clock(moment: Moment) -> Now {
         moment,
         wall: UnixTime(EPOCH + moment.nanos() / 1_000_000),
     }
+}
+
+/// Whether a probe of this kind fails on a certificate that is not trusted.
+fn looks_at_certificates(kind: &CheckKind) -> bool {
+    matches!(kind, CheckKind::Http(http) if http.tls && http.verify)
 }
 
 fn observation(began: Moment, after: Duration, finding: Finding) -> Observation {

@@ -67,6 +67,11 @@ const ADDED: &[(&str, &str, &str)] = &[
         "publish",
         "`explain` without a server answers from the files",
     ),
+    (
+        "cli",
+        "simulate",
+        "`simulate` and `replay` run the core on virtual time",
+    ),
     ("cli", "model", "what is printed is described in the model"),
     ("cli", "wire", "the demo asks its server over DNS"),
 ];

@@ -118,6 +118,7 @@ fn target(kind: CheckKind, address: SocketAddr) -> Target {
         }),
         address: address.ip(),
         port: address.port(),
+        parts: Vec::new(),
     }
 }
 

@@ -2,26 +2,59 @@
 
 use std::sync::Arc;
 
+use super::binding::MOST_LEVELS;
+use super::group::Expansion;
 use super::service::Around;
-use crate::config::raw::document::Source;
+use crate::config::raw::document::{At, Source};
 use crate::config::raw::service::RawEndpoint;
 use crate::config::raw::zone::RawZone;
 use crate::model::alias::{Alias, AliasProbe};
-use crate::model::check::Check;
+use crate::model::check::CheckKind;
 
-/// The alias of an endpoint that is checked by `check` at `port`.
-pub(super) fn alias(raw: &RawEndpoint, check: Option<(&Arc<Check>, u16)>) -> Option<Alias> {
-    let name = raw.alias.as_ref()?.value.clone();
-    let probe = check.map(|(check, port)| AliasProbe {
-        check: Arc::clone(check),
-        port,
-        address: raw.probed.first().map(|probed| probed.value),
-    });
-    Some(Alias {
-        name,
-        probe,
-        trouble: None,
-    })
+impl<'a> Expansion<'_, 'a> {
+    /// The alias of an endpoint that is probed by `check` and, beside it, by `shadow`.
+    pub(super) fn alias(
+        &self,
+        raw: &RawEndpoint,
+        check: Option<&'a At<String>>,
+        shadow: Option<&'a At<String>>,
+    ) -> Option<Alias> {
+        let probe = |name: Option<&At<String>>| self.probe(&name?.value, raw.port, 0);
+        Some(Alias {
+            name: raw.alias.as_ref()?.value.clone(),
+            probe: probe(check),
+            shadow: probe(shadow),
+            probe_address: raw.probed.first().map(|probed| probed.value),
+            trouble: None,
+        })
+    }
+
+    /// How the check `name` probes; nothing when there is a mistake, which was reported.
+    fn probe(&self, name: &str, own: Option<u16>, level: usize) -> Option<AliasProbe> {
+        let known = self.looked_up.checks.get(name)?;
+        let check = Arc::clone(known.check.as_ref()?);
+        if !matches!(check.kind, CheckKind::Combined(_)) {
+            let port = known.port_for(own, level > 0)?;
+            return Some(AliasProbe {
+                check,
+                port,
+                parts: Vec::new(),
+            });
+        }
+        // Too deep or a loop, which was reported.
+        if level == MOST_LEVELS {
+            return None;
+        }
+        let parts = known.parts.iter();
+        let parts: Option<Vec<AliasProbe>> = parts
+            .map(|part| self.probe(&part.value, own, level + 1))
+            .collect();
+        Some(AliasProbe {
+            check,
+            port: 0,
+            parts: parts?,
+        })
+    }
 }
 
 /// Reports aliases that lie in a zone of this server: resolved through it, they would wait for themselves.

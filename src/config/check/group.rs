@@ -4,22 +4,28 @@ use std::collections::{HashMap, HashSet};
 use std::net::IpAddr;
 
 use super::builder::Builder;
-use super::elsewhere;
 use super::looked_up::LookedUp;
 use super::members::{self, Written};
 use crate::config::defaults;
 use crate::config::raw::document::At;
 use crate::config::raw::service::{RawEndpoint, RawGroup, RawPool};
 use crate::model::id::{EndpointId, ServiceId};
-use crate::model::service::{Endpoint, EndpointAddress, Group, Member, MemberKind, Policy};
+use crate::model::service::{Endpoint, Group, Member, MemberKind, Policy};
 
 /// Levels of pools within pools: more than anybody can reason about, few enough for any stack.
 pub(super) const MOST_LEVELS: usize = 16;
 
+/// What groups hand down to their members.
+#[derive(Clone, Copy, Default)]
+struct Inherited<'a> {
+    check: Option<&'a At<String>>,
+    shadow: Option<&'a At<String>>,
+}
+
 /// One service's groups in the making.
 pub(crate) struct Expansion<'e, 'a> {
-    looked_up: &'e LookedUp<'a>,
-    builder: &'e mut Builder,
+    pub(super) looked_up: &'e LookedUp<'a>,
+    pub(super) builder: &'e mut Builder,
     service: ServiceId,
     label: &'e str,
     names: HashMap<String, usize>,
@@ -54,21 +60,27 @@ impl<'e, 'a> Expansion<'e, 'a> {
 
     /// The service's own group; nothing when its policy has a mistake.
     pub(crate) fn service(&mut self, raw: &'a RawGroup) -> Option<Group> {
-        self.group(raw, None, None)
+        self.group(raw, None, Inherited::default())
     }
 
     fn group(
         &mut self,
         raw: &'a RawGroup,
         pool: Option<&'a RawPool>,
-        inherited: Option<&'a At<String>>,
+        inherited: Inherited<'a>,
     ) -> Option<Group> {
         let id = self.builder.group();
         // A check that is written but shadowed by each endpoint's own is still looked up: it must exist.
-        if let Some(own) = &raw.check {
+        for own in [&raw.check, &raw.shadow_check].into_iter().flatten() {
             self.looked_up.check(own);
         }
-        let check = raw.check.as_ref().or(inherited);
+        let inherited = Inherited {
+            check: raw.check.as_ref().or(inherited.check),
+            shadow: raw.shadow_check.as_ref().or(inherited.shadow),
+        };
+        if raw.check.is_some() || raw.shadow_check.is_some() {
+            self.judge_shadow(inherited.check, inherited.shadow);
+        }
         let weighted = matches!(raw.policy, Some(Policy::Weighted | Policy::Sticky(_)));
         let (mut members, mut written) = (Vec::new(), Vec::new());
         for endpoint in &raw.endpoints {
@@ -84,7 +96,7 @@ impl<'e, 'a> Expansion<'e, 'a> {
                 weight: endpoint.weight.or(capacity).unwrap_or(defaults::WEIGHT),
                 capacity,
                 serves: endpoint.serves.serves(),
-                kind: MemberKind::Endpoint(self.endpoint(endpoint, check)),
+                kind: MemberKind::Endpoint(self.endpoint(endpoint, inherited)),
             });
         }
         for name in &raw.pools {
@@ -116,7 +128,7 @@ impl<'e, 'a> Expansion<'e, 'a> {
                 continue;
             }
             self.level += 1;
-            if let Some(group) = self.group(&inner.group, Some(inner), check) {
+            if let Some(group) = self.group(&inner.group, Some(inner), inherited) {
                 written.push(Written {
                     name: &name.value,
                     at: name.at,
@@ -192,7 +204,20 @@ impl<'e, 'a> Expansion<'e, 'a> {
         }
     }
 
-    fn endpoint(&mut self, raw: &'a RawEndpoint, inherited: Option<&'a At<String>>) -> EndpointId {
+    /// A check beside itself shows nothing.
+    fn judge_shadow(&self, check: Option<&At<String>>, shadow: Option<&At<String>>) {
+        if let (Some(check), Some(shadow)) = (check, shadow)
+            && check.value == shadow.value
+        {
+            self.looked_up.source.error(
+                shadow.at,
+                format!("`shadow_check` is the check itself, `{}`", check.value),
+                "name the check that is to be watched beside it, or remove it",
+            );
+        }
+    }
+
+    fn endpoint(&mut self, raw: &'a RawEndpoint, inherited: Inherited<'a>) -> EndpointId {
         let source = self.looked_up.source;
         if self.names.insert(raw.name.value.clone(), raw.name.at).is_some() {
             source.error(
@@ -210,22 +235,13 @@ impl<'e, 'a> Expansion<'e, 'a> {
                 );
             }
         }
-        let check = raw.check.as_ref().or(inherited);
-        let known = check.and_then(|written| {
-            let known = if raw.check.is_some() {
-                self.looked_up.check(written)
-            } else {
-                self.looked_up.checks.get(written.value.as_str())
-            };
-            known.and_then(|known| Some((known.check.clone()?, known.port)))
-        });
-        let port = raw.port.or(known.as_ref().and_then(|(_, port)| *port));
-        if let (Some((check, _)), None) = (&known, port) {
-            source.error(
-                raw.name.at,
-                format!("no port to probe endpoint `{}` at", raw.name.value),
-                format!("write `port = …` in `[checks.{}]` or in the endpoint", check.name),
-            );
+        let check = raw.check.as_ref().or(inherited.check);
+        let shadow = raw.shadow_check.as_ref().or(inherited.shadow);
+        for own in [&raw.check, &raw.shadow_check].into_iter().flatten() {
+            self.looked_up.check(own);
+        }
+        if raw.check.is_some() || raw.shadow_check.is_some() {
+            self.judge_shadow(check, shadow);
         }
         if let (Some(_), None) = (raw.port, check) {
             source.warn(
@@ -247,24 +263,13 @@ impl<'e, 'a> Expansion<'e, 'a> {
                 "write `check = …`, or remove it",
             );
         }
-        let addresses = raw
-            .addresses
-            .iter()
-            .enumerate()
-            .map(|(nth, address)| EndpointAddress {
-                address: address.value,
-                target: known.as_ref().zip(port).map(|((check, _), port)| {
-                    let probed = raw.probed.get(nth).map_or(address.value, |probed| probed.value);
-                    self.builder.target(check, probed, port)
-                }),
-            })
-            .collect();
+        let addresses = self.addresses(raw, check, shadow);
         self.builder.endpoint(Endpoint {
             id: EndpointId(0),
             service: self.service,
             name: raw.name.value.clone(),
             addresses,
-            alias: elsewhere::alias(raw, known.as_ref().map(|(check, _)| check).zip(port)),
+            alias: self.alias(raw, check, shadow),
         })
     }
 }

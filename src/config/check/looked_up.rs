@@ -16,8 +16,12 @@ pub(crate) struct KnownCheck {
     pub(crate) at: usize,
     /// Nothing when it has mistakes, which were reported.
     pub(crate) check: Option<Arc<Check>>,
-    /// The port it says, or its type implies.
+    /// The port it says.
     pub(crate) port: Option<u16>,
+    /// The port that its type implies.
+    pub(crate) usual_port: Option<u16>,
+    /// Of a combined check: the names of its parts.
+    pub(crate) parts: Vec<At<String>>,
     /// Whether something names it.
     pub(crate) used: Cell<bool>,
 }
@@ -30,6 +34,8 @@ pub(crate) struct LookedUp<'a> {
     /// In the order written, for reports.
     pool_order: &'a [RawPool],
     pub(super) used_pools: RefCell<HashSet<&'a str>>,
+    /// Whether checks form a loop.
+    pub(super) looping: Cell<bool>,
 }
 
 impl<'a> LookedUp<'a> {
@@ -47,6 +53,7 @@ impl<'a> LookedUp<'a> {
                 .collect(),
             pool_order: pools,
             used_pools: Default::default(),
+            looping: Cell::new(false),
         }
     }
 

@@ -44,6 +44,7 @@ pub(crate) fn services(builder: &mut Builder, raw: &RawZone, around: &Around<'_>
     let checks = checks(builder, raw, around);
     let looked_up = LookedUp::new(around.source, checks, &raw.pools);
     looked_up.report_loops();
+    looked_up.report_combined();
     let mut owners: HashMap<Name, &str> = HashMap::new();
     let (mut added, mut places) = (Vec::new(), HashMap::new());
     for service in &raw.services {
@@ -84,7 +85,7 @@ fn checks<'a>(builder: &mut Builder, raw: &'a RawZone, around: &Around<'_>) -> H
         let default_port = match &check.kind {
             Some(CheckKind::Http(http)) if http.tls => u16::try_from(defaults::HTTPS_PORT).ok(),
             Some(CheckKind::Http(_)) => u16::try_from(defaults::HTTP_PORT).ok(),
-            Some(CheckKind::Tcp(_)) | None => None,
+            Some(CheckKind::Tcp(_) | CheckKind::Combined(_)) | None => None,
         };
         let treatment = treatment(around.source, &check.treatment, check.kind.as_ref(), &rules);
         let added = check.kind.clone().map(|kind| {
@@ -103,7 +104,12 @@ fn checks<'a>(builder: &mut Builder, raw: &'a RawZone, around: &Around<'_>) -> H
             KnownCheck {
                 at: check.name.at,
                 check: added.as_ref().map(Arc::clone),
-                port: check.port.or(default_port),
+                port: check.port,
+                usual_port: default_port,
+                parts: check
+                    .combined
+                    .as_ref()
+                    .map_or_else(Vec::new, |combined| combined.parts.clone()),
                 used: false.into(),
             },
         );

@@ -59,7 +59,7 @@ pub(crate) fn treatment(
         .map_or(defaults::CERTIFICATE_WARNING, |warning| warning.value);
     Treatment {
         inverted,
-        shadow: false,
+        shadow: raw.shadow.is_some_and(|shadow| shadow.value),
         slow: raw.slow.map(|slow| slow.value),
         certificate_warning: Some(warning).filter(|warning| !warning.is_zero() && !inverted),
     }

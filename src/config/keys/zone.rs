@@ -106,6 +106,12 @@ pub static SERVICE: Section = Section {
             "name of a check in this file",
         ),
         key(
+            "shadow_check",
+            Kind::Text,
+            Fallback::Nothing,
+            "name of a check that is probed beside `check` and shown, not counted",
+        ),
+        key(
             "endpoints",
             Kind::Forms("list of endpoints, see `endpoint`"),
             Fallback::Words("none; this or `pools` is required"),
@@ -219,6 +225,12 @@ pub static POOL: Section = Section {
             "name of a check in this file",
         ),
         key(
+            "shadow_check",
+            Kind::Text,
+            Fallback::Words("that of the service"),
+            "name of a check that is probed beside `check` and shown, not counted",
+        ),
+        key(
             "endpoints",
             Kind::Forms("list of endpoints, see `endpoint`"),
             Fallback::Words("none; this or `pools` is required"),
@@ -303,6 +315,12 @@ pub static ENDPOINT: Section = Section {
             Kind::Text,
             Fallback::Words("that of the pool, then of the service"),
             "name of a check in this file",
+        ),
+        key(
+            "shadow_check",
+            Kind::Text,
+            Fallback::Words("that of the pool, then of the service"),
+            "name of a check that is probed beside `check` and shown, not counted",
         ),
         key(
             "port",

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use toml::de::DeValue;
 
+use super::combined::RawCombined;
 use super::document::{At, Table, Value, in_order};
 use super::treatment::RawTreatment;
 use crate::config::keys;
@@ -19,6 +20,8 @@ pub(crate) struct RawCheck {
     pub(crate) port: Option<u16>,
     pub(crate) rules: RawRules,
     pub(crate) treatment: RawTreatment,
+    /// Of a check without `type`.
+    pub(crate) combined: Option<RawCombined>,
 }
 
 /// How results are judged, as far as it is written.
@@ -60,11 +63,41 @@ impl RawCheck {
             port: None,
             rules: RawRules::default(),
             treatment: RawTreatment::default(),
+            combined: None,
         };
         let kind = match value.toml {
             DeValue::Table(entries) => entries.get("type").and_then(|kind| kind.get_ref().as_str()),
             _ => None,
         };
+        if let (DeValue::Table(entries), None) = (value.toml, kind)
+            && !entries.contains_key("type")
+            && keys::CHECK_COMBINED
+                .keys
+                .iter()
+                .any(|key| key.name != "shadow" && entries.contains_key(key.name))
+        {
+            if let Some(table) = value.table(vec![&keys::CHECK_COMBINED]) {
+                check.treatment.shadow = table.boolean("shadow");
+                check.combined = RawCombined::read(&table);
+                check.kind = check
+                    .combined
+                    .as_ref()
+                    .map(|combined| CheckKind::Combined(combined.meant()));
+            }
+            return check;
+        }
+        if let DeValue::Table(entries) = value.toml
+            && let Some((key, _)) = ["all_of", "any_of"]
+                .iter()
+                .find_map(|key| entries.get_key_value(*key))
+        {
+            value.source.error(
+                key.span().start,
+                format!("`{}` belongs to a check without `type`", key.get_ref()),
+                "define a check without `type` that names this one",
+            );
+            return check;
+        }
         let sections = match kind {
             Some("http" | "https") => vec![&keys::CHECK, &keys::CHECK_HTTP],
             Some("tcp") => vec![&keys::CHECK, &keys::CHECK_TCP],

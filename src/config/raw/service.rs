@@ -50,6 +50,7 @@ pub(crate) struct RawGroup {
     pub(crate) spread: Spread,
     pub(crate) demand_at: Option<usize>,
     pub(crate) check: Option<At<String>>,
+    pub(crate) shadow_check: Option<At<String>>,
     pub(crate) endpoints: Vec<RawEndpoint>,
     pub(crate) pools: Vec<At<String>>,
 }
@@ -67,6 +68,7 @@ pub(crate) struct RawEndpoint {
     pub(crate) serves: RawServes,
     pub(crate) weight_at: Option<usize>,
     pub(crate) check: Option<At<String>>,
+    pub(crate) shadow_check: Option<At<String>>,
     pub(crate) port: Option<u16>,
 }
 
@@ -127,6 +129,7 @@ impl RawGroup {
             spread: policy::spread(table),
             demand_at: table.has("demand").then(|| table.place_of("demand")),
             check: table.text("check"),
+            shadow_check: table.text("shadow_check"),
             endpoints: table.value("endpoints").map_or_else(Vec::new, |value| {
                 if !matches!(value.toml, DeValue::Array(_)) {
                     value.wrong_type::<()>(
@@ -212,6 +215,7 @@ impl RawEndpoint {
             serves: RawServes::read(&table),
             weight_at: table.has("weight").then(|| table.place_of("weight")),
             check: table.text("check"),
+            shadow_check: table.text("shadow_check"),
             port: table
                 .integer("port")
                 .and_then(|port| u16::try_from(port.value).ok()),

@@ -167,6 +167,7 @@ fn endpoint(id: usize, service: ServiceId, named: &Named) -> Endpoint {
     let address = |address: &IpAddr| EndpointAddress {
         address: *address,
         target: None,
+        shadow: None,
     };
     Endpoint {
         id: EndpointId::from_index(id),
