@@ -6,6 +6,7 @@ pub(crate) mod builder;
 pub(super) mod elsewhere;
 mod facets;
 pub(crate) mod group;
+pub(crate) mod hand;
 pub(crate) mod looked_up;
 pub(crate) mod made;
 pub(crate) mod members;
