@@ -17,12 +17,12 @@ pub use check::{CHECK, CHECK_COMBINED, CHECK_HTTP, CHECK_TCP, CHECK_TYPES, LATER
 pub use facets::{BINDING, MX, SRV};
 pub use hand::{OVERRIDE, OVERRIDES, OVERRIDES_FILE, SAFETY};
 pub use server::{
-    API, DEFAULTS, DEFAULTS_CHECK, DNS, DNS_TCP, ISOLATION, KEY, PROBES, RESOLVER, SERVER, STATE, ZONES,
+    API, DEFAULTS, DEFAULTS_CHECK, DNS, DNS_TCP, GEO, ISOLATION, KEY, PROBES, RESOLVER, SERVER, STATE, ZONES,
 };
 pub use zone::{ENDPOINT, POLICIES, POOL, SERVICE, STICKY_PREFIX, TRANSFER, TTL, ZONE};
 
 /// All tables, in the order of the documentation.
-pub static SECTIONS: [&Section; 30] = [
+pub static SECTIONS: [&Section; 31] = [
     &SERVER,
     &DNS,
     &DNS_TCP,
@@ -34,6 +34,7 @@ pub static SECTIONS: [&Section; 30] = [
     &PROBES,
     &RESOLVER,
     &ISOLATION,
+    &GEO,
     &SAFETY,
     &OVERRIDES,
     &KEY,
