@@ -11,13 +11,15 @@ mod facets;
 mod server;
 mod zone;
 
-pub use check::{CHECK, CHECK_HTTP, CHECK_TCP, CHECK_TYPES, LATER_CHECK_TYPES};
+pub use check::{
+    BODY_JSON, CHECK, CHECK_HTTP, CHECK_SECURITY, CHECK_TCP, CHECK_TLS, CHECK_TYPES, LATER_CHECK_TYPES,
+};
 pub use facets::{BINDING, MX, SRV};
 pub use server::{API, DEFAULTS, DEFAULTS_CHECK, DNS, DNS_TCP, ISOLATION, KEY, PROBES, SERVER, STATE, ZONES};
 pub use zone::{ENDPOINT, LATER_POLICIES, POLICIES, POOL, SERVICE, TRANSFER, TTL, ZONE};
 
 /// All tables, in the order of the documentation.
-pub static SECTIONS: [&Section; 23] = [
+pub static SECTIONS: [&Section; 26] = [
     &SERVER,
     &DNS,
     &DNS_TCP,
@@ -33,7 +35,10 @@ pub static SECTIONS: [&Section; 23] = [
     &TRANSFER,
     &CHECK,
     &CHECK_HTTP,
+    &BODY_JSON,
     &CHECK_TCP,
+    &CHECK_TLS,
+    &CHECK_SECURITY,
     &SERVICE,
     &POOL,
     &ENDPOINT,

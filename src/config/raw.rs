@@ -5,8 +5,10 @@
 
 pub(crate) mod document;
 pub(crate) mod facets;
+pub(crate) mod http;
 pub(crate) mod keyed;
 pub(crate) mod probe;
+pub(crate) mod security;
 pub(crate) mod service;
 pub(crate) mod ttl;
 pub(crate) mod value;

@@ -59,6 +59,7 @@ impl PlanBuilder {
             }),
             rules,
             expects: Expectation::default(),
+            way: Default::default(),
         });
         let node = NodeSettings {
             name: "simulated".to_owned(),

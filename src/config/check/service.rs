@@ -12,7 +12,7 @@ use crate::config::defaults;
 use crate::config::raw::document::{At, Source};
 use crate::config::raw::service::RawService;
 use crate::config::raw::zone::RawZone;
-use crate::model::check::{Check, CheckKind, Expectation, Rules};
+use crate::model::check::{Check, Expectation, Rules};
 use crate::model::facets::Facets;
 use crate::model::force::OwnSafety;
 use crate::model::id::{CheckId, ServiceId, ZoneId};
@@ -79,11 +79,6 @@ fn checks<'a>(
     let mut known = HashMap::new();
     for check in &raw.checks {
         let rules = probe::rules(around.source, &check.rules, around.rules);
-        let default_port = match &check.kind {
-            Some(CheckKind::Http(http)) if http.tls => u16::try_from(defaults::HTTPS_PORT).ok(),
-            Some(CheckKind::Http(_)) => u16::try_from(defaults::HTTP_PORT).ok(),
-            Some(CheckKind::Tcp(_)) | None => None,
-        };
         let added = check.kind.clone().map(|kind| {
             builder.check(Check {
                 id: CheckId(0),
@@ -92,6 +87,7 @@ fn checks<'a>(
                 kind,
                 rules,
                 expects: Expectation::default(),
+                way: check.way.0,
             })
         });
         known.insert(
@@ -99,7 +95,7 @@ fn checks<'a>(
             group::KnownCheck {
                 at: check.name.at,
                 check: added.as_ref().map(Arc::clone),
-                port: check.port.or(default_port),
+                port: check.port.or_else(|| probe::default_port(check.kind.as_ref()?)),
                 used: false.into(),
             },
         );
