@@ -4,6 +4,7 @@
 
 pub mod explain;
 pub mod guard;
+pub(crate) mod hand;
 pub mod live;
 pub mod page;
 pub mod problem;

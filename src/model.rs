@@ -7,6 +7,7 @@ pub mod force;
 pub mod human;
 pub mod id;
 pub mod near;
+pub mod place;
 pub mod plan;
 pub mod selector;
 pub mod service;

@@ -2,6 +2,9 @@
 //! probes by scenario, clients with caches. Nothing sleeps: a day takes seconds, and the same seed gives the same day.
 
 pub mod client;
+pub mod incident;
 pub mod network;
+pub mod rehearsal;
 pub mod scenario;
+pub mod told;
 pub mod world;

@@ -13,7 +13,7 @@ use pointsman::answer::snapshot::{Ask, Client, Outcome, Scratch, Snapshot, Trans
 use pointsman::model::facets::Facets;
 use pointsman::model::id::{GroupId, ServiceId, ZoneId};
 use pointsman::model::plan::{IsolationSettings, NodeSettings, Plan, TcpSettings, TransferRules, ZonePlan};
-use pointsman::model::service::{Failback, Families, Group, Policy, Service, Switch, TtlRule, WhenAllDown};
+use pointsman::model::service::{Failback, Families, Group, Policy, Service, Spread, Switch, TtlRule, WhenAllDown};
 use pointsman::model::time::{Moment, Ttl};
 use pointsman::policy::choice::{Choice, Decision, Degraded, Lifetime, Pick};
 use pointsman::publish::publisher::Publisher;
@@ -63,6 +63,8 @@ fn node() -> NodeSettings {
         api_token: None,
         isolation: IsolationSettings::default(),
         keys: Vec::new(),
+        trust_ecs: Vec::new(),
+        geo: None,
     }
 }
 
@@ -80,6 +82,7 @@ fn snapshot() -> Arc<Snapshot> {
             policy: Policy::Failover,
             members: Vec::new(),
             min_up: 1,
+            spread: Spread::default(),
         },
         ttl: TtlRule::Fixed(Ttl::from_secs(10)),
         switch: Switch::Auto,

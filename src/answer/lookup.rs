@@ -8,6 +8,7 @@ use crate::answer::table::{Standing, Table};
 use crate::answer::zones::Zone;
 use crate::answer::{alias, negative, positive, referral};
 use crate::model::time::Moment;
+use crate::policy::choice::client::ClientKey;
 use crate::wire::edns::{ExtendedError, INVALID_DATA};
 use crate::wire::name::labels;
 use crate::wire::query::Question;
@@ -18,6 +19,7 @@ use crate::wire::rtype::{self, rcode};
 pub(crate) struct Asked<'s> {
     pub(crate) snapshot: &'s Snapshot,
     pub(crate) question: Question,
+    pub(crate) client: ClientKey<'s>,
     pub(crate) dice: u64,
     pub(crate) now: Moment,
 }

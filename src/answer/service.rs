@@ -2,6 +2,7 @@
 
 use crate::answer::facets::Extra;
 use crate::model::time::Moment;
+use crate::policy::choice::client::ClientKey;
 use crate::policy::choice::{Choice, Degraded, Lifetime, Pick, Picked};
 use crate::wire::rtype;
 
@@ -44,6 +45,8 @@ pub enum Given<'s> {
         second: &'s [u8],
         /// How many in both.
         count: u16,
+        /// How many bits of the client's address decided, see [`Picked::scope`].
+        scope: u8,
     },
 }
 
@@ -81,16 +84,17 @@ impl Family {
         }
     }
 
-    /// Picks by one throw of the dice.
+    /// Picks for `client` by one throw of the dice.
     #[inline]
     #[must_use]
-    pub fn give(&self, dice: u64) -> Given<'_> {
+    pub fn give(&self, client: &ClientKey<'_>, dice: u64) -> Given<'_> {
         let Some(Picked {
             first,
             count,
             start,
             take,
-        }) = self.choice.pick(dice)
+            scope,
+        }) = self.choice.pick(client, dice)
         else {
             return match self.choice.pick {
                 Pick::Fail => Given::Fail,
@@ -108,6 +112,7 @@ impl Family {
             first: run(start, before_end),
             second: run(0, take - before_end),
             count: u16::try_from(take).unwrap_or(u16::MAX),
+            scope,
         }
     }
 }

@@ -11,6 +11,7 @@ use serde::Serialize;
 use crate::answer::snapshot::{Ask, Client, Outcome, Scratch, Snapshot, Transport};
 use crate::api::live::Question;
 use crate::control::explain::Explanation;
+use crate::control::status::ServiceStatus;
 use crate::control::step::Control;
 use crate::model::plan::Plan;
 use crate::model::service::Service;
@@ -190,13 +191,18 @@ fn reasons(explanation: &Explanation, rtype: u16) -> Vec<String> {
                 } else {
                     format!("{}/", candidate.pool)
                 };
+                let forced = candidate
+                    .forced
+                    .as_ref()
+                    .map_or_else(String::new, |forced| format!(" ({forced})"));
                 format!(
-                    "{}: {pool}{} is {}: {mark}: {}",
+                    "{}: {pool}{} is {}{forced}: {mark}: {}",
                     candidate.family, candidate.name, candidate.state, candidate.why
                 )
             }),
     );
     if let Some(status) = &explanation.status {
+        sentences.extend(degraded(status));
         if let Some(degraded) = &status.degraded {
             sentences.push(format!("not as it should be: {degraded}"));
         }
@@ -209,6 +215,19 @@ fn reasons(explanation: &Explanation, rtype: u16) -> Vec<String> {
         sentences.push(format!("TTL {} s ({})", status.ttl, status.ttl_mode));
     }
     sentences
+}
+
+/// Which addresses are less than well, and why.
+fn degraded(status: &ServiceStatus) -> impl Iterator<Item = String> {
+    status.endpoints.iter().flat_map(|endpoint| {
+        endpoint.addresses.iter().filter_map(|address| {
+            let why = address.probe.as_ref()?.degraded.as_ref()?;
+            Some(format!(
+                "{} {} is degraded: {why}",
+                endpoint.name, address.address
+            ))
+        })
+    })
 }
 
 fn ask(snapshot: &Snapshot, question: &Question, rtype: RecordType, now: Now) -> Answer {

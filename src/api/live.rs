@@ -11,6 +11,7 @@ use crate::api::explain::Report;
 use crate::control::effect::{Done, Refusal};
 use crate::control::event::{Command, Manner};
 use crate::control::forecast::Forecast;
+use crate::control::listing::OverrideStatus;
 use crate::control::status::ServiceStatus;
 
 /// Something asked of the signal box.
@@ -29,6 +30,11 @@ pub enum Request {
         question: Question,
         /// The report.
         reply: oneshot::Sender<Report>,
+    },
+    /// What operators laid upon endpoints.
+    Overrides {
+        /// All of it.
+        reply: oneshot::Sender<Vec<OverrideStatus>>,
     },
     /// Something to be done.
     Command {

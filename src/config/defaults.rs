@@ -61,6 +61,16 @@ pub const MIN_DOWN: Duration = Duration::from_secs(10);
 /// Flapping harms clients more than a spare that serves for longer than it must.
 pub const DAMPING: bool = true;
 
+/// Certificates of every lifetime in use are renewed with more left than this, those of six days, too (half-way);
+/// what has not been renewed by then will end.
+pub const CERTIFICATE_WARNING: Duration = Duration::from_secs(2 * 86_400);
+/// A check is there to be heeded.
+pub const SHADOW: bool = false;
+/// One of them suffices.
+pub const AT_LEAST: i64 = 1;
+/// Success is success.
+pub const INVERTED: bool = false;
+
 /// What reads a page without changing anything.
 pub const HTTP_METHOD: &str = "GET";
 /// The root exists everywhere.
@@ -93,7 +103,11 @@ pub const FAILBACK: &str = "auto";
 /// Clients of one family are unaffected by faults of the other.
 pub const FAMILIES: &str = "apart";
 /// Equal shares.
-pub const WEIGHT: i64 = 1;
+pub const WEIGHT: u32 = 1;
+/// Carriers' NATs and offices share a /24; resolvers tell no more of a client either (RFC 7871 section 11.1).
+pub const STICKY_V4: i64 = 24;
+/// A household has a /56.
+pub const STICKY_V6: i64 = 56;
 /// A pool with one healthy member can still answer.
 pub const MIN_UP: i64 = 1;
 /// Most preferred: who is named is the policy's business.

@@ -8,18 +8,20 @@ use crate::config::duration;
 
 mod check;
 mod facets;
+mod member;
 mod server;
 mod zone;
 
 pub use check::{
-    BODY_JSON, CHECK, CHECK_HTTP, CHECK_SECURITY, CHECK_TCP, CHECK_TLS, CHECK_TYPES, LATER_CHECK_TYPES,
+    BODY_JSON, CHECK, CHECK_COMBINED, CHECK_HTTP, CHECK_SECURITY, CHECK_TCP, CHECK_TLS, CHECK_TYPES,
+    LATER_CHECK_TYPES,
 };
 pub use facets::{BINDING, MX, SRV};
 pub use server::{API, DEFAULTS, DEFAULTS_CHECK, DNS, DNS_TCP, ISOLATION, KEY, PROBES, SERVER, STATE, ZONES};
-pub use zone::{ENDPOINT, LATER_POLICIES, POLICIES, POOL, SERVICE, TRANSFER, TTL, ZONE};
+pub use zone::{ENDPOINT, POLICIES, POOL, SERVICE, STICKY_PREFIX, TRANSFER, TTL, ZONE};
 
 /// All tables, in the order of the documentation.
-pub static SECTIONS: [&Section; 26] = [
+pub static SECTIONS: [&Section; 28] = [
     &SERVER,
     &DNS,
     &DNS_TCP,
@@ -39,9 +41,11 @@ pub static SECTIONS: [&Section; 26] = [
     &CHECK_TCP,
     &CHECK_TLS,
     &CHECK_SECURITY,
+    &CHECK_COMBINED,
     &SERVICE,
     &POOL,
     &ENDPOINT,
+    &STICKY_PREFIX,
     &TTL,
     &SRV,
     &MX,

@@ -185,6 +185,7 @@ fn build(server: &ServerFile, drafts: &mut [Draft]) -> Plan {
                 contents: draft.contents.as_deref(),
                 rules: &server.rules,
                 origins: &origins,
+                atlas: server.node.geo.is_some(),
             };
             if let Some(raw) = zone.raw.transfer.as_ref().filter(|_| server.is_toml) {
                 transfer = server::transfer_rules(&zone.source, raw, &server.node.keys);

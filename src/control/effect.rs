@@ -1,6 +1,7 @@
 //! Everything the signal box can ask for.
 
 use crate::control::event::{CommandTicket, ProbeBudget, ProbeTicket, StoreTicket};
+use crate::control::overrides::StoredOverride;
 use crate::health::observation::Evidence;
 use crate::health::standing::Health;
 use crate::model::id::TargetId;
@@ -50,6 +51,10 @@ pub enum Record {
         /// Member's name.
         active: String,
     },
+    /// An override, new or changed.
+    Override(StoredOverride),
+    /// The override of this number is gone.
+    Released(u64),
 }
 
 /// A command was carried out: a sentence for the operator.
@@ -99,6 +104,19 @@ pub enum HistoryKind {
         /// Nanoseconds since the first failed (or good) probe of this change.
         since_first: u64,
     },
+    /// A check in shadow would have changed the state of an address.
+    Shadowed {
+        /// `check` as named in the zone.
+        check: String,
+        /// Address and port.
+        target: String,
+        /// Services that would have heeded it.
+        services: Vec<String>,
+        /// What the state would be.
+        to: Health,
+        /// Why, in a sentence.
+        why: String,
+    },
     /// A service's answer changed.
     AnswerChanged {
         /// The service.
@@ -135,6 +153,15 @@ pub enum HistoryKind {
         /// As the extended error says it.
         what: Option<String>,
     },
+    /// An address answers, but less than well (`Some`: why), or is well again (`None`).
+    TargetDegraded {
+        /// `check address:port`.
+        target: String,
+        /// Services that use it.
+        services: Vec<String>,
+        /// `slow, 740 ms of 500 ms`.
+        why: Option<String>,
+    },
     /// Probes of a target fail through this node's own fault; told at the first, second, fourth, eighth… one.
     ProbeFault {
         /// `check address:port`.
@@ -159,6 +186,27 @@ pub enum HistoryKind {
         what: String,
         /// Whether it went past a safety rule.
         break_glass: bool,
+    },
+    /// An override's time is over.
+    Lapsed {
+        /// Upon what it lay, and what it was.
+        what: String,
+    },
+    /// An endpoint is forced up while it fails.
+    Masked {
+        /// The service.
+        service: String,
+        /// The endpoint.
+        endpoint: String,
+        /// What was laid upon it, and by whom.
+        by: String,
+        /// What its probes say.
+        evidence: String,
+    },
+    /// An override stands that means no endpoint of the plan in force.
+    Unmatched {
+        /// Upon what it lies, and what it is.
+        what: String,
     },
     /// The sockets open; what is still unknown is treated as up.
     Opened {

@@ -3,7 +3,9 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::control::overrides::StoredOverride;
 use crate::health::observation::Observation;
+use crate::model::force::ForceKind;
 use crate::model::plan::Plan;
 
 /// Names one probe that was asked for; never reused within a process.
@@ -70,6 +72,22 @@ pub enum Command {
         /// The endpoint's name.
         to: Option<String>,
     },
+    /// Lay something upon endpoints: drain them, force them up or down.
+    Force {
+        /// What.
+        kind: ForceKind,
+        /// On whom, as a [`Selector`](crate::model::selector::Selector).
+        select: String,
+        /// Why.
+        reason: Option<String>,
+        /// For how long; `None`: until it is released.
+        lasting: Option<Duration>,
+    },
+    /// Lift what was laid upon endpoints.
+    Release {
+        /// From whom, as a [`Selector`](crate::model::selector::Selector).
+        select: String,
+    },
 }
 
 /// How a command is to be carried out.
@@ -86,6 +104,8 @@ pub struct Manner {
 pub struct Remembered {
     /// Service name and path of pools (`www.example.test`, `www.example.test/eu`) to active member's name.
     pub actives: Vec<(String, String)>,
+    /// What operators laid upon endpoints, oldest first.
+    pub overrides: Vec<StoredOverride>,
 }
 
 /// How long a probe may take; the remaining part of `startup_wait` may cut it short.

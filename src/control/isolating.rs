@@ -59,7 +59,7 @@ impl Control {
         let most_fail = self.census.most_fail();
         match self.isolation.judge(since, fresh) {
             Judgement::Us if most_fail => Judgement::Us,
-            Judgement::Us if self.watches.len() < 2 => Judgement::Them,
+            Judgement::Us if self.is_alone() => Judgement::Them,
             Judgement::Us | Judgement::Unclear
                 if !most_fail && self.last_good.is_some_and(|good| good >= fresh) =>
             {

@@ -32,17 +32,16 @@ impl Control {
             std::mem::take(&mut self.watches).into_iter().map(Some).collect();
         let trial = now.moment.after(plan.node.startup_wait);
         let mut new = Vec::new();
-        for (index, from) in matched.iter().enumerate() {
+        for (index, (from, target)) in matched.iter().zip(&plan.targets).enumerate() {
             let kept = from
                 .and_then(|old| watches.get_mut(old.index()))
                 .and_then(Option::take);
             if kept.is_none() {
                 new.push(TargetId::from_index(index));
             }
-            let mut watch = kept.unwrap_or_else(|| {
-                let expects = plan.targets.get(index).map(|target| target.check.expects);
-                Watch::new(now, Some(trial), expects.unwrap_or_default())
-            });
+            let mut watch = kept.unwrap_or_else(|| Watch::new(now, Some(trial), &target.check));
+            watch.expects = target.check.expects;
+            watch.treatment = target.check.treatment;
             watch.counted = Census::default();
             watch.strict = false;
             self.watches.push(watch);
@@ -50,6 +49,8 @@ impl Control {
         self.move_desks(&old, &plan);
         self.move_pending(&matched);
         self.reschedule(now, &new, trial);
+        self.move_overrides(now, effects);
+        self.wait_for_the_disk_again(now);
         self.move_isolation(now, &old, effects);
         self.on_trial = self.watches.iter().filter(|watch| watch.on_trial()).count();
         self.census = Census::default();
@@ -124,6 +125,7 @@ impl Control {
                             known.is_same_stream(target)
                         } else {
                             known.check.kind == target.check.kind
+                                && known.check.treatment.inverted == target.check.treatment.inverted
                         }
                     })
                 });
@@ -305,6 +307,12 @@ fn move_seats(
     };
     let (old_names, new_names) = (names(old, before), names(new, after));
     for family in Family::BOTH {
+        let quickest = memory.fastest.get(&(before.id, family));
+        if let Some(name) = quickest.and_then(|index| old_names.get(*index))
+            && let Some(index) = new_names.iter().position(|new| new == name)
+        {
+            moved.fastest.insert((after.id, family), index);
+        }
         let Some(seat) = memory.seats.get(&(before.id, family)) else {
             continue;
         };

@@ -6,12 +6,13 @@ use std::sync::Arc;
 use crate::control::chance::Chance;
 use crate::control::effect::{Effect, HistoryEvent, HistoryKind};
 use crate::control::event::{Event, ProbeTicket, Remembered, StoreTicket};
+use crate::control::overrides::Overrides;
 use crate::control::schedule::{Due, Schedule};
 use crate::control::storing::{Asked, Awaiting};
 use crate::control::watch::{Desk, Flight, Watch};
 use crate::health::brake::Brake;
 use crate::health::isolation::{Census, Isolation};
-use crate::model::id::{ServiceId, TargetId};
+use crate::model::id::{EndpointId, ServiceId, TargetId};
 use crate::model::plan::Plan;
 use crate::model::time::{Moment, Now};
 
@@ -31,6 +32,14 @@ pub struct Control {
     /// What waits for the disk.
     pub(super) awaiting: BTreeMap<StoreTicket, Awaiting>,
     pub(super) last_store_ticket: u64,
+    /// What operators laid upon endpoints.
+    pub(super) overrides: Overrides,
+    /// The number of the latest override.
+    pub(super) last_override: u64,
+    /// Whether a look at the wall clock is entered.
+    pub(super) watching_clock: bool,
+    /// What is forced up while it fails, and when that is said again.
+    pub(super) masked: BTreeMap<EndpointId, Moment>,
     pub(super) schedule: Schedule,
     /// Whether a look for lost probes is entered.
     pub(super) sweeping: bool,
@@ -67,6 +76,10 @@ impl Control {
             last_ticket: 0,
             awaiting: BTreeMap::new(),
             last_store_ticket: 0,
+            overrides: Overrides::default(),
+            last_override: 0,
+            watching_clock: false,
+            masked: BTreeMap::new(),
             schedule: Schedule::default(),
             sweeping: false,
             chance: Chance::new(seed),
@@ -82,6 +95,7 @@ impl Control {
             remembered: remembered.actives.into_iter().collect(),
             plan,
         };
+        control.recall_overrides(now, remembered.overrides);
         control.begin(now);
         control
     }
@@ -147,6 +161,9 @@ impl Control {
             Due::References if self.references_at == at => self.references_due(now, effects),
             Due::References => {}
             Due::TrialEnds => self.trial_ends(now, effects),
+            Due::Lapse => self.lapse(now, effects),
+            Due::Clock => self.look_at_clock(now, effects),
+            Due::Remind(endpoint) => self.remind(now, at, endpoint, effects),
             Due::Stored(ticket) => self.stored_too_late(now, ticket, effects),
             Due::Sweep => self.sweep(now, effects),
         }

@@ -2,7 +2,7 @@
 
 mod web;
 
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -27,6 +27,8 @@ pub struct Check {
     pub expects: Expectation,
     /// How its connections are made.
     pub way: Way,
+    /// How a probe's result is taken before the rules judge it.
+    pub treatment: Treatment,
 }
 
 /// How a check's connections to an endpoint are made.
@@ -58,6 +60,19 @@ pub enum ProxyHeader {
     V1,
     /// The binary form, with the command LOCAL: a connection of the proxy's own.
     V2,
+}
+
+/// How a probe's result is taken before the rules judge it, and what makes a target that answers less than well.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Treatment {
+    /// `inverted`: success counts as failure and the other way round; this node's own faults stay what they are.
+    pub inverted: bool,
+    /// `shadow`: probed and shown, not counted.
+    pub shadow: bool,
+    /// `slow`: a success that takes longer, again and again, makes the target degraded. `None`: however long.
+    pub slow: Option<Duration>,
+    /// `certificate_warning`: a certificate that ends sooner makes the target degraded. `None`: none does.
+    pub certificate_warning: Option<Duration>,
 }
 
 /// What an endpoint says it is, for checks that can tell (databases).
@@ -120,6 +135,38 @@ pub enum CheckKind {
     Tcp(TcpCheck),
     /// `tls`.
     Tls(Box<TlsCheck>),
+    /// Others, judged together; nothing is probed for it.
+    Combined(Combined),
+}
+
+/// A check that is made of others.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Combined {
+    /// How many of them are needed.
+    pub need: Need,
+    /// Their names, at least one, in the order written.
+    pub parts: Vec<String>,
+}
+
+/// How many parts of a combined check are needed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Need {
+    /// `all_of`
+    All,
+    /// `any_of` with `at_least`; 1 or more.
+    AtLeast(u32),
+}
+
+impl Need {
+    /// How many of `parts` (one or more) are needed: 1 to all of them.
+    #[must_use]
+    pub fn count(self, parts: usize) -> usize {
+        match self {
+            Self::All => parts,
+            Self::AtLeast(count) => usize::try_from(count).unwrap_or(usize::MAX).min(parts),
+        }
+        .max(1)
+    }
 }
 
 /// One probe stream: a check against an address. Services that agree on both share it.
@@ -131,8 +178,10 @@ pub struct Target {
     pub check: Arc<Check>,
     /// The address that is probed.
     pub address: IpAddr,
-    /// The port that is probed.
+    /// The port that is probed; 0 where there is none.
     pub port: u16,
+    /// Of a combined check: the streams that it is judged by, in the order of its parts.
+    pub parts: Vec<TargetId>,
 }
 
 impl Target {
@@ -146,5 +195,22 @@ impl Target {
             && self.check.rules == other.check.rules
             && self.check.expects == other.check.expects
             && self.check.way == other.check.way
+            && self.check.treatment == other.check.treatment
+            && self.parts == other.parts
+    }
+
+    /// Address and port as printed; the address alone where there is no port.
+    #[must_use]
+    pub fn place(&self) -> String {
+        match self.port {
+            0 => self.address.to_string(),
+            port => SocketAddr::new(self.address, port).to_string(),
+        }
+    }
+
+    /// Whether it is judged by other streams, and nothing is probed for it.
+    #[must_use]
+    pub fn is_derived(&self) -> bool {
+        matches!(self.check.kind, CheckKind::Combined(_))
     }
 }

@@ -160,6 +160,8 @@ async fn ask(sheet: &mut Sheet, target: &Target, tools: &Arc<Tools>) -> Result<(
     let local = |sheet: &Sheet, text| sheet.fault(FaultClass::Local, text);
     match &target.check.kind {
         CheckKind::Tcp(check) => tcp::probe(sheet, check, address).await,
+        // Never asked for: it is judged by its parts.
+        CheckKind::Combined(_) => Err(local(sheet, "nothing is probed for a combined check".to_owned())),
         CheckKind::Http(settings) => {
             let question = tools.question(&target.check, settings);
             let question = question.map_err(|text| local(sheet, text))?;

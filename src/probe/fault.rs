@@ -50,7 +50,10 @@ pub(crate) fn of_io(error: &io::Error) -> (FaultClass, String) {
             FaultClass::Timeout,
             "the system gave up on the connection".to_owned(),
         ),
-        io::ErrorKind::InvalidData => (FaultClass::Garbage, error.to_string()),
+        io::ErrorKind::InvalidData => {
+            let text = error.to_string();
+            words::of_text(&text).unwrap_or((FaultClass::Garbage, text))
+        }
         // What nobody foresaw is not held against the endpoint.
         _ => (FaultClass::Local, error.to_string()),
     }

@@ -209,6 +209,9 @@ impl Desk {
                     now,
                 ));
             }
+            Request::Overrides { reply } => {
+                let _ = reply.send(self.control.overrides(now));
+            }
             Request::Command {
                 by,
                 command,

@@ -5,14 +5,14 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::model::check::{Check, CheckKind, Expectation, Rules, Target, TcpCheck};
+use crate::model::check::{Check, CheckKind, Expectation, Rules, Target, TcpCheck, Treatment};
 use crate::model::facets::Facets;
 use crate::model::force::{OwnSafety, SafetySettings};
 use crate::model::id::{CheckId, EndpointId, GroupId, ServiceId, TargetId, ZoneId};
 use crate::model::plan::{IsolationSettings, NodeSettings, Plan, TcpSettings, TransferRules, ZonePlan};
 use crate::model::service::{
-    Endpoint, EndpointAddress, Failback, Families, Group, Member, MemberKind, Policy, Service, Switch,
-    TtlRule, WhenAllDown,
+    Endpoint, EndpointAddress, Failback, Families, Group, Member, MemberKind, Policy, Serves, Service,
+    Spread, Switch, TtlRule, WhenAllDown,
 };
 use crate::model::time::Ttl;
 use crate::wire::name::Name;
@@ -60,6 +60,7 @@ impl PlanBuilder {
             rules,
             expects: Expectation::default(),
             way: Default::default(),
+            treatment: Treatment::default(),
         });
         let node = NodeSettings {
             name: "simulated".to_owned(),
@@ -85,6 +86,8 @@ impl PlanBuilder {
             isolation: IsolationSettings::default(),
             safety: SafetySettings::default(),
             keys: Vec::new(),
+            trust_ecs: Vec::new(),
+            geo: None,
         };
         let plan = Plan {
             node,
@@ -120,6 +123,18 @@ impl PlanBuilder {
         self
     }
 
+    /// How the check's results are taken.
+    #[must_use]
+    pub fn treatment(mut self, treatment: Treatment) -> Self {
+        let check = Arc::new(Check {
+            treatment,
+            ..Check::clone(&self.check)
+        });
+        self.plan.checks = vec![check.clone()];
+        self.check = check;
+        self
+    }
+
     /// `startup_wait`.
     #[must_use]
     pub fn startup_wait(mut self, wait: Duration) -> Self {
@@ -149,7 +164,7 @@ impl PlanBuilder {
             failback: Failback::Auto,
             when_all_down: match policy {
                 Policy::Failover => WhenAllDown::Last,
-                Policy::Weighted | Policy::All { .. } => WhenAllDown::AssumeUp,
+                _ => WhenAllDown::AssumeUp,
             },
             families: Families::Apart,
             safety: OwnSafety::default(),
@@ -179,10 +194,14 @@ impl PlanBuilder {
             .map(|part| match part {
                 Part::Endpoint(name, addresses, weight) => Member {
                     weight: *weight,
+                    capacity: None,
+                    serves: Serves::default(),
                     kind: MemberKind::Endpoint(self.endpoint(service, name, addresses)),
                 },
                 Part::Pool(name, policy, parts, min_up) => Member {
                     weight: 1,
+                    capacity: None,
+                    serves: Serves::default(),
                     kind: MemberKind::Pool(self.group(service, Some(name), *policy, parts, *min_up)),
                 },
             })
@@ -193,6 +212,7 @@ impl PlanBuilder {
             policy,
             members,
             min_up,
+            spread: Spread::default(),
         }
     }
 
@@ -203,6 +223,7 @@ impl PlanBuilder {
             .map(|address| EndpointAddress {
                 address: *address,
                 target: Some(self.target(*address)),
+                shadow: None,
             })
             .collect();
         self.plan.endpoints.push(Endpoint {
@@ -227,6 +248,7 @@ impl PlanBuilder {
             check: self.check.clone(),
             address,
             port: 80,
+            parts: Vec::new(),
         });
         id
     }

@@ -1,7 +1,7 @@
 //! Virtual time around the signal box: effects become events, later.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv4Addr};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -9,10 +9,13 @@ use crate::control::Control;
 use crate::control::chance::Chance;
 use crate::control::effect::{Effect, HistoryEvent, Record};
 use crate::control::event::{Event, ProbeTicket, Remembered};
+use crate::control::overrides::StoredOverride;
 use crate::health::observation::{Evidence, Finding, Observation, Phases, Report};
+use crate::model::check::CheckKind;
 use crate::model::id::ServiceId;
 use crate::model::plan::Plan;
 use crate::model::time::{Moment, Now, Ttl, UnixTime};
+use crate::policy::choice::client::ClientKey;
 use crate::policy::choice::{Choice, Decision};
 use crate::policy::readings::Family;
 use crate::simulate::network::Network;
@@ -50,6 +53,10 @@ pub struct World {
     pub opened: Option<Moment>,
     /// What would be on disk.
     pub disk: BTreeMap<String, String>,
+    /// Overrides that would be on disk, by number.
+    pub overrides: BTreeMap<u64, StoredOverride>,
+    /// By how many milliseconds the wall clock is off; it may be changed at any time.
+    pub wall_step: i64,
     /// What the disk says to everything that it is asked to keep, when it is broken.
     pub disk_fails: Option<String>,
     /// Answers to commands.
@@ -83,20 +90,41 @@ impl World {
         now: Moment,
         seed: u64,
     ) -> Self {
+        Self::begin(plan, network, remembered, clock(now), seed)
+    }
+
+    /// The same node after `kill -9` and a start at once: what was on disk, and nothing else.
+    #[must_use]
+    pub fn crashed(self, seed: u64) -> Self {
+        let (now, remembered) = (self.now(), self.remembered());
+        let plan = self.control.plan().clone();
+        Self::begin(plan, self.network, remembered, now, seed)
+    }
+
+    /// A node that starts at `now`, both clocks said, with this on its disk.
+    #[must_use]
+    pub fn begin(plan: Arc<Plan>, network: Network, remembered: Remembered, now: Now, seed: u64) -> Self {
+        let wall = i64::try_from(clock(now.moment).wall.0).unwrap_or(i64::MAX);
         Self {
-            control: Control::new(plan, remembered, seed, clock(now)),
+            disk: remembered.actives.iter().cloned().collect(),
+            overrides: remembered
+                .overrides
+                .iter()
+                .map(|over| (over.id, over.clone()))
+                .collect(),
+            control: Control::new(plan, remembered, seed, now),
             network,
             cost: Duration::ZERO,
             told: Vec::new(),
             published: Vec::new(),
             keeps: true,
             opened: None,
-            disk: BTreeMap::new(),
+            wall_step: i64::try_from(now.wall.0).unwrap_or(i64::MAX) - wall,
             disk_fails: None,
             answers: Vec::new(),
             lateness: Vec::new(),
             probes: 0,
-            now,
+            now: now.moment,
             decisions: BTreeMap::new(),
             waiting: BTreeMap::new(),
             forgotten: BTreeSet::new(),
@@ -109,7 +137,11 @@ impl World {
     /// Now.
     #[must_use]
     pub fn now(&self) -> Now {
-        clock(self.now)
+        let now = clock(self.now);
+        Now {
+            wall: UnixTime(now.wall.0.saturating_add_signed(self.wall_step)),
+            ..now
+        }
     }
 
     /// Lets `event` happen at `at`.
@@ -161,7 +193,7 @@ impl World {
                     Happening::ProbeEnds(ticket, seen) => Event::Probed {
                         ticket,
                         seen: Observation {
-                            at: clock(self.now),
+                            at: self.now(),
                             ..*seen
                         },
                     },
@@ -180,7 +212,7 @@ impl World {
     fn step(&mut self, event: Event) {
         let due = self.control.next_wake();
         let mut effects = std::mem::take(&mut self.effects);
-        self.control.step(clock(self.now), event, &mut effects);
+        self.control.step(self.now(), event, &mut effects);
         let mut sent = 0;
         for effect in effects.drain(..) {
             sent += usize::from(matches!(effect, Effect::Probe { .. }));
@@ -207,9 +239,13 @@ impl World {
                 let Some(described) = plan.targets.get(target.index()) else {
                     return;
                 };
-                let end = self
-                    .network
-                    .probe(described.address, self.now, budget.0, &mut self.chance);
+                let end = self.network.probe(
+                    described.address,
+                    self.now,
+                    budget.0,
+                    looks_at_certificates(&described.check.kind),
+                    &mut self.chance,
+                );
                 let seen = observation(self.now, end.after, end.finding);
                 self.wait(
                     self.now.after(end.after),
@@ -263,6 +299,12 @@ impl World {
             Record::Active { group, active } => {
                 self.disk.insert(group, active);
             }
+            Record::Override(over) => {
+                self.overrides.insert(over.id, over);
+            }
+            Record::Released(id) => {
+                self.overrides.remove(&id);
+            }
         }
     }
 
@@ -288,8 +330,9 @@ impl World {
         let dice = self.chance.throw();
         let now = self.now;
         let choice = self.choice(service, family)?;
+        let client = ClientKey::whole(CLIENT, None);
         let ttl = self.decisions.get(&service)?.lifetime.at(now);
-        let addresses = choice.pick(dice).map_or_else(Vec::new, |picked| {
+        let addresses = choice.pick(&client, dice).map_or_else(Vec::new, |picked| {
             let run = usize::from(picked.count).max(1);
             (0..usize::from(picked.take))
                 .filter_map(|nth| {
@@ -306,15 +349,25 @@ impl World {
     pub fn remembered(&self) -> Remembered {
         Remembered {
             actives: self.disk.clone().into_iter().collect(),
+            overrides: self.overrides.values().cloned().collect(),
         }
     }
 }
+
+/// Who asks, for policies that want to know.
+const CLIENT: IpAddr = IpAddr::V4(Ipv4Addr::new(192, 0, 2, 1));
 
 fn clock(moment: Moment) -> Now {
     Now {
         moment,
         wall: UnixTime(EPOCH + moment.nanos() / 1_000_000),
     }
+}
+
+/// Whether a probe of this kind fails on a certificate that is not trusted.
+fn looks_at_certificates(kind: &CheckKind) -> bool {
+    matches!(kind, CheckKind::Http(http) if http.tls && http.security.verify)
+        || matches!(kind, CheckKind::Tls(tls) if tls.security.verify)
 }
 
 fn observation(began: Moment, after: Duration, finding: Finding) -> Observation {

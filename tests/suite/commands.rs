@@ -7,7 +7,19 @@ use crate::support::server::{BINARY, Folder};
 #[test]
 fn every_command_has_help_with_an_example() {
     for command in [
-        "serve", "demo", "check", "status", "explain", "failover", "plan", "reload",
+        "serve",
+        "demo",
+        "check",
+        "status",
+        "explain",
+        "failover",
+        "drain",
+        "force",
+        "release",
+        "overrides",
+        "plan",
+        "reload",
+        "simulate",
     ] {
         let output = Command::new(BINARY).args([command, "--help"]).output().unwrap();
         let text = String::from_utf8_lossy(&output.stdout).into_owned();

@@ -95,9 +95,13 @@ fn placed(title: &str, line: &str) -> (String, String, &'static str) {
             "[checks.c]\ntype = \"http\"\n[checks.c.body_json]\npointer = \"/a\"\n{line}\n"
         )),
         "[checks.NAME] of type tls" => zone_with(format!("[checks.c]\ntype = \"tls\"\n{line}\n")),
+        "[checks.NAME] of other checks" => zone_with(format!("[checks.c]\nany_of = [\"x\"]\n{line}\n")),
         "[checks.NAME] of type tcp" => zone_with(format!("[checks.c]\ntype = \"tcp\"\n{line}\n")),
         "[services.NAME]" => zone_with(format!("[services.s]\n{line}\n")),
         "[pools.NAME]" => zone_with(format!("[pools.p]\n{line}\n")),
+        "sticky_prefix" => zone_with(format!(
+            "[pools.p]\npolicy = \"sticky\"\n[pools.p.sticky_prefix]\n{line}\n"
+        )),
         "endpoint" => zone_with(format!("[[services.s.endpoints]]\n{line}\n")),
         "srv" => zone_with(format!("[[services.s.srv]]\n{line}\n")),
         "mx" | "https" => zone_with(format!("[services.s.{title}]\n{line}\n")),
@@ -223,9 +227,11 @@ fn every_default_that_is_written_out_changes_nothing() {
                 continue;
             }
             let (server, zone) = match section.title {
-                "[checks.NAME] over TLS" | "[checks.NAME] of type http, https" => {
+                "[checks.NAME]" | "[checks.NAME] over TLS" | "[checks.NAME] of type http, https" => {
                     (server.to_owned(), base_zone(&line, "", "", "", ""))
                 }
+                // Defaults of a check without `type`; that of the base has one.
+                "[checks.NAME] of other checks" => continue,
                 "[services.NAME]" => (server.to_owned(), base_zone("", &line, "", "", "")),
                 "endpoint" => (server.to_owned(), base_zone("", "", &line, "", "")),
                 "zone file" => (server.to_owned(), base_zone("", "", "", &line, "")),
@@ -233,6 +239,13 @@ fn every_default_that_is_written_out_changes_nothing() {
                 "ttl" => {
                     let ttl = format!("ttl = {{ mode = \"fixed\", {} }}\n", line.trim());
                     (server.to_owned(), base_zone("", "", "", &ttl, ""))
+                }
+                "sticky_prefix" => {
+                    let sticky =
+                        |pool: &str| base_zone("", "", "", "", pool).replace("\"weighted\"", "\"sticky\"");
+                    let table = format!("sticky_prefix = {{ {} }}\n", line.trim());
+                    assert_eq!(show(server, &sticky(&table)), show(server, &sticky("")));
+                    continue;
                 }
                 // Needed by the test itself, with another value; that of TSIG keys needs a key.
                 "[zones]" if key.name == "directory" => continue,

@@ -52,6 +52,11 @@ const ADDED: &[(&str, &str, &str)] = &[
     ("serve", "clock", "an edge reads the clock"),
     ("api", "wire::name", "questions come as names"),
     (
+        "api",
+        "config::duration",
+        "a command's time is written as in the configuration",
+    ),
+    (
         "cli",
         "clock",
         "`explain` without a server decides at the present moment",
@@ -65,6 +70,11 @@ const ADDED: &[(&str, &str, &str)] = &[
         "cli",
         "publish",
         "`explain` without a server answers from the files",
+    ),
+    (
+        "cli",
+        "simulate",
+        "`simulate` and `replay` run the core on virtual time",
     ),
     ("cli", "model", "what is printed is described in the model"),
     ("cli", "wire", "the demo asks its server over DNS"),

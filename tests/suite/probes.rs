@@ -118,9 +118,11 @@ fn target(kind: CheckKind, address: SocketAddr) -> Target {
             },
             expects: Default::default(),
             way: Default::default(),
+            treatment: Default::default(),
         }),
         address: address.ip(),
         port: address.port(),
+        parts: Vec::new(),
     }
 }
 

@@ -12,6 +12,7 @@ use pointsman::health::standing::Health;
 use pointsman::model::check::Rules;
 use pointsman::model::id::{ServiceId, TargetId};
 use pointsman::model::time::{Moment, Now, UnixTime};
+use pointsman::policy::choice::client::ClientKey;
 use pointsman::policy::choice::{Choice, Pick};
 use pointsman::policy::decide::decide;
 use pointsman::policy::readings::{Memory, Reading, Tier};
@@ -141,6 +142,17 @@ fn well_formed(choice: &Choice) {
     match &choice.pick {
         Pick::Nothing | Pick::Fail => {}
         Pick::Fixed | Pick::Rotate { .. } => assert!(!choice.addresses.is_empty()),
+        Pick::Tree(tree) => {
+            // Whatever is thrown, a walk ends at addresses that are there.
+            for dice in 0..64u64 {
+                let client = ClientKey::whole([10, dice as u8, 0, 1].into(), None);
+                let dice = dice.wrapping_mul(0x9e37_79b9_7f4a_7c15);
+                let picked = choice.pick(&client, dice).unwrap();
+                assert!(usize::from(picked.first) + usize::from(picked.count) <= choice.addresses.len());
+                assert!(picked.count > 0);
+            }
+            assert!(!tree.nodes.is_empty());
+        }
         Pick::Weighted(table) => {
             assert!(table.columns.len() > 1);
             for column in &table.columns {

@@ -74,6 +74,12 @@ pub(crate) fn read(source: &Source, files: &mut Files) -> ServerFile {
             .text_or_false("identity")
             .unwrap_or_else(|| Some(name.clone())),
         udp_payload: dns.integer_or_default("udp_payload"),
+        trust_ecs: dns
+            .each("trust_ecs", Value::network)
+            .into_iter()
+            .map(|network| network.value)
+            .collect(),
+        geo: None,
         tcp: tcp(&dns.table("tcp", &keys::DNS_TCP)),
         probe_concurrency: table
             .table("probes", &keys::PROBES)

@@ -5,9 +5,11 @@ use std::sync::Arc;
 
 use super::builder::Builder;
 use super::facets;
-use super::group::{self, Expansion, LookedUp};
+use super::group::Expansion;
+use super::looked_up::{KnownCheck, LookedUp};
 use super::probe;
 use super::statics;
+use super::treatment::treatment;
 use crate::config::defaults;
 use crate::config::raw::document::{At, Source};
 use crate::config::raw::service::RawService;
@@ -32,6 +34,8 @@ pub(crate) struct Around<'a> {
     pub(crate) rules: &'a Rules,
     /// The origins of all zones.
     pub(crate) origins: &'a HashSet<Name>,
+    /// Whether there is a database of places.
+    pub(crate) atlas: bool,
 }
 
 /// Adds the zone's services to `builder`. The caller takes them back when a mistake was reported.
@@ -39,6 +43,7 @@ pub(crate) fn services(builder: &mut Builder, raw: &RawZone, around: &Around<'_>
     let checks = checks(builder, raw, around);
     let looked_up = LookedUp::new(around.source, checks, &raw.pools);
     looked_up.report_loops();
+    looked_up.report_combined();
     let mut owners: HashMap<Name, &str> = HashMap::new();
     let (mut added, mut places) = (Vec::new(), HashMap::new());
     for service in &raw.services {
@@ -57,7 +62,7 @@ pub(crate) fn services(builder: &mut Builder, raw: &RawZone, around: &Around<'_>
             statics::report_collisions(around, service.label.at, owner);
         }
         let id = builder.next_service();
-        let mut expansion = Expansion::new(&looked_up, builder, id, &service.label.value);
+        let mut expansion = Expansion::new(&looked_up, builder, id, &service.label.value, around.atlas);
         let group = expansion.service(&service.group);
         if let (Some(owner), Some(group)) = (owner, group) {
             added.push(id);
@@ -71,14 +76,11 @@ pub(crate) fn services(builder: &mut Builder, raw: &RawZone, around: &Around<'_>
     added
 }
 
-fn checks<'a>(
-    builder: &mut Builder,
-    raw: &'a RawZone,
-    around: &Around<'_>,
-) -> HashMap<&'a str, group::KnownCheck> {
+fn checks<'a>(builder: &mut Builder, raw: &'a RawZone, around: &Around<'_>) -> HashMap<&'a str, KnownCheck> {
     let mut known = HashMap::new();
     for check in &raw.checks {
         let rules = probe::rules(around.source, &check.rules, around.rules);
+        let treatment = treatment(around.source, &check.treatment, check.kind.as_ref(), &rules);
         let added = check.kind.clone().map(|kind| {
             builder.check(Check {
                 id: CheckId(0),
@@ -88,14 +90,20 @@ fn checks<'a>(
                 rules,
                 expects: Expectation::default(),
                 way: check.way.0,
+                treatment,
             })
         });
         known.insert(
             check.name.value.as_str(),
-            group::KnownCheck {
+            KnownCheck {
                 at: check.name.at,
                 check: added.as_ref().map(Arc::clone),
-                port: check.port.or_else(|| probe::default_port(check.kind.as_ref()?)),
+                port: check.port,
+                usual_port: check.kind.as_ref().and_then(probe::default_port),
+                parts: check
+                    .combined
+                    .as_ref()
+                    .map_or_else(Vec::new, |combined| combined.parts.clone()),
                 used: false.into(),
             },
         );
@@ -203,7 +211,7 @@ fn service_of(
         failback: raw.failback.map_or(Failback::Auto, |failback| failback.value),
         when_all_down: raw.when_all_down.clone().unwrap_or(match group.policy {
             Policy::Failover => WhenAllDown::Last,
-            Policy::Weighted | Policy::All { .. } => WhenAllDown::AssumeUp,
+            _ => WhenAllDown::AssumeUp,
         }),
         families: raw.families,
         safety: OwnSafety::default(),

@@ -25,7 +25,11 @@ pub static CHECK: Section = Section {
         Fallback::Words("`[defaults.check]`");
         key("type", Kind::OneOf(&CHECK_TYPES), Fallback::Required, "what is asked"),
         key("port", Kind::Integer(1, 65_535), Fallback::Words("`80` for `http`, `443` for `https` and `tls`, required for `tcp`"), "port that is probed, unless the endpoint says otherwise"),
-        key("source", Kind::Addresses, Fallback::Words("the system chooses"), "address of this node that probes come from; one for each family")
+        key("source", Kind::Addresses, Fallback::Words("the system chooses"), "address of this node that probes come from; one for each family"),
+        key("slow", Kind::Duration(Duration::from_millis(1), Duration::from_secs(60)), Fallback::Nothing, "successes that take longer, again and again, make an endpoint degraded; below `timeout`"),
+        key("certificate_warning", Kind::Duration(Duration::ZERO, Duration::from_secs(365 * 86_400)), Fallback::Duration(defaults::CERTIFICATE_WARNING), "a certificate that ends sooner makes an endpoint degraded; `0s`: never"),
+        key("inverted", Kind::Boolean, Fallback::Boolean(defaults::INVERTED), "success counts as failure and the other way round"),
+        key("shadow", Kind::Boolean, Fallback::Boolean(defaults::SHADOW), "probed and shown, not counted: its endpoints are answered as if without a check")
     ),
     later: &[
         ("role", "this version has no checks of databases"),
@@ -170,6 +174,38 @@ pub static CHECK_HTTP: Section = Section {
             Kind::Boolean,
             Fallback::Boolean(defaults::KEEPALIVE),
             "whether one connection serves several probes",
+        ),
+    ],
+    later: &[],
+};
+
+/// `[checks.NAME]` without `type`.
+pub static CHECK_COMBINED: Section = Section {
+    title: "[checks.NAME] of other checks",
+    keys: &[
+        key(
+            "all_of",
+            Kind::Texts,
+            Fallback::Words("none; this or `any_of` is required"),
+            "names of checks in this file that must all succeed",
+        ),
+        key(
+            "any_of",
+            Kind::Texts,
+            Fallback::Words("none; this or `all_of` is required"),
+            "names of checks in this file of which `at_least` must succeed",
+        ),
+        key(
+            "at_least",
+            Kind::Integer(1, 100),
+            Fallback::Integer(defaults::AT_LEAST),
+            "how many of `any_of` must succeed",
+        ),
+        key(
+            "shadow",
+            Kind::Boolean,
+            Fallback::Boolean(defaults::SHADOW),
+            "shown, not counted",
         ),
     ],
     later: &[],

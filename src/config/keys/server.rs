@@ -105,6 +105,12 @@ pub static DNS: Section = Section {
             "octets of the largest UDP answer",
         ),
         key(
+            "trust_ecs",
+            Kind::Networks,
+            Fallback::Words("nobody"),
+            "resolvers that are believed when they tell their clients' networks (EDNS Client Subnet, RFC 7871)",
+        ),
+        key(
             "tcp",
             Kind::Table("[dns.tcp]"),
             Fallback::Nothing,

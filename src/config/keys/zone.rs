@@ -2,13 +2,14 @@
 
 use std::time::Duration;
 
+use super::member;
 use super::{Fallback, Kind, Section, key};
 use crate::config::defaults;
 
 /// The policies of this version.
-pub const POLICIES: [&str; 3] = ["failover", "weighted", "all"];
-/// Policies of the contract that this version does not have.
-pub const LATER_POLICIES: [&str; 4] = ["geo", "subnet", "sticky", "fastest"];
+pub const POLICIES: [&str; 7] = [
+    "failover", "weighted", "all", "sticky", "subnet", "geo", "fastest",
+];
 const TTL_FORMS: &str = "duration in whole seconds (fixed), or `{ mode = \"fixed\" | \"stable\" | \"strict\", max = \"10s\", min = \"2s\" }`";
 
 /// The top of a zone file.
@@ -105,6 +106,12 @@ pub static SERVICE: Section = Section {
             "name of a check in this file",
         ),
         key(
+            "shadow_check",
+            Kind::Text,
+            Fallback::Nothing,
+            "name of a check that is probed beside `check` and shown, not counted",
+        ),
+        key(
             "endpoints",
             Kind::Forms("list of endpoints, see `endpoint`"),
             Fallback::Words("none; this or `pools` is required"),
@@ -122,6 +129,10 @@ pub static SERVICE: Section = Section {
             Fallback::Words("all of them"),
             "addresses in an answer (policy `all`)",
         ),
+        member::STICKY_PREFIX,
+        member::FASTEST_MARGIN,
+        member::DEGRADED_WEIGHT,
+        member::DEMAND,
         key(
             "ttl",
             Kind::Forms(TTL_FORMS),
@@ -214,6 +225,12 @@ pub static POOL: Section = Section {
             "name of a check in this file",
         ),
         key(
+            "shadow_check",
+            Kind::Text,
+            Fallback::Words("that of the service"),
+            "name of a check that is probed beside `check` and shown, not counted",
+        ),
+        key(
             "endpoints",
             Kind::Forms("list of endpoints, see `endpoint`"),
             Fallback::Words("none; this or `pools` is required"),
@@ -240,9 +257,23 @@ pub static POOL: Section = Section {
         key(
             "weight",
             Kind::Integer(0, 65_535),
-            Fallback::Integer(defaults::WEIGHT),
-            "its share where a `weighted` service or pool names it",
+            Fallback::Words("its `capacity`, else `1`"),
+            "its share where a `weighted` or `sticky` service or pool names it",
         ),
+        key(
+            "degraded_below",
+            Kind::Integer(1, 65_535),
+            Fallback::Words("never"),
+            "with fewer members up, the pool is degraded: preferred less, before it is down",
+        ),
+        member::STICKY_PREFIX,
+        member::FASTEST_MARGIN,
+        member::DEGRADED_WEIGHT,
+        member::DEMAND,
+        member::CAPACITY,
+        member::NETWORKS,
+        member::REGIONS,
+        member::LOCATION,
     ],
     later: &[],
 };
@@ -266,9 +297,13 @@ pub static ENDPOINT: Section = Section {
         key(
             "weight",
             Kind::Integer(0, 65_535),
-            Fallback::Integer(defaults::WEIGHT),
-            "its share (policy `weighted`); 0 only when all others are down",
+            Fallback::Words("its `capacity`, else `1`"),
+            "its share (policies `weighted` and `sticky`); 0 only when all others are down",
         ),
+        member::CAPACITY,
+        member::NETWORKS,
+        member::REGIONS,
+        member::LOCATION,
         key(
             "check",
             Kind::Text,
@@ -276,18 +311,25 @@ pub static ENDPOINT: Section = Section {
             "name of a check in this file",
         ),
         key(
+            "shadow_check",
+            Kind::Text,
+            Fallback::Words("that of the pool, then of the service"),
+            "name of a check that is probed beside `check` and shown, not counted",
+        ),
+        key(
             "port",
             Kind::Integer(1, 65_535),
             Fallback::Words("that of the check"),
             "port that is probed",
         ),
+        key(
+            "probe_address",
+            Kind::Addresses,
+            Fallback::Words("`address`"),
+            "what is probed instead of what is answered: one for each address, in the same order",
+        ),
     ],
-    later: &[
-        ("cname", "use `address`"),
-        ("alias", "use `address`"),
-        ("regions", "remove it; policy `geo` is not supported either"),
-        ("networks", "remove it; policy `subnet` is not supported either"),
-    ],
+    later: &[("cname", "use `address`"), ("alias", "use `address`")],
 };
 
 /// The table form of `ttl`.
@@ -311,6 +353,26 @@ pub static TTL: Section = Section {
             Kind::Forms("duration in whole seconds"),
             Fallback::Words("`\"2s\"` for `stable`, `\"1s\"` for `strict`, never above `max`"),
             "while a state is in doubt",
+        ),
+    ],
+    later: &[],
+};
+
+/// The table form of `sticky_prefix`.
+pub static STICKY_PREFIX: Section = Section {
+    title: "sticky_prefix",
+    keys: &[
+        key(
+            "v4",
+            Kind::Integer(1, 32),
+            Fallback::Integer(defaults::STICKY_V4),
+            "bits of IPv4",
+        ),
+        key(
+            "v6",
+            Kind::Integer(1, 128),
+            Fallback::Integer(defaults::STICKY_V6),
+            "bits of IPv6",
         ),
     ],
     later: &[],

@@ -1,15 +1,17 @@
 //! A check's shape: what is asked, and how often.
 
-use std::net::IpAddr;
 use std::time::Duration;
 
 use toml::de::DeValue;
 
+use super::combined::RawCombined;
 use super::document::{At, Table, Value};
+use super::treatment::RawTreatment;
+use super::way::RawWay;
 use super::{http, security};
 use crate::config::keys::{self, Section};
 use crate::config::load::files::Files;
-use crate::model::check::{CheckKind, ProxyHeader, TcpCheck, TlsCheck, Way};
+use crate::model::check::{CheckKind, TcpCheck, TlsCheck};
 
 /// `[checks.NAME]` as it is written.
 #[derive(Debug)]
@@ -20,35 +22,9 @@ pub(crate) struct RawCheck {
     pub(crate) port: Option<u16>,
     pub(crate) rules: RawRules,
     pub(crate) way: RawWay,
-}
-
-/// How connections are made.
-#[derive(Clone, Copy, Debug, Default)]
-pub(crate) struct RawWay(pub(crate) Way);
-
-impl RawWay {
-    fn read_source(&mut self, table: &Table<'_>) {
-        for address in table.each("source", |value| value.address()) {
-            let twice = match address.value {
-                IpAddr::V4(v4) => self.0.source_v4.replace(v4).is_some(),
-                IpAddr::V6(v6) => self.0.source_v6.replace(v6).is_some(),
-            };
-            if twice {
-                table.source.error(
-                    address.at,
-                    format!("`source` has two addresses of the family of {}", address.value),
-                    "keep one for IPv4 and one for IPv6",
-                );
-            }
-        }
-    }
-
-    fn read_proxy_header(&mut self, table: &Table<'_>) {
-        self.0.proxy_header = table.integer("proxy_header").map(|version| match version.value {
-            1 => ProxyHeader::V1,
-            _ => ProxyHeader::V2,
-        });
-    }
+    pub(crate) treatment: RawTreatment,
+    /// Of a check without `type`.
+    pub(crate) combined: Option<RawCombined>,
 }
 
 /// How results are judged, as far as it is written.
@@ -90,11 +66,42 @@ impl RawCheck {
             port: None,
             rules: RawRules::default(),
             way: RawWay::default(),
+            treatment: RawTreatment::default(),
+            combined: None,
         };
         let kind = match value.toml {
             DeValue::Table(entries) => entries.get("type").and_then(|kind| kind.get_ref().as_str()),
             _ => None,
         };
+        if let (DeValue::Table(entries), None) = (value.toml, kind)
+            && !entries.contains_key("type")
+            && keys::CHECK_COMBINED
+                .keys
+                .iter()
+                .any(|key| key.name != "shadow" && entries.contains_key(key.name))
+        {
+            if let Some(table) = value.table(vec![&keys::CHECK_COMBINED]) {
+                check.treatment.shadow = table.boolean("shadow");
+                check.combined = RawCombined::read(&table);
+                check.kind = check
+                    .combined
+                    .as_ref()
+                    .map(|combined| CheckKind::Combined(combined.meant()));
+            }
+            return check;
+        }
+        if let DeValue::Table(entries) = value.toml
+            && let Some((key, _)) = ["all_of", "any_of"]
+                .iter()
+                .find_map(|key| entries.get_key_value(*key))
+        {
+            value.source.error(
+                key.span().start,
+                format!("`{}` belongs to a check without `type`", key.get_ref()),
+                "define a check without `type` that names this one",
+            );
+            return check;
+        }
         let sections = match kind.and_then(sections) {
             Some(sections) => sections,
             // A kind of another version has keys of its own: one report about its type is enough.
@@ -125,6 +132,7 @@ impl RawCheck {
             .one_of(&keys::CHECK_TYPES, &[])
         });
         check.rules = RawRules::read(&table);
+        check.treatment = RawTreatment::read(&table);
         check.port = table
             .integer("port")
             .and_then(|port| u16::try_from(port.value).ok());

@@ -4,7 +4,6 @@ use crate::health::observation::FaultClass;
 use crate::probe::fault;
 use crate::probe::http::heard::Heard;
 use crate::probe::tcp::quote;
-use crate::probe::tls::words;
 
 /// Class and sentence of a question that got no answer.
 pub(crate) fn describe(error: &hyper::Error, heard: &Heard) -> (FaultClass, String) {
@@ -36,7 +35,7 @@ pub(crate) fn describe(error: &hyper::Error, heard: &Heard) -> (FaultClass, Stri
 pub(crate) fn cause(error: &hyper::Error) -> Option<(FaultClass, String)> {
     if let Some(h2) = http2(error) {
         return Some(match h2.get_io() {
-            Some(io) => words::of_text(&io.to_string()).unwrap_or_else(|| fault::of_io(io)),
+            Some(io) => fault::of_io(io),
             None if h2.is_remote() => (FaultClass::Reset, ended(h2)),
             None => (FaultClass::Garbage, "the answer is not HTTP/2".to_owned()),
         });

@@ -119,9 +119,11 @@ async fn what_belongs_to_vanished_checks_is_dropped() {
             },
             expects: Default::default(),
             way: Default::default(),
+            treatment: Default::default(),
         }),
         address: [127, 0, 0, 1].into(),
         port,
+        parts: Vec::new(),
     };
     let (kept, gone) = (target(1), target(1));
     for (ticket, target) in [(1, &kept), (2, &kept), (3, &gone)] {

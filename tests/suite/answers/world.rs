@@ -11,7 +11,8 @@ use pointsman::model::force::{OwnSafety, SafetySettings};
 use pointsman::model::id::{EndpointId, GroupId, ServiceId, ZoneId};
 use pointsman::model::plan::{IsolationSettings, NodeSettings, Plan, TcpSettings, TransferRules, ZonePlan};
 use pointsman::model::service::{
-    Endpoint, EndpointAddress, Failback, Families, Group, Policy, Service, Switch, TtlRule, WhenAllDown,
+    Endpoint, EndpointAddress, Failback, Families, Group, Policy, Service, Spread, Switch, TtlRule,
+    WhenAllDown,
 };
 use pointsman::model::time::{Moment, Ttl};
 use pointsman::policy::choice::{Choice, Decision, Degraded, Lifetime, Pick};
@@ -116,6 +117,8 @@ pub(crate) fn settings() -> NodeSettings {
         isolation: IsolationSettings::default(),
         safety: SafetySettings::default(),
         keys: Vec::new(),
+        trust_ecs: Vec::new(),
+        geo: None,
     }
 }
 
@@ -163,6 +166,7 @@ fn endpoint(id: usize, service: ServiceId, named: &Named) -> Endpoint {
     let address = |address: &IpAddr| EndpointAddress {
         address: *address,
         target: None,
+        shadow: None,
     };
     Endpoint {
         id: EndpointId::from_index(id),
@@ -184,6 +188,7 @@ fn service(id: ServiceId, zone: ZoneId, decided: &Decided, first: usize) -> Serv
             policy: Policy::Failover,
             members: Vec::new(),
             min_up: 1,
+            spread: Spread::default(),
         },
         ttl: TtlRule::Fixed(Ttl::from_secs(10)),
         switch: Switch::Auto,

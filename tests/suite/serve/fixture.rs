@@ -45,6 +45,8 @@ pub(crate) fn plan() -> Plan {
         isolation: IsolationSettings::default(),
         safety: SafetySettings::default(),
         keys: Vec::new(),
+        trust_ecs: Vec::new(),
+        geo: None,
     };
     Plan {
         node,
