@@ -8,6 +8,7 @@ use crate::config::duration;
 
 mod check;
 mod facets;
+mod hand;
 mod member;
 mod server;
 mod zone;
@@ -17,11 +18,12 @@ pub use check::{
     LATER_CHECK_TYPES,
 };
 pub use facets::{BINDING, MX, SRV};
+pub use hand::{OVERRIDE, OVERRIDES, OVERRIDES_FILE, SAFETY};
 pub use server::{API, DEFAULTS, DEFAULTS_CHECK, DNS, DNS_TCP, ISOLATION, KEY, PROBES, SERVER, STATE, ZONES};
 pub use zone::{ENDPOINT, POLICIES, POOL, SERVICE, STICKY_PREFIX, TRANSFER, TTL, ZONE};
 
 /// All tables, in the order of the documentation.
-pub static SECTIONS: [&Section; 28] = [
+pub static SECTIONS: &[&Section] = &[
     &SERVER,
     &DNS,
     &DNS_TCP,
@@ -32,6 +34,8 @@ pub static SECTIONS: [&Section; 28] = [
     &DEFAULTS_CHECK,
     &PROBES,
     &ISOLATION,
+    &SAFETY,
+    &OVERRIDES,
     &KEY,
     &ZONE,
     &TRANSFER,
@@ -50,6 +54,8 @@ pub static SECTIONS: [&Section; 28] = [
     &SRV,
     &MX,
     &BINDING,
+    &OVERRIDES_FILE,
+    &OVERRIDE,
 ];
 
 /// A table of a file.

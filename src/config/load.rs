@@ -15,7 +15,7 @@ pub(crate) mod zones;
 use crate::config::check::builder::Builder;
 use crate::config::check::server::{self, ServerFile};
 use crate::config::check::service::{self, Around};
-use crate::config::check::{objective, statics};
+use crate::config::check::{hand, objective, statics};
 use crate::config::defaults;
 use crate::config::raw::document::Source;
 use crate::model::diagnostic::Diagnostic;
@@ -112,7 +112,8 @@ pub fn load_with(path: &Path, previous: Option<&Previous>) -> Loaded {
     );
     let mut diagnostics = Vec::new();
     zones::refuse_shared_origins(&mut drafts, &mut diagnostics);
-    let (plan, contents) = assemble(&server, &mut drafts, &mut diagnostics);
+    let (mut plan, contents) = assemble(&server, &mut drafts, &mut diagnostics);
+    plan.overrides = hand::overrides(&source, &server.overrides, &plan, &mut files, &mut diagnostics);
     let usable = !source.has_errors();
     diagnostics.extend(source.take_found());
     diagnostics.sort_by(|a, b| a.place.cmp(&b.place).then(a.severity.cmp(&b.severity)));

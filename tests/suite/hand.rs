@@ -2,6 +2,7 @@
 
 mod binary;
 mod expiry;
+mod file;
 mod rules;
 
 use std::time::Duration;

@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use data_encoding::BASE64;
 use toml::de::{DeTable, DeValue};
 
+use crate::config::check::hand::{self, OverridesFile};
 use crate::config::check::probe;
 use crate::config::defaults;
 use crate::config::keys;
@@ -14,7 +15,6 @@ use crate::config::raw::document::{At, Source, Table, Value};
 use crate::config::raw::probe::RawRules;
 use crate::config::raw::zone::RawTransfer;
 use crate::model::check::Rules;
-use crate::model::force::SafetySettings;
 use crate::model::plan::{
     IsolationSettings, NodeSettings, TcpSettings, TransferRules, TsigAlgorithm, TsigKey,
 };
@@ -29,6 +29,8 @@ pub(crate) struct ServerFile {
     pub(crate) rules: Rules,
     /// `[zones] transfer`.
     pub(crate) transfer: TransferRules,
+    /// `[overrides] file`.
+    pub(crate) overrides: OverridesFile,
     /// Where `[zones] directory` is written.
     pub(crate) zones_place: usize,
     /// Whether the file could be made out; otherwise nothing that zones take from it is known.
@@ -90,11 +92,13 @@ pub(crate) fn read(source: &Source, files: &mut Files) -> ServerFile {
         api,
         api_token,
         isolation: isolation(&table.table("isolation", &keys::ISOLATION)),
-        safety: SafetySettings::default(),
+        safety: hand::safety(&table.table("safety", &keys::SAFETY)),
         keys: tsig,
         name,
     };
+    let overrides = hand::overrides_file(&table.table("overrides", &keys::OVERRIDES), files);
     ServerFile {
+        overrides,
         node,
         rules,
         transfer,

@@ -52,6 +52,18 @@ pub static SERVER: Section = Section {
             "is it them, or is it us",
         ),
         key(
+            "safety",
+            Kind::Table("[safety]"),
+            Fallback::Nothing,
+            "how much one command may take away",
+        ),
+        key(
+            "overrides",
+            Kind::Table("[overrides]"),
+            Fallback::Nothing,
+            "overrides in a file",
+        ),
+        key(
             "keys",
             Kind::Table("[keys.NAME]"),
             Fallback::Nothing,
