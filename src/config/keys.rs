@@ -19,7 +19,9 @@ pub use check::{
 };
 pub use facets::{BINDING, MX, SRV};
 pub use hand::{OVERRIDE, OVERRIDES, OVERRIDES_FILE, SAFETY};
-pub use server::{API, DEFAULTS, DEFAULTS_CHECK, DNS, DNS_TCP, ISOLATION, KEY, PROBES, SERVER, STATE, ZONES};
+pub use server::{
+    API, DEFAULTS, DEFAULTS_CHECK, DNS, DNS_TCP, GEO, ISOLATION, KEY, PROBES, SERVER, STATE, ZONES,
+};
 pub use zone::{ENDPOINT, POLICIES, POOL, SERVICE, STICKY_PREFIX, TRANSFER, TTL, ZONE};
 
 /// All tables, in the order of the documentation.
@@ -34,6 +36,7 @@ pub static SECTIONS: &[&Section] = &[
     &DEFAULTS_CHECK,
     &PROBES,
     &ISOLATION,
+    &GEO,
     &SAFETY,
     &OVERRIDES,
     &KEY,

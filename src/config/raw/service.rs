@@ -126,7 +126,7 @@ impl RawGroup {
     fn read(table: &Table<'_>) -> Self {
         let group = Self {
             policy: policy::policy(table),
-            policy_at: table.place_of("policy"),
+            policy_at: table.value("policy").map_or(table.at, |value| value.at),
             spread: policy::spread(table),
             demand_at: table.has("demand").then(|| table.place_of("demand")),
             check: table.text("check"),
