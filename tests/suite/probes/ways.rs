@@ -17,6 +17,17 @@ use super::{hold, http, https, probe, target, tcp};
 const BUDGET: Duration = Duration::from_secs(2);
 const SOURCE: Ipv4Addr = Ipv4Addr::new(127, 9, 8, 7);
 
+/// What it is, which server at which port, who we are, the version, what the answer says, and what is expected.
+type Mutual = (
+    &'static str,
+    &'static str,
+    u16,
+    Option<&'static str>,
+    HttpVersion,
+    &'static str,
+    Expect,
+);
+
 fn from_source() -> Way {
     Way {
         source_v4: Some(SOURCE),
@@ -88,7 +99,7 @@ async fn endpoints_that_ask_who_we_are_are_told_and_judge() {
     let (nginx, haproxy) = (Nginx::start(), Haproxy::start());
     let mut wrong = Vec::new();
     #[rustfmt::skip]
-    let cases: Vec<(&str, &str, u16, Option<&str>, HttpVersion, &str, Expect)> = vec![
+    let cases: Vec<Mutual> = vec![
         ("nginx knows us", "nginx", nginx::CLIENT_CERT, Some("client"), Http1, "[CN=client]", Good("status 200")),
         ("nginx knows us over HTTP/2", "nginx", nginx::CLIENT_CERT_H2, Some("client"), Http2, "[CN=client]", Good("status 200")),
         ("nginx misses our certificate", "nginx", nginx::CLIENT_CERT, None, Http1, "", Bad(FirstByte, Status, "status 400")),
