@@ -80,6 +80,8 @@ impl PlanBuilder {
             zones_directory: PathBuf::new(),
             watch: false,
             state_directory: PathBuf::new(),
+            record: None,
+            record_limit: 0,
             api: None,
             api_token: None,
             isolation: IsolationSettings::default(),

@@ -25,6 +25,7 @@ mod packaging;
 mod plan;
 mod probes;
 mod reload;
+mod replay;
 mod rich_plan;
 mod scale;
 mod scenarios;
