@@ -8,17 +8,21 @@ use crate::config::duration;
 
 mod check;
 mod facets;
+mod hand;
 mod member;
 mod server;
 mod zone;
 
 pub use check::{CHECK, CHECK_COMBINED, CHECK_HTTP, CHECK_TCP, CHECK_TYPES, LATER_CHECK_TYPES};
 pub use facets::{BINDING, MX, SRV};
-pub use server::{API, DEFAULTS, DEFAULTS_CHECK, DNS, DNS_TCP, ISOLATION, KEY, PROBES, SERVER, STATE, ZONES};
+pub use hand::{OVERRIDE, OVERRIDES, OVERRIDES_FILE, SAFETY};
+pub use server::{
+    API, DEFAULTS, DEFAULTS_CHECK, DNS, DNS_TCP, GEO, ISOLATION, KEY, PROBES, SERVER, STATE, ZONES,
+};
 pub use zone::{ENDPOINT, POLICIES, POOL, SERVICE, STICKY_PREFIX, TRANSFER, TTL, ZONE};
 
 /// All tables, in the order of the documentation.
-pub static SECTIONS: [&Section; 25] = [
+pub static SECTIONS: [&Section; 30] = [
     &SERVER,
     &DNS,
     &DNS_TCP,
@@ -29,6 +33,9 @@ pub static SECTIONS: [&Section; 25] = [
     &DEFAULTS_CHECK,
     &PROBES,
     &ISOLATION,
+    &GEO,
+    &SAFETY,
+    &OVERRIDES,
     &KEY,
     &ZONE,
     &TRANSFER,
@@ -44,6 +51,8 @@ pub static SECTIONS: [&Section; 25] = [
     &SRV,
     &MX,
     &BINDING,
+    &OVERRIDES_FILE,
+    &OVERRIDE,
 ];
 
 /// A table of a file.

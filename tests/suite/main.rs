@@ -23,6 +23,7 @@ mod hand;
 mod house;
 mod packaging;
 mod plan;
+mod policies;
 mod probes;
 mod reload;
 mod replay;

@@ -2,6 +2,7 @@
 
 pub(crate) mod backend;
 pub(crate) mod dns;
+pub(crate) mod mmdb;
 pub(crate) mod server;
 
 use std::time::{Duration, Instant};
