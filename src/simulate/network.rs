@@ -124,7 +124,8 @@ impl End {
 /// Whether a probe of this kind fails on a certificate that is not trusted.
 #[must_use]
 pub fn looks_at_certificates(kind: &CheckKind) -> bool {
-    matches!(kind, CheckKind::Http(http) if http.tls && http.verify)
+    matches!(kind, CheckKind::Http(http) if http.tls && http.security.verify)
+        || matches!(kind, CheckKind::Tls(tls) if tls.security.verify)
 }
 
 impl Network {
