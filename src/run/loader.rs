@@ -222,6 +222,10 @@ fn needs_restart(old: &NodeSettings, new: &NodeSettings) -> Vec<&'static str> {
         ),
         ("[resolver] nameservers", old.resolvers != new.resolvers),
         ("[state] directory", old.state_directory != new.state_directory),
+        (
+            "[state] record",
+            (&old.record, old.record_limit) != (&new.record, new.record_limit),
+        ),
         ("[api]", old.api != new.api || old.api_token != new.api_token),
         ("[zones] watch", old.watch != new.watch),
     ]

@@ -81,6 +81,8 @@ impl PlanBuilder {
             zones_directory: PathBuf::new(),
             watch: false,
             state_directory: PathBuf::new(),
+            record: None,
+            record_limit: 0,
             api: None,
             api_token: None,
             resolvers: Vec::new(),

@@ -28,6 +28,7 @@ mod plan;
 mod policies;
 mod probes;
 mod reload;
+mod replay;
 mod rich_plan;
 mod scale;
 mod scenarios;
