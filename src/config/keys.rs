@@ -13,16 +13,19 @@ mod member;
 mod server;
 mod zone;
 
-pub use check::{CHECK, CHECK_COMBINED, CHECK_HTTP, CHECK_TCP, CHECK_TYPES, LATER_CHECK_TYPES};
+pub use check::{
+    BODY_JSON, CHECK, CHECK_COMBINED, CHECK_HTTP, CHECK_SECURITY, CHECK_TCP, CHECK_TLS, CHECK_TYPES,
+    LATER_CHECK_TYPES,
+};
 pub use facets::{BINDING, MX, SRV};
 pub use hand::{OVERRIDE, OVERRIDES, OVERRIDES_FILE, SAFETY};
 pub use server::{
-    API, DEFAULTS, DEFAULTS_CHECK, DNS, DNS_TCP, GEO, ISOLATION, KEY, PROBES, SERVER, STATE, ZONES,
+    API, DEFAULTS, DEFAULTS_CHECK, DNS, DNS_TCP, GEO, ISOLATION, KEY, PROBES, RESOLVER, SERVER, STATE, ZONES,
 };
 pub use zone::{ENDPOINT, POLICIES, POOL, SERVICE, STICKY_PREFIX, TRANSFER, TTL, ZONE};
 
 /// All tables, in the order of the documentation.
-pub static SECTIONS: [&Section; 30] = [
+pub static SECTIONS: &[&Section] = &[
     &SERVER,
     &DNS,
     &DNS_TCP,
@@ -32,6 +35,7 @@ pub static SECTIONS: [&Section; 30] = [
     &DEFAULTS,
     &DEFAULTS_CHECK,
     &PROBES,
+    &RESOLVER,
     &ISOLATION,
     &GEO,
     &SAFETY,
@@ -41,7 +45,10 @@ pub static SECTIONS: [&Section; 30] = [
     &TRANSFER,
     &CHECK,
     &CHECK_HTTP,
+    &BODY_JSON,
     &CHECK_TCP,
+    &CHECK_TLS,
+    &CHECK_SECURITY,
     &CHECK_COMBINED,
     &SERVICE,
     &POOL,
