@@ -7,6 +7,7 @@ use std::time::Duration;
 use crate::config::duration;
 
 mod check;
+mod database;
 mod facets;
 mod hand;
 mod member;
@@ -15,8 +16,9 @@ mod zone;
 
 pub use check::{
     BODY_JSON, CHECK, CHECK_COMBINED, CHECK_HTTP, CHECK_SECURITY, CHECK_TCP, CHECK_TLS, CHECK_TYPES,
-    LATER_CHECK_TYPES,
+    LATER_CHECK_TYPES, ROLE_TYPES,
 };
+pub use database::{CHECK_PATRONI, CHECK_POSTGRES, CHECK_REDIS, CHECK_ROLE};
 pub use facets::{BINDING, MX, SRV};
 pub use hand::{OVERRIDE, OVERRIDES, OVERRIDES_FILE, SAFETY};
 pub use server::{
@@ -49,6 +51,10 @@ pub static SECTIONS: &[&Section] = &[
     &CHECK_TCP,
     &CHECK_TLS,
     &CHECK_SECURITY,
+    &CHECK_ROLE,
+    &CHECK_POSTGRES,
+    &CHECK_REDIS,
+    &CHECK_PATRONI,
     &CHECK_COMBINED,
     &SERVICE,
     &POOL,

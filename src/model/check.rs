@@ -1,11 +1,13 @@
 //! Checks: what is asked of an endpoint, how often, and what counts as an answer.
 
+mod database;
 mod web;
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
+pub use database::{PostgresCheck, RedisCheck, Secret, Sentinels, TlsUse};
 pub use web::{BodyMatch, HttpCheck, HttpVersion, Identity, Scalar, Security, TcpCheck, TlsCheck};
 
 use crate::model::id::{CheckId, TargetId, ZoneId};
@@ -135,6 +137,12 @@ pub enum CheckKind {
     Tcp(TcpCheck),
     /// `tls`.
     Tls(Box<TlsCheck>),
+    /// `postgres`.
+    Postgres(Box<PostgresCheck>),
+    /// `redis`.
+    Redis(Box<RedisCheck>),
+    /// `patroni`: how its REST API is asked.
+    Patroni(Box<HttpCheck>),
     /// Others, judged together; nothing is probed for it.
     Combined(Combined),
 }
@@ -155,6 +163,14 @@ pub enum Need {
     All,
     /// `any_of` with `at_least`; 1 or more.
     AtLeast(u32),
+}
+
+impl CheckKind {
+    /// Whether it learns the endpoint's role.
+    #[must_use]
+    pub fn tells_role(&self) -> bool {
+        matches!(self, Self::Postgres(_) | Self::Redis(_) | Self::Patroni(_))
+    }
 }
 
 impl Need {

@@ -2,11 +2,15 @@
 //! that an operator understands.
 
 mod authority;
+mod database_cases;
 mod haproxy;
 mod http_cases;
 mod kept;
 mod nginx;
 mod own_faults;
+mod patroni_cases;
+mod postgres_cases;
+mod redis_cases;
 mod runner;
 mod script;
 mod tcp_cases;

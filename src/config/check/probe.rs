@@ -27,6 +27,9 @@ pub(crate) fn default_port(kind: &CheckKind) -> Option<u16> {
     let port = match kind {
         CheckKind::Http(http) if !http.tls => defaults::HTTP_PORT,
         CheckKind::Http(_) | CheckKind::Tls(_) => defaults::HTTPS_PORT,
+        CheckKind::Postgres(_) => defaults::POSTGRES_PORT,
+        CheckKind::Redis(_) => defaults::REDIS_PORT,
+        CheckKind::Patroni(_) => defaults::PATRONI_PORT,
         CheckKind::Tcp(_) | CheckKind::Combined(_) => return None,
     };
     u16::try_from(port).ok()

@@ -5,13 +5,14 @@ use std::time::Duration;
 use toml::de::DeValue;
 
 use super::combined::RawCombined;
+use super::database;
 use super::document::{At, Table, Value};
 use super::treatment::RawTreatment;
 use super::way::RawWay;
 use super::{http, security};
 use crate::config::keys::{self, Section};
 use crate::config::load::files::Files;
-use crate::model::check::{CheckKind, TcpCheck, TlsCheck};
+use crate::model::check::{CheckKind, Expectation, TcpCheck, TlsCheck};
 
 /// `[checks.NAME]` as it is written.
 #[derive(Debug)]
@@ -23,6 +24,8 @@ pub(crate) struct RawCheck {
     pub(crate) rules: RawRules,
     pub(crate) way: RawWay,
     pub(crate) treatment: RawTreatment,
+    /// Which role is asked for.
+    pub(crate) expects: Expectation,
     /// Of a check without `type`.
     pub(crate) combined: Option<RawCombined>,
 }
@@ -67,6 +70,7 @@ impl RawCheck {
             rules: RawRules::default(),
             way: RawWay::default(),
             treatment: RawTreatment::default(),
+            expects: Expectation::default(),
             combined: None,
         };
         let kind = match value.toml {
@@ -100,6 +104,13 @@ impl RawCheck {
                 format!("`{}` belongs to a check without `type`", key.get_ref()),
                 "define a check without `type` that names this one",
             );
+            return check;
+        }
+        if let Some(kind) = kind
+            && keys::CHECK_TYPES.contains(&kind)
+            && !keys::ROLE_TYPES.contains(&kind)
+            && database::refuse_role(value, kind)
+        {
             return check;
         }
         let sections = match kind.and_then(sections) {
@@ -140,11 +151,17 @@ impl RawCheck {
             return check;
         };
         check.way.read_source(&table);
+        if keys::ROLE_TYPES.contains(&kind) {
+            check.expects = database::expectation(&table);
+        }
         if ["http", "https", "tcp", "tls"].contains(&kind) {
             check.way.read_proxy_header(&table);
         }
         check.kind = match kind {
             "tcp" => Some(CheckKind::Tcp(talk(&table))),
+            "postgres" => Some(CheckKind::Postgres(Box::new(database::postgres(&table, files)))),
+            "redis" => Some(CheckKind::Redis(Box::new(database::redis(&table, files)))),
+            "patroni" => Some(CheckKind::Patroni(Box::new(database::patroni(&table, files)))),
             "tls" => Some(CheckKind::Tls(Box::new(TlsCheck {
                 security: security::read(&table, files),
                 talk: talk(&table),
@@ -165,8 +182,15 @@ fn sections(kind: &str) -> Option<Vec<&'static Section>> {
         "http" | "https" => vec![&keys::CHECK, &keys::CHECK_SECURITY, &keys::CHECK_HTTP],
         "tcp" => vec![&keys::CHECK, &keys::CHECK_TCP],
         "tls" => vec![&keys::CHECK, &keys::CHECK_SECURITY, &keys::CHECK_TLS],
+        "postgres" => of_database(&keys::CHECK_POSTGRES),
+        "redis" => of_database(&keys::CHECK_REDIS),
+        "patroni" => of_database(&keys::CHECK_PATRONI),
         _ => return None,
     })
+}
+
+fn of_database(own: &'static Section) -> Vec<&'static Section> {
+    vec![&keys::CHECK, &keys::CHECK_ROLE, &keys::CHECK_SECURITY, own]
 }
 
 fn talk(table: &Table<'_>) -> TcpCheck {

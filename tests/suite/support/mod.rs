@@ -3,6 +3,8 @@
 pub(crate) mod backend;
 pub(crate) mod dns;
 pub(crate) mod mmdb;
+pub(crate) mod postgres;
+pub(crate) mod redis;
 pub(crate) mod server;
 
 use std::time::{Duration, Instant};
