@@ -133,7 +133,13 @@ impl<'a> Expansion<'_, 'a> {
     }
 
     /// The stream of the check `name` against `address`; nothing when there is a mistake, which was reported.
-    fn bind(&mut self, name: &str, address: IpAddr, own: Option<u16>, level: usize) -> Option<TargetId> {
+    pub(super) fn bind(
+        &mut self,
+        name: &str,
+        address: IpAddr,
+        own: Option<u16>,
+        level: usize,
+    ) -> Option<TargetId> {
         let looked_up = self.looked_up;
         let known = looked_up.checks.get(name)?;
         let check = known.check.as_ref()?;
