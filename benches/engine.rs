@@ -98,6 +98,8 @@ fn settings() -> NodeSettings {
         zones_directory: "".into(),
         watch: false,
         state_directory: "".into(),
+        record: None,
+        record_limit: 0,
         api: None,
         api_token: None,
         isolation: IsolationSettings::default(),

@@ -8,6 +8,7 @@
 //! ```
 
 pub mod loader;
+pub mod recorder;
 pub mod rehearse;
 pub mod signal_box;
 mod sockets;
@@ -33,6 +34,7 @@ use crate::probe::runner::Runner;
 use crate::publish::publisher::Publisher;
 use crate::store::Store;
 use loader::Loader;
+use recorder::Recorder;
 use signal_box::{Inbox, Message, SignalBox};
 
 /// Reload requests that may wait; more are told that the server is busy.
@@ -131,6 +133,7 @@ pub async fn start(file: &Path) -> Result<Running, StartError> {
         events,
         remembered,
         seed,
+        recorder: open_recorder(&plan),
     };
     let inbox = Inbox {
         messages: message_inbox,
@@ -259,6 +262,18 @@ fn open_store(plan: &Plan) -> (Store, Remembered) {
         Err(error) => {
             tracing::error!(target: "pointsman::store", "{error}; serving without memory: nothing will survive a restart");
             (Store::nowhere(), Remembered::default())
+        }
+    }
+}
+
+/// The recorder, where one is wanted; without it the server serves all the same.
+fn open_recorder(plan: &Plan) -> Option<Recorder> {
+    let path = plan.node.record.as_ref()?;
+    match Recorder::open(path, plan.node.record_limit) {
+        Ok(recorder) => Some(recorder),
+        Err(error) => {
+            tracing::error!(target: "pointsman::record", %error, path = %path.display(), "probes are not recorded");
+            None
         }
     }
 }

@@ -13,7 +13,10 @@ mod member;
 mod server;
 mod zone;
 
-pub use check::{CHECK, CHECK_COMBINED, CHECK_HTTP, CHECK_TCP, CHECK_TYPES, LATER_CHECK_TYPES};
+pub use check::{
+    BODY_JSON, CHECK, CHECK_COMBINED, CHECK_HTTP, CHECK_SECURITY, CHECK_TCP, CHECK_TLS, CHECK_TYPES,
+    LATER_CHECK_TYPES,
+};
 pub use facets::{BINDING, MX, SRV};
 pub use hand::{OVERRIDE, OVERRIDES, OVERRIDES_FILE, SAFETY};
 pub use server::{
@@ -22,7 +25,7 @@ pub use server::{
 pub use zone::{ENDPOINT, POLICIES, POOL, SERVICE, STICKY_PREFIX, TRANSFER, TTL, ZONE};
 
 /// All tables, in the order of the documentation.
-pub static SECTIONS: [&Section; 30] = [
+pub static SECTIONS: &[&Section] = &[
     &SERVER,
     &DNS,
     &DNS_TCP,
@@ -41,7 +44,10 @@ pub static SECTIONS: [&Section; 30] = [
     &TRANSFER,
     &CHECK,
     &CHECK_HTTP,
+    &BODY_JSON,
     &CHECK_TCP,
+    &CHECK_TLS,
+    &CHECK_SECURITY,
     &CHECK_COMBINED,
     &SERVICE,
     &POOL,

@@ -30,6 +30,8 @@ pub struct Control {
     pub(super) dirty: Vec<ServiceId>,
     pub(super) flights: BTreeMap<ProbeTicket, Flight>,
     pub(super) last_ticket: u64,
+    /// Whether it sends no probes and only hears of others'.
+    pub(super) listens: bool,
     /// What waits for the disk.
     pub(super) awaiting: BTreeMap<StoreTicket, Awaiting>,
     pub(super) last_store_ticket: u64,
@@ -77,6 +79,7 @@ impl Control {
             dirty: Vec::new(),
             flights: BTreeMap::new(),
             last_ticket: 0,
+            listens: false,
             awaiting: BTreeMap::new(),
             last_store_ticket: 0,
             overrides: Overrides::default(),
@@ -104,11 +107,27 @@ impl Control {
         control
     }
 
+    /// A signal box that sends no probes: it judges those that it hears of ([`Event::Heard`]).
+    #[must_use]
+    pub fn listening(plan: Arc<Plan>, remembered: Remembered, now: Now) -> Self {
+        Self {
+            listens: true,
+            ..Self::new(plan, remembered, 0, now)
+        }
+    }
+
     /// Takes in one event at `now` and says what is to be done, in order.
     pub fn step(&mut self, now: Now, event: Event, effects: &mut Vec<Effect>) {
         self.front = effects.len();
         match event {
             Event::Probed { ticket, seen } => self.probed(now, ticket, seen, effects),
+            Event::Heard {
+                target,
+                role,
+                regular,
+                began,
+                seen,
+            } => self.heard(now, (target, role, regular, began), seen, effects),
             Event::ReferenceProbed { reference, reachable } => {
                 self.isolation.heard(reference, reachable, now.moment);
                 self.references_spoke(now, effects);

@@ -172,6 +172,10 @@ fn needs_restart(old: &NodeSettings, new: &NodeSettings) -> Vec<&'static str> {
             old.probe_concurrency != new.probe_concurrency,
         ),
         ("[state] directory", old.state_directory != new.state_directory),
+        (
+            "[state] record",
+            (&old.record, old.record_limit) != (&new.record, new.record_limit),
+        ),
         ("[api]", old.api != new.api || old.api_token != new.api_token),
         ("[zones] watch", old.watch != new.watch),
     ]

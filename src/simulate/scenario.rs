@@ -59,6 +59,7 @@ impl PlanBuilder {
             }),
             rules,
             expects: Expectation::default(),
+            way: Default::default(),
             treatment: Treatment::default(),
         });
         let node = NodeSettings {
@@ -80,6 +81,8 @@ impl PlanBuilder {
             zones_directory: PathBuf::new(),
             watch: false,
             state_directory: PathBuf::new(),
+            record: None,
+            record_limit: 0,
             api: None,
             api_token: None,
             isolation: IsolationSettings::default(),

@@ -26,6 +26,7 @@ mod plan;
 mod policies;
 mod probes;
 mod reload;
+mod replay;
 mod rich_plan;
 mod scale;
 mod scenarios;

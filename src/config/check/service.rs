@@ -14,7 +14,7 @@ use crate::config::defaults;
 use crate::config::raw::document::{At, Source};
 use crate::config::raw::service::RawService;
 use crate::config::raw::zone::RawZone;
-use crate::model::check::{Check, CheckKind, Expectation, Rules};
+use crate::model::check::{Check, Expectation, Rules};
 use crate::model::facets::Facets;
 use crate::model::id::{CheckId, ServiceId, ZoneId};
 use crate::model::service::{Failback, Group, MemberKind, Policy, Service, Switch, TtlRule, WhenAllDown};
@@ -79,11 +79,6 @@ fn checks<'a>(builder: &mut Builder, raw: &'a RawZone, around: &Around<'_>) -> H
     let mut known = HashMap::new();
     for check in &raw.checks {
         let rules = probe::rules(around.source, &check.rules, around.rules);
-        let default_port = match &check.kind {
-            Some(CheckKind::Http(http)) if http.tls => u16::try_from(defaults::HTTPS_PORT).ok(),
-            Some(CheckKind::Http(_)) => u16::try_from(defaults::HTTP_PORT).ok(),
-            Some(CheckKind::Tcp(_) | CheckKind::Combined(_)) | None => None,
-        };
         let treatment = treatment(around.source, &check.treatment, check.kind.as_ref(), &rules);
         let added = check.kind.clone().map(|kind| {
             builder.check(Check {
@@ -93,6 +88,7 @@ fn checks<'a>(builder: &mut Builder, raw: &'a RawZone, around: &Around<'_>) -> H
                 kind,
                 rules,
                 expects: Expectation::default(),
+                way: check.way.0,
                 treatment,
             })
         });
@@ -102,7 +98,7 @@ fn checks<'a>(builder: &mut Builder, raw: &'a RawZone, around: &Around<'_>) -> H
                 at: check.name.at,
                 check: added.as_ref().map(Arc::clone),
                 port: check.port,
-                usual_port: default_port,
+                usual_port: check.kind.as_ref().and_then(probe::default_port),
                 parts: check
                     .combined
                     .as_ref()

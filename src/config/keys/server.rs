@@ -202,12 +202,26 @@ pub static ZONES: Section = Section {
 /// `[state]`
 pub static STATE: Section = Section {
     title: "[state]",
-    keys: &[key(
-        "directory",
-        Kind::Path,
-        Fallback::Text(defaults::STATE_DIRECTORY),
-        "overrides, active endpoints, history",
-    )],
+    keys: &[
+        key(
+            "directory",
+            Kind::Path,
+            Fallback::Text(defaults::STATE_DIRECTORY),
+            "overrides, active endpoints, history",
+        ),
+        key(
+            "record",
+            Kind::Path,
+            Fallback::Words("nothing is recorded"),
+            "file in which every probe is written down, for `pointsman replay`; relative to this file",
+        ),
+        key(
+            "record_limit",
+            Kind::Integer(1, 1_000_000),
+            Fallback::Integer(defaults::RECORD_LIMIT),
+            "MiB of a recording; at this size it becomes NAME.1 and another one is begun",
+        ),
+    ],
     later: &[],
 };
 

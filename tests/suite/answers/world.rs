@@ -112,6 +112,8 @@ pub(crate) fn settings() -> NodeSettings {
         zones_directory: PathBuf::new(),
         watch: false,
         state_directory: PathBuf::new(),
+        record: None,
+        record_limit: 0,
         api: None,
         api_token: None,
         isolation: IsolationSettings::default(),

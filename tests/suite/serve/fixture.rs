@@ -40,6 +40,8 @@ pub(crate) fn plan() -> Plan {
         zones_directory: PathBuf::new(),
         watch: false,
         state_directory: PathBuf::new(),
+        record: None,
+        record_limit: 0,
         api: None,
         api_token: None,
         isolation: IsolationSettings::default(),
