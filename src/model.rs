@@ -12,3 +12,4 @@ pub mod plan;
 pub mod selector;
 pub mod service;
 pub mod time;
+pub mod token;

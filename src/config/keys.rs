@@ -10,15 +10,17 @@ mod check;
 mod facets;
 mod member;
 mod server;
+mod unprobed;
 mod zone;
 
-pub use check::{CHECK, CHECK_COMBINED, CHECK_HTTP, CHECK_TCP, CHECK_TYPES, LATER_CHECK_TYPES};
+pub use check::{CHECK, CHECK_HTTP, CHECK_TCP, CHECK_TYPES, LATER_CHECK_TYPES};
 pub use facets::{BINDING, MX, SRV};
 pub use server::{API, DEFAULTS, DEFAULTS_CHECK, DNS, DNS_TCP, ISOLATION, KEY, PROBES, SERVER, STATE, ZONES};
+pub use unprobed::{CHECK_COMBINED, CHECK_HEARTBEAT};
 pub use zone::{ENDPOINT, POLICIES, POOL, SERVICE, STICKY_PREFIX, TRANSFER, TTL, ZONE};
 
 /// All tables, in the order of the documentation.
-pub static SECTIONS: [&Section; 25] = [
+pub static SECTIONS: [&Section; 26] = [
     &SERVER,
     &DNS,
     &DNS_TCP,
@@ -35,6 +37,7 @@ pub static SECTIONS: [&Section; 25] = [
     &CHECK,
     &CHECK_HTTP,
     &CHECK_TCP,
+    &CHECK_HEARTBEAT,
     &CHECK_COMBINED,
     &SERVICE,
     &POOL,

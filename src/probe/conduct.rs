@@ -114,9 +114,9 @@ pub(crate) async fn conduct(target: &Target, budget: Duration, tools: &Arc<Tools
     let mut sheet = Sheet::begin();
     let done = match &target.check.kind {
         CheckKind::Tcp(check) => timeout(budget, tcp::probe(&mut sheet, check, address)).await,
-        // Never asked for: it is judged by its parts.
-        CheckKind::Combined(_) => Ok(Err(
-            sheet.fault(FaultClass::Local, "nothing is probed for a combined check")
+        // Never asked for: one is judged by its parts, the other reports itself.
+        CheckKind::Combined(_) | CheckKind::Heartbeat(_) => Ok(Err(
+            sheet.fault(FaultClass::Local, "nothing is probed for a check of this type")
         )),
         CheckKind::Http(settings) => match tools.question(&target.check, settings) {
             Ok(question) => timeout(budget, http::probe(&mut sheet, &question, address, tools)).await,

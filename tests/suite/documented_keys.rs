@@ -90,6 +90,10 @@ fn placed(title: &str, line: &str) -> (String, String, &'static str) {
         "[checks.NAME]" | "[checks.NAME] of type http, https" => {
             zone_with(format!("[checks.c]\ntype = \"http\"\n{line}\n"))
         }
+        "[checks.NAME] of type heartbeat" if line.starts_with("type") => {
+            zone_with(format!("[checks.c]\nwithin = \"15s\"\n{line}\n"))
+        }
+        "[checks.NAME] of type heartbeat" => zone_with(format!("[checks.c]\ntype = \"heartbeat\"\n{line}\n")),
         "[checks.NAME] of other checks" => zone_with(format!("[checks.c]\nany_of = [\"x\"]\n{line}\n")),
         "[checks.NAME] of type tcp" => zone_with(format!("[checks.c]\ntype = \"tcp\"\n{line}\n")),
         "[services.NAME]" => zone_with(format!("[services.s]\n{line}\n")),
@@ -211,7 +215,7 @@ fn every_default_that_is_written_out_changes_nothing() {
                     (server.to_owned(), base_zone(&line, "", "", "", ""))
                 }
                 // Defaults of a check without `type`; that of the base has one.
-                "[checks.NAME] of other checks" => continue,
+                "[checks.NAME] of other checks" | "[checks.NAME] of type heartbeat" => continue,
                 "[services.NAME]" => (server.to_owned(), base_zone("", &line, "", "", "")),
                 "endpoint" => (server.to_owned(), base_zone("", "", &line, "", "")),
                 "zone file" => (server.to_owned(), base_zone("", "", "", &line, "")),

@@ -20,6 +20,7 @@ mod degraded;
 mod documented_keys;
 mod failover;
 mod hand;
+mod heartbeat;
 mod house;
 mod packaging;
 mod plan;

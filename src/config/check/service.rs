@@ -79,11 +79,14 @@ pub(crate) fn services(builder: &mut Builder, raw: &RawZone, around: &Around<'_>
 fn checks<'a>(builder: &mut Builder, raw: &'a RawZone, around: &Around<'_>) -> HashMap<&'a str, KnownCheck> {
     let mut known = HashMap::new();
     for check in &raw.checks {
-        let rules = probe::rules(around.source, &check.rules, around.rules);
+        let mut rules = probe::rules(around.source, &check.rules, around.rules);
+        if let Some(CheckKind::Heartbeat(heartbeat)) = &check.kind {
+            rules = heartbeat.rules(rules);
+        }
         let default_port = match &check.kind {
             Some(CheckKind::Http(http)) if http.tls => u16::try_from(defaults::HTTPS_PORT).ok(),
             Some(CheckKind::Http(_)) => u16::try_from(defaults::HTTP_PORT).ok(),
-            Some(CheckKind::Tcp(_) | CheckKind::Combined(_)) | None => None,
+            Some(CheckKind::Tcp(_) | CheckKind::Combined(_) | CheckKind::Heartbeat(_)) | None => None,
         };
         let treatment = treatment(around.source, &check.treatment, check.kind.as_ref(), &rules);
         let added = check.kind.clone().map(|kind| {
