@@ -9,6 +9,7 @@ pub mod id;
 pub mod near;
 pub mod place;
 pub mod plan;
+pub mod reach;
 pub mod selector;
 pub mod service;
 pub mod time;

@@ -5,6 +5,7 @@ pub(crate) mod binding;
 pub(crate) mod builder;
 mod facets;
 pub(crate) mod group;
+pub(crate) mod hand;
 pub(crate) mod looked_up;
 pub(crate) mod made;
 pub(crate) mod members;

@@ -41,6 +41,12 @@ pub const WATCH: bool = true;
 pub const STATE_DIRECTORY: &str = "../state";
 /// Loopback: without a token nobody else may steer.
 pub const API_LISTEN: &str = "127.0.0.1:8053";
+/// Whoever takes the last one out means it, or made a mistake.
+pub const MIN_LIVE: i64 = 1;
+/// Of two one may go; a pattern that takes more than half is more often a mistake than a plan.
+pub const MAX_REMOVED: &str = "50%";
+/// Beside the server file: found without being named.
+pub const OVERRIDES_FILE: &str = "overrides.toml";
 /// What every implementation of TSIG speaks (RFC 8945 section 6).
 pub const TSIG_ALGORITHM: &str = "hmac-sha256";
 

@@ -8,6 +8,7 @@ use crate::config::duration;
 
 mod check;
 mod facets;
+mod hand;
 mod member;
 mod server;
 mod unprobed;
@@ -15,12 +16,15 @@ mod zone;
 
 pub use check::{CHECK, CHECK_HTTP, CHECK_TCP, CHECK_TYPES, LATER_CHECK_TYPES};
 pub use facets::{BINDING, MX, SRV};
-pub use server::{API, DEFAULTS, DEFAULTS_CHECK, DNS, DNS_TCP, ISOLATION, KEY, PROBES, SERVER, STATE, ZONES};
+pub use hand::{OVERRIDE, OVERRIDES, OVERRIDES_FILE, SAFETY};
+pub use server::{
+    API, DEFAULTS, DEFAULTS_CHECK, DNS, DNS_TCP, GEO, ISOLATION, KEY, PROBES, SERVER, STATE, ZONES,
+};
 pub use unprobed::{CHECK_COMBINED, CHECK_HEARTBEAT};
 pub use zone::{ENDPOINT, POLICIES, POOL, SERVICE, STICKY_PREFIX, TRANSFER, TTL, ZONE};
 
 /// All tables, in the order of the documentation.
-pub static SECTIONS: [&Section; 26] = [
+pub static SECTIONS: [&Section; 31] = [
     &SERVER,
     &DNS,
     &DNS_TCP,
@@ -31,6 +35,9 @@ pub static SECTIONS: [&Section; 26] = [
     &DEFAULTS_CHECK,
     &PROBES,
     &ISOLATION,
+    &GEO,
+    &SAFETY,
+    &OVERRIDES,
     &KEY,
     &ZONE,
     &TRANSFER,
@@ -47,6 +54,8 @@ pub static SECTIONS: [&Section; 26] = [
     &SRV,
     &MX,
     &BINDING,
+    &OVERRIDES_FILE,
+    &OVERRIDE,
 ];
 
 /// A table of a file.

@@ -100,6 +100,8 @@ impl Control {
         if changed {
             Self::tell_answer(now, service, desk.last.as_ref(), &decided, said);
             desk.last = Some(decided.decision.clone());
+            self.ledger
+                .note(&service.display_name(), &decided.decision, now.moment);
         }
         Self::tell_degraded(now, service, &mut desk, &decided, said);
         self.look_for_masked(now, service, said);

@@ -3,10 +3,10 @@
 
 use serde::Serialize;
 
-use crate::control::overrides::walk;
 use crate::control::status::ServiceStatus;
 use crate::control::step::Control;
 use crate::model::id::ServiceId;
+use crate::model::reach::walk;
 use crate::model::service::Service;
 use crate::model::time::Now;
 use crate::policy::readings::Family;

@@ -3,13 +3,13 @@
 use std::time::Duration;
 
 use crate::control::effect::{Done, Effect, Record, Refusal};
-use crate::control::overrides::{Expiry, Override, Overrides, matching, place_in_words, walk};
+use crate::control::overrides::{Expiry, Override, Overrides, place_in_words};
 use crate::control::step::Control;
 use crate::control::storing::{Asked, Awaiting, not_stored, unless_kept};
 use crate::model::force::ForceKind;
 use crate::model::human;
 use crate::model::id::EndpointId;
-use crate::model::near::did_you_mean;
+use crate::model::reach::{matching, meant};
 use crate::model::selector::Selector;
 use crate::model::service::Service;
 use crate::model::time::Now;
@@ -317,18 +317,7 @@ impl Control {
 
     /// Nothing is called so: what was meant?
     fn no_match(&self, select: &Selector) -> Refusal {
-        let mut known = Vec::new();
-        for service in &self.plan.services {
-            let name = service.display_name();
-            walk(&self.plan, &service.group, &mut Vec::new(), &mut |_, path| {
-                if let Some(last) = path.last() {
-                    known.push(format!("{name}/{last}"));
-                }
-            });
-            known.push(name);
-        }
-        let near = did_you_mean(select.as_str(), known.iter().map(String::as_str));
-        let hint = near.map_or_else(
+        let hint = meant(select, &self.plan).map_or_else(
             || "`pointsman status` lists services and endpoints".to_owned(),
             |near| format!("did you mean `{near}`?"),
         );
@@ -354,7 +343,12 @@ fn refuse<T>(rule: &'static str, detail: impl Into<String>) -> Result<T, Refusal
 }
 
 fn parse(select: &str) -> Result<Selector, Refusal> {
-    Selector::parse(select).or_else(|error| refuse("bad-selector", error.to_string()))
+    Selector::parse(select).or_else(|error| {
+        refuse(
+            "bad-selector",
+            format!("{error}; write SERVICE/ENDPOINT, SERVICE, or a pattern like */fra-*"),
+        )
+    })
 }
 
 /// One service in one line, several in one line each.

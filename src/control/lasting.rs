@@ -3,9 +3,10 @@
 use std::time::Duration;
 
 use crate::control::effect::{Effect, HistoryKind, Record};
-use crate::control::overrides::{Override, Overrides, StoredOverride, matching};
+use crate::control::overrides::{Override, Overrides, StoredOverride};
 use crate::control::schedule::Due;
 use crate::control::step::Control;
+use crate::model::reach::matching;
 use crate::model::time::Now;
 
 /// How often the wall clock is looked at while something depends on it.

@@ -2,9 +2,10 @@
 
 use serde::Serialize;
 
-use crate::control::overrides::{Override, matching, place_in_words};
+use crate::control::overrides::{Override, place_in_words};
 use crate::control::step::Control;
 use crate::model::id::EndpointId;
+use crate::model::reach::matching;
 use crate::model::time::Now;
 use crate::policy::readings::Tier;
 
@@ -114,7 +115,7 @@ fn described(over: &Override, hides: Option<String>, now: Now) -> ForcedStatus {
         reason: over.reason.clone(),
         select: over.select.as_str().to_owned(),
         since_unix_ms: over.created.0,
-        until_unix_ms: left.map(|left| now.wall.after(left).0),
+        until_unix_ms: over.expiry.map(|expiry| expiry.wall.0),
         left_ms: left.map(|left| u64::try_from(left.as_millis()).unwrap_or(u64::MAX)),
         break_glass: over.break_glass,
         place: over.place.as_ref().map(place_in_words),

@@ -9,8 +9,8 @@ use crate::model::diagnostic::Place;
 use crate::model::force::{FileOverride, ForceKind};
 use crate::model::id::EndpointId;
 use crate::model::plan::Plan;
+use crate::model::reach::matching;
 use crate::model::selector::Selector;
-use crate::model::service::{Group, MemberKind};
 use crate::model::time::{Moment, Now, UnixTime};
 use crate::policy::readings::Forced;
 
@@ -189,47 +189,5 @@ impl Overrides {
 
     pub(crate) fn forced(&self, endpoint: EndpointId) -> Option<Forced> {
         self.forced.get(endpoint.index()).copied().flatten()
-    }
-}
-
-/// Every endpoint that `select` means, in the plan's order.
-pub(crate) fn matching(select: &Selector, plan: &Plan) -> Vec<EndpointId> {
-    let mut found = Vec::new();
-    for service in &plan.services {
-        if select.names_service(&service.display_name()) {
-            walk(plan, &service.group, &mut Vec::new(), &mut |id, path| {
-                if select.names_path(path) {
-                    found.push(id);
-                }
-            });
-        }
-    }
-    found.sort_unstable();
-    found.dedup();
-    found
-}
-
-/// Every endpoint below `group` with its path: pools from the outermost, then its name.
-pub(crate) fn walk<'p>(
-    plan: &'p Plan,
-    group: &'p Group,
-    path: &mut Vec<&'p str>,
-    visit: &mut impl FnMut(EndpointId, &[&'p str]),
-) {
-    for member in &group.members {
-        match &member.kind {
-            MemberKind::Endpoint(id) => {
-                if let Some(endpoint) = plan.endpoints.get(id.index()) {
-                    path.push(&endpoint.name);
-                    visit(*id, path);
-                    path.pop();
-                }
-            }
-            MemberKind::Pool(pool) => {
-                path.push(pool.pool.as_deref().unwrap_or_default());
-                walk(plan, pool, path, visit);
-                path.pop();
-            }
-        }
     }
 }

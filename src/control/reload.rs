@@ -3,7 +3,7 @@
 //! Targets are matched by what they ask of whom; a change of `rules` alone keeps the health, too. Failover groups keep
 //! their active member by the names of service, pool and member. Ids are fresh, so every service is published again.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::net::IpAddr;
 use std::sync::Arc;
 
@@ -58,6 +58,8 @@ impl Control {
             self.refresh(now, TargetId::from_index(index));
         }
         self.wait_at_the_brake_again(now, effects);
+        let names: HashSet<String> = plan.services.iter().map(Service::display_name).collect();
+        self.ledger.sweep(|service| names.contains(service), now.moment);
         let kind = HistoryKind::Planned {
             kept: matched.iter().flatten().count(),
             new: new.len(),

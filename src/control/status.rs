@@ -80,6 +80,9 @@ pub struct AddressStatus {
     pub address: String,
     /// What its probes say; `None` without a check.
     pub probe: Option<ProbeStatus>,
+    /// For how long, in milliseconds, compliant caches may still hold it although it is answered no more; `None` while
+    /// it is answered, and when no cache can hold it.
+    pub cached_ms: Option<u64>,
     /// What is probed besides, by `shadow_check`, and counts for nothing.
     pub shadow: Option<ProbeStatus>,
 }
@@ -194,6 +197,7 @@ impl Control {
                     address: known.address.to_string(),
                     probe: known.target.and_then(|target| self.probe_status(target, now)),
                     shadow: known.shadow.and_then(|target| self.probe_status(target, now)),
+                    cached_ms: self.cached_ms(endpoint.service, known.address, now.moment),
                 })
                 .collect(),
         })

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use crate::control::chance::Chance;
 use crate::control::effect::{Effect, HistoryEvent, HistoryKind};
 use crate::control::event::{Event, ProbeTicket, Remembered, StoreTicket};
+use crate::control::ledger::Ledger;
 use crate::control::overrides::Overrides;
 use crate::control::schedule::{Due, Schedule};
 use crate::control::storing::{Asked, Awaiting};
@@ -62,6 +63,8 @@ pub struct Control {
     pub(super) on_trial: usize,
     /// What is on disk: group to active member.
     pub(super) remembered: BTreeMap<String, String>,
+    /// Until when caches may hold what was answered.
+    pub(super) ledger: Ledger,
 }
 
 impl Control {
@@ -93,6 +96,7 @@ impl Control {
             opened: false,
             on_trial: 0,
             remembered: remembered.actives.into_iter().collect(),
+            ledger: Ledger::default(),
             plan,
         };
         control.recall_overrides(now, remembered.overrides);

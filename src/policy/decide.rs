@@ -6,7 +6,7 @@ use crate::model::time::{Moment, Now};
 use crate::policy::all_down::{OTHER, remains};
 use crate::policy::choice::{Choice, Decision, Degraded};
 use crate::policy::members::{could_matter, has_family, has_min_up, is_known_bad, usable, waits};
-use crate::policy::readings::{Family, Memory, Readings, Tier};
+use crate::policy::readings::{Family, Memory, Readings, Tier, Unforced};
 use crate::policy::spread::Blend;
 use crate::policy::tree::{Demand, Judged, Proposal, Walk};
 use crate::policy::ttl::{Outlook, lifetime};
@@ -247,9 +247,9 @@ fn family_verdict<R: Readings, W: Witness>(
         return verdict;
     }
     told.begin(family, "nothing is usable");
-    let mark = told.mark();
+    let mut mark = told.mark();
     let mut supposed = memory.clone();
-    let (assumed, _) = walk(
+    let (mut assumed, _) = walk(
         service,
         endpoints,
         readings,
@@ -259,6 +259,22 @@ fn family_verdict<R: Readings, W: Witness>(
         now,
         told,
     );
+    if !assumed.up {
+        told.begin(family, "operators took everything out: rather that than nothing");
+        mark = told.mark();
+        let mut supposed = memory.clone();
+        let (all, _) = walk(
+            service,
+            endpoints,
+            &Unforced(readings),
+            family,
+            ASSUMED,
+            &mut supposed,
+            now,
+            told,
+        );
+        assumed = all;
+    }
     let last = memory.last_good.get(family.index()).and_then(Option::as_ref);
     let remains = remains(service, family, last, &assumed.blend);
     if !remains.assumed {

@@ -61,12 +61,19 @@ fn the_documentation_holds_the_programs_tables() {
     }
 }
 
+/// What follows this line stands in `overrides.toml`.
+const OVERRIDES: &str = "### overrides.toml\n";
+
 /// Loads a server file and one zone, as texts.
 fn load_texts(server: &str, zone: &str) -> Loaded {
     let folder = tempfile::tempdir().unwrap();
     fs::create_dir(folder.path().join("zones")).unwrap();
     fs::write(folder.path().join("pointsman.toml"), server).unwrap();
+    let (zone, overrides) = zone.split_once(OVERRIDES).unwrap_or((zone, ""));
     fs::write(folder.path().join("zones/a.toml"), zone).unwrap();
+    if !overrides.is_empty() {
+        fs::write(folder.path().join("overrides.toml"), overrides).unwrap();
+    }
     load(&folder.path().join("pointsman.toml"))
 }
 
@@ -82,7 +89,9 @@ fn placed(title: &str, line: &str) -> (String, String, &'static str) {
         "pointsman.toml" => server_with(format!("{line}\n{server}")),
         "[zones]" => server_with(format!("[zones]\n{line}\n")),
         "[dns]" | "[dns.tcp]" | "[state]" | "[api]" | "[defaults]" | "[defaults.check]" | "[probes]"
-        | "[isolation]" => server_with(format!("{server}{title}\n{line}\n")),
+        | "[isolation]" | "[safety]" | "[overrides]" | "[geo]" => {
+            server_with(format!("{server}{title}\n{line}\n"))
+        }
         "[keys.NAME]" => server_with(format!("{server}[keys.\"k.test\"]\n{line}\n")),
         "zone file" => (server, format!("{line}\n{zone}"), "a.toml"),
         "[transfer]" => zone_with(format!("[transfer]\n{line}\n")),
@@ -104,6 +113,12 @@ fn placed(title: &str, line: &str) -> (String, String, &'static str) {
         "endpoint" => zone_with(format!("[[services.s.endpoints]]\n{line}\n")),
         "srv" => zone_with(format!("[[services.s.srv]]\n{line}\n")),
         "mx" | "https" => zone_with(format!("[services.s.{title}]\n{line}\n")),
+        "overrides.toml" => (server, format!("{zone}{OVERRIDES}{line}\n"), "overrides.toml"),
+        "[[override]]" => (
+            server,
+            format!("{zone}{OVERRIDES}[[override]]\n{line}\n"),
+            "overrides.toml",
+        ),
         other => panic!("no place for {other}"),
     }
 }
@@ -122,7 +137,11 @@ fn every_documented_key_is_read() {
                 .fold(String::new(), |text, line| text + line + "\n")
         };
         let (server, zone) = (drop_other(server), drop_other(zone));
-        let text = if file == "a.toml" { &zone } else { &server };
+        let text = match file {
+            "a.toml" => &zone,
+            "overrides.toml" => zone.split_once(OVERRIDES).unwrap().1,
+            _ => &server,
+        };
         let number = text.lines().position(|line| line.ends_with("# here")).unwrap() + 1;
         let loaded = load_texts(&server, &zone);
         let found = loaded.diagnostics.iter().any(|found| {

@@ -24,6 +24,7 @@ mod heartbeat;
 mod house;
 mod packaging;
 mod plan;
+mod policies;
 mod probes;
 mod reload;
 mod rich_plan;

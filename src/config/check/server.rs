@@ -6,6 +6,8 @@ use std::path::PathBuf;
 use data_encoding::BASE64;
 use toml::de::{DeTable, DeValue};
 
+use crate::config::atlas::{self, Known};
+use crate::config::check::hand::{self, OverridesFile};
 use crate::config::check::probe;
 use crate::config::defaults;
 use crate::config::keys;
@@ -14,7 +16,6 @@ use crate::config::raw::document::{At, Source, Table, Value};
 use crate::config::raw::probe::RawRules;
 use crate::config::raw::zone::RawTransfer;
 use crate::model::check::Rules;
-use crate::model::force::SafetySettings;
 use crate::model::plan::{
     IsolationSettings, NodeSettings, TcpSettings, TransferRules, TsigAlgorithm, TsigKey,
 };
@@ -25,10 +26,14 @@ use crate::wire::name::Name;
 pub(crate) struct ServerFile {
     /// Settings of this node.
     pub(crate) node: NodeSettings,
+    /// `[geo]`, to be known at the next reading.
+    pub(crate) geo: Option<Known>,
     /// `[defaults.check]`.
     pub(crate) rules: Rules,
     /// `[zones] transfer`.
     pub(crate) transfer: TransferRules,
+    /// `[overrides] file`.
+    pub(crate) overrides: OverridesFile,
     /// Where `[zones] directory` is written.
     pub(crate) zones_place: usize,
     /// Whether the file could be made out; otherwise nothing that zones take from it is known.
@@ -36,7 +41,7 @@ pub(crate) struct ServerFile {
 }
 
 /// Reads the server file. With mistakes, which are reported, the result is what is left of it.
-pub(crate) fn read(source: &Source, files: &mut Files) -> ServerFile {
+pub(crate) fn read(source: &Source, files: &mut Files, geo_before: Option<&Known>) -> ServerFile {
     let document = source.parse();
     let is_toml = !source.has_errors();
     let table = if is_toml {
@@ -63,6 +68,7 @@ pub(crate) fn read(source: &Source, files: &mut Files) -> ServerFile {
         Some(written) => files.below(source, written),
         None => directory(&zones, files, "directory"),
     };
+    let geo = atlas::read(&table.table("geo", &keys::GEO), files, geo_before);
     let node = NodeSettings {
         listen,
         workers: dns.integer_or_default("workers"),
@@ -79,7 +85,7 @@ pub(crate) fn read(source: &Source, files: &mut Files) -> ServerFile {
             .into_iter()
             .map(|network| network.value)
             .collect(),
-        geo: None,
+        geo: geo.as_ref().map(Known::database),
         tcp: tcp(&dns.table("tcp", &keys::DNS_TCP)),
         probe_concurrency: table
             .table("probes", &keys::PROBES)
@@ -90,11 +96,14 @@ pub(crate) fn read(source: &Source, files: &mut Files) -> ServerFile {
         api,
         api_token,
         isolation: isolation(&table.table("isolation", &keys::ISOLATION)),
-        safety: SafetySettings::default(),
+        safety: hand::safety(&table.table("safety", &keys::SAFETY)),
         keys: tsig,
         name,
     };
+    let overrides = hand::overrides_file(&table.table("overrides", &keys::OVERRIDES), files);
     ServerFile {
+        geo,
+        overrides,
         node,
         rules,
         transfer,

@@ -16,7 +16,6 @@ use crate::config::raw::service::RawService;
 use crate::config::raw::zone::RawZone;
 use crate::model::check::{Check, CheckKind, Expectation, Rules};
 use crate::model::facets::Facets;
-use crate::model::force::OwnSafety;
 use crate::model::id::{CheckId, ServiceId, ZoneId};
 use crate::model::service::{Failback, Group, MemberKind, Policy, Service, Switch, TtlRule, WhenAllDown};
 use crate::model::time::Ttl;
@@ -221,7 +220,7 @@ fn service_of(
             _ => WhenAllDown::AssumeUp,
         }),
         families: raw.families,
-        safety: OwnSafety::default(),
+        safety: raw.safety,
         recover_within: raw.recover_within.map(|length| length.value),
         facets,
         group,

@@ -52,16 +52,31 @@ pub static SERVER: Section = Section {
             "is it them, or is it us",
         ),
         key(
+            "safety",
+            Kind::Table("[safety]"),
+            Fallback::Nothing,
+            "how much one command may take away",
+        ),
+        key(
+            "overrides",
+            Kind::Table("[overrides]"),
+            Fallback::Nothing,
+            "overrides in a file",
+        ),
+        key(
             "keys",
             Kind::Table("[keys.NAME]"),
             Fallback::Nothing,
             "TSIG keys by name",
         ),
+        key(
+            "geo",
+            Kind::Table("[geo]"),
+            Fallback::Nothing,
+            "where clients are",
+        ),
     ],
-    later: &[
-        ("geo", "use policy `failover`, `weighted` or `all`"),
-        ("cluster", "run each node on its own"),
-    ],
+    later: &[("cluster", "run each node on its own")],
 };
 
 /// `[dns]`
@@ -291,6 +306,18 @@ pub static ISOLATION: Section = Section {
             "of the endpoints of one check with ten or more, how many may go down per minute; the rest wait and are reported",
         ),
     ],
+    later: &[],
+};
+
+/// `[geo]`
+pub static GEO: Section = Section {
+    title: "[geo]",
+    keys: &[key(
+        "database",
+        Kind::Path,
+        Fallback::Words("none; policy `geo` requires it"),
+        "database of addresses in MaxMind's format; read again when it changes, and the old one kept when it is broken",
+    )],
     later: &[],
 };
 

@@ -172,6 +172,18 @@ pub static SERVICE: Section = Section {
             "an objective: the configuration is refused when its promise is worse",
         ),
         key(
+            "min_live",
+            Kind::Integer(0, 65_535),
+            Fallback::Words("that of `[safety]`"),
+            "how many live endpoints a drain or force must leave to it",
+        ),
+        key(
+            "max_removed",
+            Kind::Share,
+            Fallback::Words("that of `[safety]`"),
+            "the largest share of its endpoints that one command may remove",
+        ),
+        key(
             "endpoint_names",
             Kind::Boolean,
             Fallback::Words("`false`; `true` with `srv` or `mx`"),

@@ -9,8 +9,10 @@ use super::document::{At, Table, Value};
 use super::facets::RawFacets;
 use super::policy::{self, RawServes};
 use super::ttl;
+use crate::config::check::hand;
 use crate::config::diagnostic::suggestion;
 use crate::config::keys;
+use crate::model::force::OwnSafety;
 use crate::model::service::{Failback, Families, Policy, Spread, Switch, TtlRule, WhenAllDown};
 
 /// `[services.NAME]` as it is written.
@@ -24,6 +26,7 @@ pub(crate) struct RawService {
     pub(crate) when_all_down: Option<WhenAllDown>,
     pub(crate) families: Families,
     pub(crate) recover_within: Option<At<Duration>>,
+    pub(crate) safety: OwnSafety,
     pub(crate) facets: RawFacets,
 }
 
@@ -93,6 +96,7 @@ impl RawService {
                 _ => Families::Apart,
             },
             recover_within: table.duration("recover_within"),
+            safety: hand::own_safety(&table),
             facets: RawFacets::read(&table),
         })
     }
@@ -122,7 +126,7 @@ impl RawGroup {
     fn read(table: &Table<'_>) -> Self {
         let group = Self {
             policy: policy::policy(table),
-            policy_at: table.place_of("policy"),
+            policy_at: table.value("policy").map_or(table.at, |value| value.at),
             spread: policy::spread(table),
             demand_at: table.has("demand").then(|| table.place_of("demand")),
             check: table.text("check"),

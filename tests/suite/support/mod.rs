@@ -4,6 +4,7 @@ pub(crate) mod backend;
 pub(crate) mod dns;
 pub(crate) mod http;
 pub(crate) mod plans;
+pub(crate) mod mmdb;
 pub(crate) mod server;
 
 use std::time::{Duration, Instant};
