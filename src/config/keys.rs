@@ -14,7 +14,10 @@ mod server;
 mod unprobed;
 mod zone;
 
-pub use check::{CHECK, CHECK_HTTP, CHECK_TCP, CHECK_TYPES, LATER_CHECK_TYPES};
+pub use check::{
+    BODY_JSON, CHECK, CHECK_HTTP, CHECK_SECURITY, CHECK_TCP, CHECK_TLS, CHECK_TYPES,
+    LATER_CHECK_TYPES,
+};
 pub use facets::{BINDING, MX, SRV};
 pub use hand::{OVERRIDE, OVERRIDES, OVERRIDES_FILE, SAFETY};
 pub use server::{
@@ -24,7 +27,7 @@ pub use unprobed::{CHECK_COMBINED, CHECK_HEARTBEAT};
 pub use zone::{ENDPOINT, POLICIES, POOL, SERVICE, STICKY_PREFIX, TRANSFER, TTL, ZONE};
 
 /// All tables, in the order of the documentation.
-pub static SECTIONS: [&Section; 31] = [
+pub static SECTIONS: &[&Section] = &[
     &SERVER,
     &DNS,
     &DNS_TCP,
@@ -43,7 +46,10 @@ pub static SECTIONS: [&Section; 31] = [
     &TRANSFER,
     &CHECK,
     &CHECK_HTTP,
+    &BODY_JSON,
     &CHECK_TCP,
+    &CHECK_TLS,
+    &CHECK_SECURITY,
     &CHECK_HEARTBEAT,
     &CHECK_COMBINED,
     &SERVICE,

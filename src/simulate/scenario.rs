@@ -59,6 +59,7 @@ impl PlanBuilder {
             }),
             rules,
             expects: Expectation::default(),
+            way: Default::default(),
             treatment: Treatment::default(),
         });
         let node = NodeSettings {

@@ -366,7 +366,8 @@ fn clock(moment: Moment) -> Now {
 
 /// Whether a probe of this kind fails on a certificate that is not trusted.
 fn looks_at_certificates(kind: &CheckKind) -> bool {
-    matches!(kind, CheckKind::Http(http) if http.tls && http.verify)
+    matches!(kind, CheckKind::Http(http) if http.tls && http.security.verify)
+        || matches!(kind, CheckKind::Tls(tls) if tls.security.verify)
 }
 
 fn observation(began: Moment, after: Duration, finding: Finding) -> Observation {

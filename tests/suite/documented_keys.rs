@@ -103,6 +103,11 @@ fn placed(title: &str, line: &str) -> (String, String, &'static str) {
             zone_with(format!("[checks.c]\nwithin = \"15s\"\n{line}\n"))
         }
         "[checks.NAME] of type heartbeat" => zone_with(format!("[checks.c]\ntype = \"heartbeat\"\n{line}\n")),
+        "[checks.NAME] over TLS" => zone_with(format!("[checks.c]\ntype = \"https\"\n{line}\n")),
+        "body_json" => zone_with(format!(
+            "[checks.c]\ntype = \"http\"\n[checks.c.body_json]\npointer = \"/a\"\n{line}\n"
+        )),
+        "[checks.NAME] of type tls" => zone_with(format!("[checks.c]\ntype = \"tls\"\n{line}\n")),
         "[checks.NAME] of other checks" => zone_with(format!("[checks.c]\nany_of = [\"x\"]\n{line}\n")),
         "[checks.NAME] of type tcp" => zone_with(format!("[checks.c]\ntype = \"tcp\"\n{line}\n")),
         "[services.NAME]" => zone_with(format!("[services.s]\n{line}\n")),
@@ -229,8 +234,23 @@ fn every_default_that_is_written_out_changes_nothing() {
                 assert_eq!(written, with(""), "{} {}", section.title, key.name);
                 continue;
             }
+            // Other kinds of checks: the least that they need, and the default beside it.
+            let head = match section.title {
+                "[checks.NAME] of type tcp" => Some("type = \"tcp\"\nport = 1\n"),
+                "[checks.NAME] of type tls" => Some("type = \"tls\"\n"),
+                _ => None,
+            };
+            if let Some(head) = head {
+                let with = |line: &str| {
+                    let zone = base_zone(line, "", "", "", "");
+                    let zone = zone.replace("type = \"https\"\nhost = \"www.a.test\"\n", head);
+                    show(server, &zone)
+                };
+                assert_eq!(with(&line), with(""), "{} {}", section.title, key.name);
+                continue;
+            }
             let (server, zone) = match section.title {
-                "[checks.NAME]" | "[checks.NAME] of type http, https" => {
+                "[checks.NAME]" | "[checks.NAME] over TLS" | "[checks.NAME] of type http, https" => {
                     (server.to_owned(), base_zone(&line, "", "", "", ""))
                 }
                 // Defaults of a check without `type`; that of the base has one.

@@ -82,11 +82,6 @@ fn checks<'a>(builder: &mut Builder, raw: &'a RawZone, around: &Around<'_>) -> H
         if let Some(CheckKind::Heartbeat(heartbeat)) = &check.kind {
             rules = heartbeat.rules(rules);
         }
-        let default_port = match &check.kind {
-            Some(CheckKind::Http(http)) if http.tls => u16::try_from(defaults::HTTPS_PORT).ok(),
-            Some(CheckKind::Http(_)) => u16::try_from(defaults::HTTP_PORT).ok(),
-            Some(CheckKind::Tcp(_) | CheckKind::Combined(_) | CheckKind::Heartbeat(_)) | None => None,
-        };
         let treatment = treatment(around.source, &check.treatment, check.kind.as_ref(), &rules);
         let added = check.kind.clone().map(|kind| {
             builder.check(Check {
@@ -96,6 +91,7 @@ fn checks<'a>(builder: &mut Builder, raw: &'a RawZone, around: &Around<'_>) -> H
                 kind,
                 rules,
                 expects: Expectation::default(),
+                way: check.way.0,
                 treatment,
             })
         });
@@ -105,7 +101,7 @@ fn checks<'a>(builder: &mut Builder, raw: &'a RawZone, around: &Around<'_>) -> H
                 at: check.name.at,
                 check: added.as_ref().map(Arc::clone),
                 port: check.port,
-                usual_port: default_port,
+                usual_port: check.kind.as_ref().and_then(probe::default_port),
                 parts: check
                     .combined
                     .as_ref()

@@ -2,7 +2,6 @@
 
 use std::time::Duration;
 
-use super::check::CHECK_TYPES;
 use super::{Fallback, Kind, Section, key};
 use crate::config::defaults;
 
@@ -10,7 +9,7 @@ use crate::config::defaults;
 pub static CHECK_HEARTBEAT: Section = Section {
     title: "[checks.NAME] of type heartbeat",
     keys: &[
-        key("type", Kind::OneOf(&CHECK_TYPES), Fallback::Required, "`\"heartbeat\"`"),
+        key("type", Kind::OneOf(&["heartbeat"]), Fallback::Required, "that nothing is probed"),
         key(
             "within",
             Kind::Duration(Duration::from_millis(100), Duration::from_secs(86_400)),
