@@ -1,5 +1,6 @@
 //! What the operator described, checked and numbered. No I/O, no clock, no chance.
 
+pub mod alias;
 pub mod check;
 pub mod diagnostic;
 pub mod facets;

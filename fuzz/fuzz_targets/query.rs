@@ -61,6 +61,7 @@ fn node() -> NodeSettings {
         state_directory: "".into(),
         api: None,
         api_token: None,
+        resolvers: Vec::new(),
         isolation: IsolationSettings::default(),
         keys: Vec::new(),
         trust_ecs: Vec::new(),

@@ -4,10 +4,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::control::overrides::StoredOverride;
+use crate::health::monitor::Role;
 use crate::health::observation::Observation;
 use crate::model::force::ForceKind;
 use crate::model::id::TargetId;
 use crate::model::plan::Plan;
+use crate::model::time::Moment;
 
 /// What an endpoint says of itself.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -48,6 +50,19 @@ pub enum Event {
     Probed {
         /// Which.
         ticket: ProbeTicket,
+        /// What it found.
+        seen: Observation,
+    },
+    /// A probe ended that another life of this node had sent: it is judged like one's own.
+    Heard {
+        /// Of which target.
+        target: TargetId,
+        /// Why it was sent.
+        role: Role,
+        /// Whether it was one of those that are sent at the interval.
+        regular: bool,
+        /// When it was sent.
+        began: Moment,
         /// What it found.
         seen: Observation,
     },

@@ -49,7 +49,7 @@ impl Control {
         self.move_desks(&old, &plan);
         self.move_pending(&matched);
         self.reschedule(now, &new, trial);
-        self.move_overrides(now, effects);
+        self.move_overrides(now, &old, effects);
         self.wait_for_the_disk_again(now);
         self.move_isolation(now, &old, effects);
         self.on_trial = self.watches.iter().filter(|watch| watch.on_trial()).count();

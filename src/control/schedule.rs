@@ -37,6 +37,8 @@ pub enum Due {
     Lapse,
     /// To look at the wall clock, on which an override's end depends.
     Clock,
+    /// To look which drained endpoints are safe to stop.
+    Drains,
     /// To say again that an endpoint is forced up while it fails.
     Remind(EndpointId),
     /// To look for probes that were never heard of again.

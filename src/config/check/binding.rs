@@ -12,7 +12,7 @@ use crate::model::id::TargetId;
 use crate::model::service::EndpointAddress;
 
 /// Levels of checks within checks.
-const MOST_LEVELS: usize = 8;
+pub(super) const MOST_LEVELS: usize = 8;
 
 impl<'a> LookedUp<'a> {
     /// Reports parts that do not exist, and loops of combined checks (each once, with its path).
@@ -71,7 +71,7 @@ impl<'a> LookedUp<'a> {
 
 impl KnownCheck {
     /// The port to probe at, for an endpoint that says `own`. Part of another check, its own port is the nearer word.
-    fn port_for(&self, own: Option<u16>, is_part: bool) -> Option<u16> {
+    pub(super) fn port_for(&self, own: Option<u16>, is_part: bool) -> Option<u16> {
         if is_part {
             self.port.or(own).or(self.usual_port)
         } else {

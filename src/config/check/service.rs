@@ -4,6 +4,7 @@ use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use super::builder::Builder;
+use super::elsewhere;
 use super::facets;
 use super::group::Expansion;
 use super::looked_up::{KnownCheck, LookedUp};
@@ -70,6 +71,7 @@ pub(crate) fn services(builder: &mut Builder, raw: &RawZone, around: &Around<'_>
             builder.service(service_of(service, id, owner, group, facets, raw, around));
         }
     }
+    elsewhere::report_own(raw, around);
     facets::report_shared(builder, &added, &places, around);
     looked_up.report_unused();
     added
