@@ -100,7 +100,13 @@ mod tests {
             Ok((WordKind::Degraded, "disk 91 %".to_owned()))
         );
         assert_eq!(read(r#"{"status":"down"}"#), Ok((WordKind::Down, String::new())));
-        for wrong in ["up", "{}", r#"{"status":"UP"}"#, r#"{"status":"up","txt":""}"#, "\u{0}"] {
+        for wrong in [
+            "up",
+            "{}",
+            r#"{"status":"UP"}"#,
+            r#"{"status":"up","txt":""}"#,
+            "\u{0}",
+        ] {
             assert!(word(wrong.as_bytes()).is_err(), "{wrong}");
         }
     }

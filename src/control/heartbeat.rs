@@ -122,7 +122,10 @@ impl Control {
 
     /// A deadline passed; one that a beat has moved since is no news.
     pub(super) fn silence_due(&mut self, now: Now, at: Moment, target: TargetId, effects: &mut Vec<Effect>) {
-        let due = self.watches.get(target.index()).is_some_and(|watch| watch.due == at);
+        let due = self
+            .watches
+            .get(target.index())
+            .is_some_and(|watch| watch.due == at);
         let Some(within) = self.within(target).filter(|_| due) else {
             return;
         };
@@ -131,7 +134,12 @@ impl Control {
             class: FaultClass::Timeout,
         };
         let text = format!("no heartbeat within {:.1} s", within.as_secs_f64());
-        self.learn(now, target, observation(now, finding, text, Report::default()), effects);
+        self.learn(
+            now,
+            target,
+            observation(now, finding, text, Report::default()),
+            effects,
+        );
     }
 
     fn learn(&mut self, now: Now, target: TargetId, seen: Observation, effects: &mut Vec<Effect>) {
@@ -166,7 +174,9 @@ impl Control {
         if finding.is_good() {
             self.last_good = Some(now.moment);
         }
-        if (failing && !was_failing || turn.is_some_and(|turn| turn.to == Health::Down)) && self.isolation.is_on() {
+        if (failing && !was_failing || turn.is_some_and(|turn| turn.to == Health::Down))
+            && self.isolation.is_on()
+        {
             self.ask_references(now, effects);
         }
         if let Some(turn) = turn {
@@ -181,7 +191,11 @@ impl Control {
 }
 
 fn or_else(text: String, otherwise: &str) -> String {
-    if text.is_empty() { otherwise.to_owned() } else { text }
+    if text.is_empty() {
+        otherwise.to_owned()
+    } else {
+        text
+    }
 }
 
 fn observation(now: Now, finding: Finding, text: String, report: Report) -> Observation {

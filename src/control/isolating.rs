@@ -168,7 +168,11 @@ impl Control {
             watch.epoch = watch.epoch.wrapping_add(1);
             if let Some(within) = self.within(target) {
                 self.await_beat(target, now.moment.after(within));
-            } else if self.watches.get(index).is_some_and(|watch| watch.regular.is_none()) {
+            } else if self
+                .watches
+                .get(index)
+                .is_some_and(|watch| watch.regular.is_none())
+            {
                 let at = now.moment.after(rules.fast_interval.mul_f64(self.chance.share()));
                 self.plan_probe(target, at);
             }

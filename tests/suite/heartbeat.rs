@@ -56,7 +56,11 @@ fn health(world: &World, target: TargetId) -> Health {
 
 fn answered(world: &World) -> String {
     let choice = world.choice(WWW, Family::V4).expect("open");
-    choice.addresses.first().map(ToString::to_string).unwrap_or_default()
+    choice
+        .addresses
+        .first()
+        .map(ToString::to_string)
+        .unwrap_or_default()
 }
 
 #[test]
@@ -72,16 +76,28 @@ fn silence_is_down_at_its_deadline_within_the_promise_and_a_beat_is_up_at_once()
     beats(&mut world, NYC, 1, 300);
     // The last beat of fra was at 56 s.
     world.run_until(Moment::from_millis(70_999));
-    assert_eq!((health(&world, FRA), answered(&world)), (Health::Up, "10.0.0.1".into()));
+    assert_eq!(
+        (health(&world, FRA), answered(&world)),
+        (Health::Up, "10.0.0.1".into())
+    );
     world.run_until(Moment::from_millis(71_001));
-    assert_eq!((health(&world, FRA), answered(&world)), (Health::Down, "10.0.0.2".into()));
+    assert_eq!(
+        (health(&world, FRA), answered(&world)),
+        (Health::Down, "10.0.0.2".into())
+    );
     let status = world.control.status(world.now());
     let probe = status[0].endpoints[0].addresses[0].probe.as_ref().unwrap();
-    assert_eq!(probe.evidence.as_ref().unwrap().text, "no heartbeat within 15.0 s");
+    assert_eq!(
+        probe.evidence.as_ref().unwrap().text,
+        "no heartbeat within 15.0 s"
+    );
     assert_eq!((probe.target.as_str(), probe.latency_us), ("10.0.0.1", None));
     world.enter(Moment::from_secs(100), says(FRA, WordKind::Up, ""));
     world.run_until(Moment::from_millis(100_001));
-    assert_eq!((health(&world, FRA), answered(&world)), (Health::Up, "10.0.0.1".into()));
+    assert_eq!(
+        (health(&world, FRA), answered(&world)),
+        (Health::Up, "10.0.0.1".into())
+    );
     assert_eq!(world.probes, 0, "nothing is probed");
 }
 
@@ -90,7 +106,10 @@ fn an_endpoint_that_says_that_it_is_down_or_degraded_is_believed_at_once() {
     let mut world = World::new(plan(""), Network::default(), 1);
     beats(&mut world, FRA, 1, 40);
     beats(&mut world, NYC, 1, 300);
-    world.enter(Moment::from_secs(41), says(FRA, WordKind::Degraded, "disk 91 % full"));
+    world.enter(
+        Moment::from_secs(41),
+        says(FRA, WordKind::Degraded, "disk 91 % full"),
+    );
     world.enter(Moment::from_secs(45), says(FRA, WordKind::Down, "shutting down"));
     world.run_until(Moment::from_secs(42));
     assert_eq!(health(&world, FRA), Health::Degraded);
@@ -99,7 +118,10 @@ fn an_endpoint_that_says_that_it_is_down_or_degraded_is_believed_at_once() {
     });
     assert!(degraded, "{:?}", world.told);
     world.run_until(Moment::from_millis(45_001));
-    assert_eq!((health(&world, FRA), answered(&world)), (Health::Down, "10.0.0.2".into()));
+    assert_eq!(
+        (health(&world, FRA), answered(&world)),
+        (Health::Down, "10.0.0.2".into())
+    );
     let why = world.told.iter().rev().find_map(|event| match &event.kind {
         HistoryKind::StateChanged { why, .. } => Some(why.clone()),
         _ => None,
@@ -117,12 +139,18 @@ fn at_the_start_nobody_is_down_for_silence_before_its_time_is_over() {
     assert_eq!(world.opened, None, "startup_wait runs");
     world.run_until(Moment::from_millis(3_100));
     assert_eq!(world.opened, Some(Moment::from_secs(3)));
-    assert_eq!((health(&world, FRA), answered(&world)), (Health::Unknown, "10.0.0.1".into()));
+    assert_eq!(
+        (health(&world, FRA), answered(&world)),
+        (Health::Unknown, "10.0.0.1".into())
+    );
     beats(&mut world, NYC, 5, 60);
     world.run_until(Moment::from_millis(14_900));
     assert_eq!(health(&world, FRA), Health::Unknown);
     world.run_until(Moment::from_millis(15_001));
-    assert_eq!((health(&world, FRA), answered(&world)), (Health::Down, "10.0.0.2".into()));
+    assert_eq!(
+        (health(&world, FRA), answered(&world)),
+        (Health::Down, "10.0.0.2".into())
+    );
 }
 
 #[test]
@@ -173,9 +201,15 @@ fn a_reload_keeps_the_beats_and_counts_the_new_time_from_the_last_one() {
     // The last beat of fra was at 36 s.
     world.enter(Moment::from_secs(38), Event::Planned(other));
     world.run_until(Moment::from_millis(43_900));
-    assert_eq!((health(&world, FRA), answered(&world)), (Health::Up, "10.0.0.1".into()));
+    assert_eq!(
+        (health(&world, FRA), answered(&world)),
+        (Health::Up, "10.0.0.1".into())
+    );
     world.run_until(Moment::from_millis(44_100));
-    assert_eq!((health(&world, FRA), answered(&world)), (Health::Down, "10.0.0.2".into()));
+    assert_eq!(
+        (health(&world, FRA), answered(&world)),
+        (Health::Down, "10.0.0.2".into())
+    );
 }
 
 proptest! {

@@ -9,7 +9,12 @@ use crate::config::defaults;
 pub static CHECK_HEARTBEAT: Section = Section {
     title: "[checks.NAME] of type heartbeat",
     keys: &[
-        key("type", Kind::OneOf(&["heartbeat"]), Fallback::Required, "that nothing is probed"),
+        key(
+            "type",
+            Kind::OneOf(&["heartbeat"]),
+            Fallback::Required,
+            "that nothing is probed",
+        ),
         key(
             "within",
             Kind::Duration(Duration::from_millis(100), Duration::from_secs(86_400)),

@@ -24,7 +24,10 @@ impl RawHeartbeat {
             return Self::default();
         };
         // Both are looked at, whatever is wrong with the other.
-        let (within, token) = (table.duration("within").map(|within| within.value), token(&table, files));
+        let (within, token) = (
+            table.duration("within").map(|within| within.value),
+            token(&table, files),
+        );
         Self {
             check: within
                 .zip(token)

@@ -21,7 +21,13 @@ fn an_endpoint_beats_with_its_token_which_allows_nothing_else() {
     let server = folder.start_only();
     let beat = |endpoint: &str, token: &str, body: &str| {
         let path = format!("/v1/heartbeat/www.example.test/{endpoint}");
-        request(folder.api, "POST", &path, &[&format!("Authorization: Bearer {token}")], body)
+        request(
+            folder.api,
+            "POST",
+            &path,
+            &[&format!("Authorization: Bearer {token}")],
+            body,
+        )
     };
     wait_until("the API listens", Duration::from_secs(20), || {
         std::net::TcpStream::connect(folder.api).is_ok()
@@ -45,15 +51,26 @@ fn an_endpoint_beats_with_its_token_which_allows_nothing_else() {
         beat("fra", "sesame", "");
         answers().contains("192.0.2.1")
     });
-    assert_eq!(beat("fra", "sesame", "{\"status\":\"down\",\"text\":\"maintenance\"}").0, 200);
+    assert_eq!(
+        beat("fra", "sesame", "{\"status\":\"down\",\"text\":\"maintenance\"}").0,
+        200
+    );
     assert!(answers().contains("192.0.2.2"), "its own word counts at once");
 
-    for (endpoint, token) in [("fra", "operator"), ("fra", "sesam"), ("fra", ""), ("nobody", "sesame")] {
+    for (endpoint, token) in [
+        ("fra", "operator"),
+        ("fra", "sesam"),
+        ("fra", ""),
+        ("nobody", "sesame"),
+    ] {
         let (status, text) = beat(endpoint, token, "");
         assert_eq!(status, 401, "{endpoint} {token}: {text}");
     }
     let (status, text) = beat("fra", "sesame", "{\"status\":\"fine\"}");
-    assert!(status == 400 && text.contains("\\\"degraded\\\""), "{status} {text}");
+    assert!(
+        status == 400 && text.contains("\\\"degraded\\\""),
+        "{status} {text}"
+    );
     assert_eq!(beat("fra", "sesame", &"x".repeat(5000)).0, 413);
     // The endpoint's token opens no other door.
     for (method, path) in [
@@ -63,13 +80,22 @@ fn an_endpoint_beats_with_its_token_which_allows_nothing_else() {
         ("POST", "/v1/reload"),
     ] {
         let headers = ["Authorization: Bearer sesame", "Content-Type: application/json"];
-        let (status, text) = request(folder.api, method, path, &headers, "{\"service\":\"www.example.test\"}");
+        let (status, text) = request(
+            folder.api,
+            method,
+            path,
+            &headers,
+            "{\"service\":\"www.example.test\"}",
+        );
         assert_eq!(status, 401, "{method} {path}: {text}");
     }
     let headers = ["Authorization: Bearer operator"];
     let (status, text) = request(folder.api, "GET", "/v1/status", &headers, "");
     assert_eq!(status, 200, "{text}");
     assert!(text.contains("it says that it is down: maintenance"), "{text}");
-    assert!(!text.contains("sesame") && !server.log().contains("sesame"), "the token is told to nobody");
+    assert!(
+        !text.contains("sesame") && !server.log().contains("sesame"),
+        "the token is told to nobody"
+    );
     assert_eq!(server.stop(), Some(0));
 }

@@ -5,9 +5,17 @@ use std::net::{SocketAddr, TcpStream};
 use std::time::Duration;
 
 /// Sends a request and returns status and body. `headers` are whole lines without their ends.
-pub(crate) fn request(to: SocketAddr, method: &str, path: &str, headers: &[&str], body: &str) -> (u16, String) {
+pub(crate) fn request(
+    to: SocketAddr,
+    method: &str,
+    path: &str,
+    headers: &[&str],
+    body: &str,
+) -> (u16, String) {
     let mut stream = TcpStream::connect(to).expect("connects");
-    stream.set_read_timeout(Some(Duration::from_secs(10))).expect("set");
+    stream
+        .set_read_timeout(Some(Duration::from_secs(10)))
+        .expect("set");
     let lines: String = headers.iter().map(|line| format!("{line}\r\n")).collect();
     let request = format!(
         "{method} {path} HTTP/1.1\r\nHost: {to}\r\nConnection: close\r\nContent-Length: {}\r\n{lines}\r\n{body}",

@@ -3,8 +3,8 @@
 pub(crate) mod backend;
 pub(crate) mod dns;
 pub(crate) mod http;
-pub(crate) mod plans;
 pub(crate) mod mmdb;
+pub(crate) mod plans;
 pub(crate) mod server;
 
 use std::time::{Duration, Instant};

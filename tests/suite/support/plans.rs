@@ -14,7 +14,8 @@ pub(crate) fn plan_of(zone: &str, files: &[(&str, &str)]) -> Arc<Plan> {
     for (name, text) in files {
         write(&format!("zones/{name}"), text);
     }
-    let head = "origin = \"example.test\"\nnameservers = [\"ns1.example.test\"]\nhostmaster = \"h.example.test\"\n";
+    let head =
+        "origin = \"example.test\"\nnameservers = [\"ns1.example.test\"]\nhostmaster = \"h.example.test\"\n";
     write("zones/a.toml", &format!("{head}{zone}"));
     let loaded = load(&folder.path().join("pointsman.toml"));
     assert!(!loaded.has_errors(), "{:#?}", loaded.diagnostics);
