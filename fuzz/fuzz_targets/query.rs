@@ -67,6 +67,7 @@ fn node() -> NodeSettings {
         state_directory: "".into(),
         api: None,
         api_token: None,
+        resolvers: Vec::new(),
         isolation: IsolationSettings::default(),
         keys: Vec::new(),
         trust_ecs: vec![Prefix { address: IpAddr::from([127, 0, 0, 0]), length: 8 }],

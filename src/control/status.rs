@@ -68,10 +68,23 @@ pub struct EndpointStatus {
     pub name: String,
     /// Whether it may be answered now.
     pub answered: bool,
+    /// The name elsewhere that its addresses come from; `None`: they are written.
+    pub alias: Option<AliasStatus>,
     /// In the order written.
     pub addresses: Vec<AddressStatus>,
     /// What an operator laid upon it; what its probes say stands with the addresses all the same.
     pub forced: Option<ForcedStatus>,
+}
+
+/// An endpoint's name elsewhere.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct AliasStatus {
+    /// `lb.example.net`
+    pub name: String,
+    /// Why it cannot be resolved now; `None`: it can.
+    pub trouble: Option<String>,
+    /// In that case how old the addresses are that are kept, in milliseconds; `None`: there never were any.
+    pub kept_for_ms: Option<u64>,
 }
 
 /// One address of an endpoint.
@@ -190,6 +203,15 @@ impl Control {
         Some(EndpointStatus {
             name: endpoint.name.clone(),
             answered,
+            alias: endpoint.alias.as_ref().map(|alias| {
+                let trouble = alias.trouble.as_ref();
+                let good = trouble.and_then(|trouble| trouble.good);
+                AliasStatus {
+                    name: alias.name.to_string().trim_end_matches('.').to_owned(),
+                    trouble: trouble.map(|trouble| trouble.why.clone()),
+                    kept_for_ms: good.map(|good| now.wall.0.saturating_sub(good.0)),
+                }
+            }),
             forced: self.forced_status(id, now),
             addresses: endpoint
                 .addresses
