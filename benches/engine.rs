@@ -102,6 +102,7 @@ fn settings() -> NodeSettings {
         record_limit: 0,
         api: None,
         api_token: None,
+        resolvers: Vec::new(),
         isolation: IsolationSettings::default(),
         safety: SafetySettings::default(),
         keys: Vec::new(),

@@ -32,6 +32,7 @@ use crate::model::diagnostic::Diagnostic;
 use crate::model::plan::Plan;
 use crate::probe::runner::Runner;
 use crate::publish::publisher::Publisher;
+use crate::resolve;
 use crate::store::Store;
 use loader::Loader;
 use recorder::Recorder;
@@ -97,14 +98,17 @@ pub async fn start(file: &Path) -> Result<Running, StartError> {
         }
     }
 
+    let (stop, tracker) = (CancellationToken::new(), TaskTracker::new());
+    let (mut resolver, resolving) = resolve::resolver(&plan.node.resolvers, Arc::new(clock));
+    tracker.spawn(resolving.run(stop.clone()));
+    let plan = loader::with_names(&plan, &mut resolver).await;
+
     let (store, remembered) = open_store(&plan);
     let seed = seed();
     let publisher = Publisher::new(&plan, &loaded.contents, seed);
     let tables = publisher.tables().clone();
     let published = Arc::new(Published::new(publisher.snapshot()));
 
-    let stop = CancellationToken::new();
-    let tracker = TaskTracker::new();
     let ready = Arc::new(AtomicBool::new(false));
     let (messages, message_inbox) = mpsc::channel(RELOADS);
     let (events, event_inbox) = mpsc::channel(EVENTS);
@@ -143,7 +147,14 @@ pub async fn start(file: &Path) -> Result<Running, StartError> {
     let thread = signal_box::spawn(signal_box, inbox, failed_tx).context("cannot start a thread")?;
 
     let (tcp_changes, tcp) = watch::channel(plan.node.tcp);
-    let loader = Loader::new(file.to_owned(), loaded, tables, messages.clone(), tcp_changes);
+    let loader = Loader::new(
+        file.to_owned(),
+        loaded,
+        tables,
+        messages.clone(),
+        tcp_changes,
+        (resolver, Arc::clone(&plan)),
+    );
     tracker.spawn(loader.run(reload_inbox, rehearsal_inbox, stop.clone()));
 
     let token = plan.node.api_token.as_deref().map(Arc::from);

@@ -163,6 +163,8 @@ pub struct NodeSettings {
     pub api: Option<SocketAddr>,
     /// `[api] token_file`, its content.
     pub api_token: Option<String>,
+    /// `[resolver] nameservers`; none: those of the system.
+    pub resolvers: Vec<SocketAddr>,
     /// `[isolation]`.
     pub isolation: IsolationSettings,
     /// `[safety]`.

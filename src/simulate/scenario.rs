@@ -85,6 +85,7 @@ impl PlanBuilder {
             record_limit: 0,
             api: None,
             api_token: None,
+            resolvers: Vec::new(),
             isolation: IsolationSettings::default(),
             safety: SafetySettings::default(),
             keys: Vec::new(),
@@ -233,6 +234,7 @@ impl PlanBuilder {
             service,
             name: name.to_owned(),
             addresses,
+            alias: None,
         });
         id
     }

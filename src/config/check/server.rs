@@ -100,6 +100,12 @@ pub(crate) fn read(source: &Source, files: &mut Files, geo_before: Option<&Known
         record_limit: state.integer_or_default::<u64>("record_limit") << 20,
         api,
         api_token,
+        resolvers: table
+            .table("resolver", &keys::RESOLVER)
+            .each("nameservers", Value::socket)
+            .into_iter()
+            .map(|server| server.value)
+            .collect(),
         isolation: isolation(&table.table("isolation", &keys::ISOLATION)),
         safety: hand::safety(&table.table("safety", &keys::SAFETY)),
         keys: tsig,

@@ -46,6 +46,12 @@ pub static SERVER: Section = Section {
             "limits of probing",
         ),
         key(
+            "resolver",
+            Kind::Table("[resolver]"),
+            Fallback::Nothing,
+            "who resolves names of endpoints",
+        ),
+        key(
             "isolation",
             Kind::Table("[isolation]"),
             Fallback::Nothing,
@@ -299,6 +305,18 @@ pub static PROBES: Section = Section {
         Kind::Integer(1, 65_535),
         Fallback::Integer(defaults::PROBE_CONCURRENCY),
         "probes under way at once, at the most",
+    )],
+    later: &[],
+};
+
+/// `[resolver]`
+pub static RESOLVER: Section = Section {
+    title: "[resolver]",
+    keys: &[key(
+        "nameservers",
+        Kind::Sockets,
+        Fallback::Words("those of the system (`/etc/resolv.conf`)"),
+        "recursive servers that resolve the `alias` of endpoints",
     )],
     later: &[],
 };

@@ -116,6 +116,7 @@ pub(crate) fn settings() -> NodeSettings {
         record_limit: 0,
         api: None,
         api_token: None,
+        resolvers: Vec::new(),
         isolation: IsolationSettings::default(),
         safety: SafetySettings::default(),
         keys: Vec::new(),
@@ -175,6 +176,7 @@ fn endpoint(id: usize, service: ServiceId, named: &Named) -> Endpoint {
         service,
         name: named.name.clone(),
         addresses: named.addresses.iter().map(address).collect(),
+        alias: None,
     }
 }
 

@@ -44,6 +44,7 @@ pub(crate) fn plan() -> Plan {
         record_limit: 0,
         api: None,
         api_token: None,
+        resolvers: Vec::new(),
         isolation: IsolationSettings::default(),
         safety: SafetySettings::default(),
         keys: Vec::new(),
