@@ -15,3 +15,4 @@ pub mod reach;
 pub mod selector;
 pub mod service;
 pub mod time;
+pub mod token;

@@ -41,6 +41,10 @@ pub struct Control {
     pub(super) last_override: u64,
     /// Whether a look at the wall clock is entered.
     pub(super) watching_clock: bool,
+    /// What is drained, and whether it was told that its server may be stopped.
+    pub(super) draining: BTreeMap<EndpointId, bool>,
+    /// When that is looked at next.
+    pub(super) drains_at: Option<Moment>,
     /// What is forced up while it fails, and when that is said again.
     pub(super) masked: BTreeMap<EndpointId, Moment>,
     pub(super) schedule: Schedule,
@@ -85,6 +89,8 @@ impl Control {
             overrides: Overrides::default(),
             last_override: 0,
             watching_clock: false,
+            draining: BTreeMap::new(),
+            drains_at: None,
             masked: BTreeMap::new(),
             schedule: Schedule::default(),
             sweeping: false,
@@ -142,6 +148,7 @@ impl Control {
                 self.obey(now, asked, command, effects);
             }
             Event::Stored { ticket, result } => self.stored(now, ticket, result, effects),
+            Event::Heartbeat { target, word } => self.beat(now, target, word, effects),
             Event::Planned(plan) => self.replan(now, plan, effects),
             Event::Woke => {}
         }
@@ -170,6 +177,7 @@ impl Control {
             Due::Probe(target) => self.probe_due(now, at, target, effects),
             Due::Confirm(target, epoch) => self.confirm_due(now, target, epoch, effects),
             Due::Hurry(target) => self.hurry_due(now, target, effects),
+            Due::Silence(target) => self.silence_due(now, at, target, effects),
             Due::Hold(target) => self.hold_due(now, at, target, effects),
             Due::Decide(service) => {
                 if self
@@ -184,6 +192,7 @@ impl Control {
             Due::References if self.references_at == at => self.references_due(now, effects),
             Due::References => {}
             Due::TrialEnds => self.trial_ends(now, effects),
+            Due::Drains => self.look_at_drains(now, at, effects),
             Due::Lapse => self.lapse(now, effects),
             Due::Clock => self.look_at_clock(now, effects),
             Due::Remind(endpoint) => self.remind(now, at, endpoint, effects),
