@@ -14,3 +14,4 @@ pub mod reach;
 pub mod selector;
 pub mod service;
 pub mod time;
+pub mod token;

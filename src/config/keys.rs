@@ -11,17 +11,18 @@ mod facets;
 mod hand;
 mod member;
 mod server;
+mod unprobed;
 mod zone;
 
 pub use check::{
-    BODY_JSON, CHECK, CHECK_COMBINED, CHECK_HTTP, CHECK_SECURITY, CHECK_TCP, CHECK_TLS, CHECK_TYPES,
-    LATER_CHECK_TYPES,
+    BODY_JSON, CHECK, CHECK_HTTP, CHECK_SECURITY, CHECK_TCP, CHECK_TLS, CHECK_TYPES, LATER_CHECK_TYPES,
 };
 pub use facets::{BINDING, MX, SRV};
 pub use hand::{OVERRIDE, OVERRIDES, OVERRIDES_FILE, SAFETY};
 pub use server::{
     API, DEFAULTS, DEFAULTS_CHECK, DNS, DNS_TCP, GEO, ISOLATION, KEY, PROBES, RESOLVER, SERVER, STATE, ZONES,
 };
+pub use unprobed::{CHECK_COMBINED, CHECK_HEARTBEAT};
 pub use zone::{ENDPOINT, POLICIES, POOL, SERVICE, STICKY_PREFIX, TRANSFER, TTL, ZONE};
 
 /// All tables, in the order of the documentation.
@@ -49,6 +50,7 @@ pub static SECTIONS: &[&Section] = &[
     &CHECK_TCP,
     &CHECK_TLS,
     &CHECK_SECURITY,
+    &CHECK_HEARTBEAT,
     &CHECK_COMBINED,
     &SERVICE,
     &POOL,

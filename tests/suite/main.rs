@@ -22,6 +22,7 @@ mod documented_keys;
 mod every_type;
 mod failover;
 mod hand;
+mod heartbeat;
 mod house;
 mod packaging;
 mod plan;

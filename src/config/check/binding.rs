@@ -127,7 +127,7 @@ impl<'a> Expansion<'_, 'a> {
                 .parts
                 .iter()
                 .find_map(|part| self.without_port(&part.value, own, level + 1)),
-            CheckKind::Combined(_) => None,
+            CheckKind::Combined(_) | CheckKind::Heartbeat(_) => None,
             _ => known.port_for(own, level > 0).is_none().then(|| name.to_owned()),
         }
     }
@@ -149,9 +149,11 @@ impl<'a> Expansion<'_, 'a> {
                 .collect();
             return Some(self.builder.derived(check, address, parts?));
         }
-        Some(
-            self.builder
-                .target(check, address, known.port_for(own, level > 0)?),
-        )
+        // Nothing is probed for a heartbeat: it has no port.
+        let port = match check.kind {
+            CheckKind::Heartbeat(_) => 0,
+            _ => known.port_for(own, level > 0)?,
+        };
+        Some(self.builder.target(check, address, port))
     }
 }
