@@ -23,6 +23,7 @@ pub mod explain;
 pub mod forecast;
 pub mod foresee;
 pub(crate) mod hand;
+pub(crate) mod heartbeat;
 pub(crate) mod isolating;
 pub(crate) mod lasting;
 pub mod ledger;

@@ -2,6 +2,7 @@
 
 pub mod alias;
 pub mod check;
+pub mod cname;
 pub mod diagnostic;
 pub mod facets;
 pub mod force;
@@ -14,3 +15,4 @@ pub mod reach;
 pub mod selector;
 pub mod service;
 pub mod time;
+pub mod token;

@@ -12,11 +12,13 @@ mod facets;
 mod hand;
 mod member;
 mod server;
+mod ttl;
+mod unprobed;
 mod zone;
 
 pub use check::{
-    BODY_JSON, CHECK, CHECK_COMBINED, CHECK_HTTP, CHECK_SECURITY, CHECK_TCP, CHECK_TLS, CHECK_TYPES,
-    LATER_CHECK_TYPES, ROLE_TYPES,
+    BODY_JSON, CHECK, CHECK_HTTP, CHECK_SECURITY, CHECK_TCP, CHECK_TLS, CHECK_TYPES, LATER_CHECK_TYPES,
+    ROLE_TYPES,
 };
 pub use database::{CHECK_PATRONI, CHECK_POSTGRES, CHECK_REDIS, CHECK_ROLE};
 pub use facets::{BINDING, MX, SRV};
@@ -24,7 +26,9 @@ pub use hand::{OVERRIDE, OVERRIDES, OVERRIDES_FILE, SAFETY};
 pub use server::{
     API, DEFAULTS, DEFAULTS_CHECK, DNS, DNS_TCP, GEO, ISOLATION, KEY, PROBES, RESOLVER, SERVER, STATE, ZONES,
 };
-pub use zone::{ENDPOINT, POLICIES, POOL, SERVICE, STICKY_PREFIX, TRANSFER, TTL, ZONE};
+pub use ttl::TTL;
+pub use unprobed::{CHECK_COMBINED, CHECK_HEARTBEAT};
+pub use zone::{ENDPOINT, POLICIES, POOL, SERVICE, STICKY_PREFIX, TRANSFER, ZONE};
 
 /// All tables, in the order of the documentation.
 pub static SECTIONS: &[&Section] = &[
@@ -55,6 +59,7 @@ pub static SECTIONS: &[&Section] = &[
     &CHECK_POSTGRES,
     &CHECK_REDIS,
     &CHECK_PATRONI,
+    &CHECK_HEARTBEAT,
     &CHECK_COMBINED,
     &SERVICE,
     &POOL,

@@ -11,6 +11,26 @@ use crate::model::id::TargetId;
 use crate::model::plan::Plan;
 use crate::model::time::Moment;
 
+/// What an endpoint says of itself.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Word {
+    /// How it is.
+    pub kind: WordKind,
+    /// Why, in its own words; may be empty.
+    pub text: String,
+}
+
+/// How an endpoint says it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum WordKind {
+    /// Well.
+    Up,
+    /// Less than well.
+    Degraded,
+    /// Not to be used.
+    Down,
+}
+
 /// Names one probe that was asked for; never reused within a process.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct ProbeTicket(pub u64);
@@ -70,6 +90,13 @@ pub enum Event {
         ticket: StoreTicket,
         /// Why not.
         result: Result<(), String>,
+    },
+    /// An endpoint reports itself; whether it may was asked before.
+    Heartbeat {
+        /// Which target.
+        target: TargetId,
+        /// What it says.
+        word: Word,
     },
     /// A new configuration is in force.
     Planned(Arc<Plan>),

@@ -138,6 +138,7 @@ impl Control {
     pub(super) fn plan_probe(&mut self, target: TargetId, at: Moment) {
         if let Some(watch) = self.watches.get_mut(target.index())
             && !watch.derived
+            && !watch.beats
         {
             watch.due = at;
             self.schedule.enter(at, Due::Probe(target));

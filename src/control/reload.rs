@@ -126,7 +126,7 @@ impl Control {
                         if exactly {
                             known.is_same_stream(target)
                         } else {
-                            known.check.kind == target.check.kind
+                            known.check.kind.asks_the_same(&target.check.kind)
                                 && known.check.treatment.inverted == target.check.treatment.inverted
                         }
                     })
@@ -230,8 +230,12 @@ impl Control {
                 trials.extend(watch.trial.filter(|until| *until != trial));
             }
             if watch.regular.is_none() && new.binary_search(&target).is_err() {
-                let due = watch.due;
-                self.plan_probe(target, due.max(now.moment));
+                let due = watch.due.max(now.moment);
+                if watch.beats {
+                    self.await_next_beat(now, target);
+                } else {
+                    self.plan_probe(target, due);
+                }
             }
         }
         trials.sort_unstable();

@@ -19,6 +19,8 @@ pub enum Due {
     Confirm(TargetId, u32),
     /// Another try for a first verdict.
     Hurry(TargetId),
+    /// The end of the silence that is allowed.
+    Silence(TargetId),
     /// The end of a hold.
     Hold(TargetId),
     /// A service whose answer depends on time alone now.

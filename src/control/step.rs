@@ -148,6 +148,7 @@ impl Control {
                 self.obey(now, asked, command, effects);
             }
             Event::Stored { ticket, result } => self.stored(now, ticket, result, effects),
+            Event::Heartbeat { target, word } => self.beat(now, target, word, effects),
             Event::Planned(plan) => self.replan(now, plan, effects),
             Event::Woke => {}
         }
@@ -176,6 +177,7 @@ impl Control {
             Due::Probe(target) => self.probe_due(now, at, target, effects),
             Due::Confirm(target, epoch) => self.confirm_due(now, target, epoch, effects),
             Due::Hurry(target) => self.hurry_due(now, target, effects),
+            Due::Silence(target) => self.silence_due(now, at, target, effects),
             Due::Hold(target) => self.hold_due(now, at, target, effects),
             Due::Decide(service) => {
                 if self

@@ -224,6 +224,20 @@ impl Desk {
             Request::Overrides { reply } => {
                 let _ = reply.send(self.control.overrides(now));
             }
+            Request::Heartbeat {
+                service,
+                endpoint,
+                token,
+                word,
+                reply,
+            } => {
+                let targets = self.control.may_beat(&service, &endpoint, token.as_bytes());
+                for (target, _) in &targets {
+                    let (target, word) = (*target, word.clone());
+                    self.step(Event::Heartbeat { target, word });
+                }
+                let _ = reply.send(targets.iter().map(|(_, within)| *within).min());
+            }
             Request::Command {
                 by,
                 command,

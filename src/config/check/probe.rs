@@ -30,7 +30,7 @@ pub(crate) fn default_port(kind: &CheckKind) -> Option<u16> {
         CheckKind::Postgres(_) => defaults::POSTGRES_PORT,
         CheckKind::Redis(_) => defaults::REDIS_PORT,
         CheckKind::Patroni(_) => defaults::PATRONI_PORT,
-        CheckKind::Tcp(_) | CheckKind::Combined(_) => return None,
+        CheckKind::Tcp(_) | CheckKind::Combined(_) | CheckKind::Heartbeat(_) => return None,
     };
     u16::try_from(port).ok()
 }

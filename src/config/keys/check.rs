@@ -7,9 +7,18 @@ use super::{Fallback, Key, Kind, Section, key};
 use crate::config::defaults;
 
 /// The kinds of checks of this version.
-pub const CHECK_TYPES: [&str; 7] = ["http", "https", "tcp", "tls", "postgres", "redis", "patroni"];
+pub const CHECK_TYPES: [&str; 8] = [
+    "http",
+    "https",
+    "tcp",
+    "tls",
+    "postgres",
+    "redis",
+    "patroni",
+    "heartbeat",
+];
 /// Kinds of the contract that this version does not have.
-pub const LATER_CHECK_TYPES: [&str; 4] = ["dns", "grpc", "exec", "heartbeat"];
+pub const LATER_CHECK_TYPES: [&str; 3] = ["dns", "grpc", "exec"];
 /// Kinds that learn the endpoint's role.
 pub const ROLE_TYPES: [&str; 3] = ["postgres", "redis", "patroni"];
 
@@ -33,7 +42,7 @@ pub static CHECK: Section = Section {
         key("inverted", Kind::Boolean, Fallback::Boolean(defaults::INVERTED), "success counts as failure and the other way round"),
         key("shadow", Kind::Boolean, Fallback::Boolean(defaults::SHADOW), "probed and shown, not counted: its endpoints are answered as if without a check")
     ),
-    later: &[("within", "this version has no check `heartbeat`")],
+    later: &[("within", "write type = \"heartbeat\"")],
 };
 
 /// Of the checks that a connection is made for by us alone.
@@ -172,38 +181,6 @@ pub static CHECK_HTTP: Section = Section {
             Kind::Boolean,
             Fallback::Boolean(defaults::KEEPALIVE),
             "whether one connection serves several probes",
-        ),
-    ],
-    later: &[],
-};
-
-/// `[checks.NAME]` without `type`.
-pub static CHECK_COMBINED: Section = Section {
-    title: "[checks.NAME] of other checks",
-    keys: &[
-        key(
-            "all_of",
-            Kind::Texts,
-            Fallback::Words("none; this or `any_of` is required"),
-            "names of checks in this file that must all succeed",
-        ),
-        key(
-            "any_of",
-            Kind::Texts,
-            Fallback::Words("none; this or `all_of` is required"),
-            "names of checks in this file of which `at_least` must succeed",
-        ),
-        key(
-            "at_least",
-            Kind::Integer(1, 100),
-            Fallback::Integer(defaults::AT_LEAST),
-            "how many of `any_of` must succeed",
-        ),
-        key(
-            "shadow",
-            Kind::Boolean,
-            Fallback::Boolean(defaults::SHADOW),
-            "shown, not counted",
         ),
     ],
     later: &[],

@@ -7,6 +7,7 @@ use toml::de::DeValue;
 use super::combined::RawCombined;
 use super::database;
 use super::document::{At, Table, Value};
+use super::heartbeat::RawHeartbeat;
 use super::treatment::RawTreatment;
 use super::way::RawWay;
 use super::{http, security};
@@ -111,6 +112,13 @@ impl RawCheck {
             && !keys::ROLE_TYPES.contains(&kind)
             && database::refuse_role(value, kind)
         {
+            return check;
+        }
+        if kind == Some("heartbeat") {
+            let heartbeat = RawHeartbeat::read(value, files);
+            check.kind = heartbeat.check.map(CheckKind::Heartbeat);
+            check.rules = heartbeat.rules;
+            check.treatment.shadow = heartbeat.shadow;
             return check;
         }
         let sections = match kind.and_then(sections) {

@@ -112,7 +112,11 @@ async fn a_standby_says_how_far_it_is_behind_as_long_as_it_knows() {
         seen.report
     );
 
-    // What is received but not replayed is lag.
+    // What is received but not replayed is lag, as old as the last transaction that was replayed.
+    primary.ask("CREATE TABLE s (i int)");
+    crate::support::wait_until("a transaction is replayed", Duration::from_secs(20), || {
+        standby.ask("SELECT pg_last_xact_replay_timestamp() IS NOT NULL") == "t"
+    });
     standby.ask("SELECT pg_wal_replay_pause()");
     primary.ask("CREATE TABLE t AS SELECT generate_series(1, 1000)");
     let mut behind = None;

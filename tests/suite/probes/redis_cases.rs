@@ -94,7 +94,7 @@ async fn a_server_that_hangs_or_loads_is_told_apart() {
         (
             "half",
             b"*3\r\n$6\r\nmas",
-            Bad(Body, Timeout, "while reading the answer (13 octets came)"),
+            Bad(Body, Timeout, "while reading the answer (11 octets came)"),
         ),
     ] {
         let address = script::play(vec![Step::Hear, Step::Say(say), Step::Silence]).await;

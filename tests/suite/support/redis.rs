@@ -17,7 +17,9 @@ pub(crate) struct Redis {
 impl Redis {
     /// A server at `address` with further lines of configuration, running.
     pub(crate) fn start(address: SocketAddr, settings: &str) -> Self {
-        Self::run("redis-server", address, &format!("save \"\"\n{settings}\n"))
+        // Otherwise a replica is known by the address that its connections come from, which is another loopback one.
+        let settings = format!("save \"\"\nreplica-announce-ip {}\n{settings}\n", address.ip());
+        Self::run("redis-server", address, &settings)
     }
 
     /// A Sentinel at `address` that watches `master`; two of them must agree. A master is down after a second.
