@@ -6,7 +6,10 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
-pub use web::{BodyMatch, HttpCheck, HttpVersion, Identity, Scalar, Security, TcpCheck, TlsCheck};
+pub use web::{
+    BodyMatch, DnsCheck, GrpcCheck, HttpCheck, HttpVersion, IcmpCheck, Identity, RCODES, Rdata, Scalar,
+    Security, TcpCheck, TlsCheck, Transport,
+};
 
 use crate::model::id::{CheckId, TargetId, ZoneId};
 
@@ -135,6 +138,12 @@ pub enum CheckKind {
     Tcp(TcpCheck),
     /// `tls`.
     Tls(Box<TlsCheck>),
+    /// `dns`.
+    Dns(Box<DnsCheck>),
+    /// `icmp`.
+    Icmp(IcmpCheck),
+    /// `grpc`.
+    Grpc(Box<GrpcCheck>),
     /// Others, judged together; nothing is probed for it.
     Combined(Combined),
 }

@@ -368,6 +368,7 @@ fn clock(moment: Moment) -> Now {
 fn looks_at_certificates(kind: &CheckKind) -> bool {
     matches!(kind, CheckKind::Http(http) if http.tls && http.security.verify)
         || matches!(kind, CheckKind::Tls(tls) if tls.security.verify)
+        || matches!(kind, CheckKind::Grpc(grpc) if grpc.tls && grpc.security.verify)
 }
 
 fn observation(began: Moment, after: Duration, finding: Finding) -> Observation {

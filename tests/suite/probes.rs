@@ -2,8 +2,11 @@
 //! that an operator understands.
 
 mod authority;
+mod dns_kind;
+mod grpc_kind;
 mod haproxy;
 mod http_cases;
+mod icmp_kind;
 mod kept;
 mod nginx;
 mod own_faults;

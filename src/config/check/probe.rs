@@ -27,7 +27,10 @@ pub(crate) fn default_port(kind: &CheckKind) -> Option<u16> {
     let port = match kind {
         CheckKind::Http(http) if !http.tls => defaults::HTTP_PORT,
         CheckKind::Http(_) | CheckKind::Tls(_) => defaults::HTTPS_PORT,
-        CheckKind::Tcp(_) | CheckKind::Combined(_) => return None,
+        CheckKind::Dns(_) => defaults::DNS_PORT,
+        // There are none; a target has the number all the same.
+        CheckKind::Icmp(_) => 0,
+        CheckKind::Grpc(_) | CheckKind::Tcp(_) | CheckKind::Combined(_) => return None,
     };
     u16::try_from(port).ok()
 }
