@@ -3,6 +3,7 @@
 
 pub(crate) mod binding;
 pub(crate) mod builder;
+pub(super) mod elsewhere;
 mod facets;
 pub(crate) mod group;
 pub(crate) mod hand;

@@ -7,6 +7,7 @@ pub(crate) mod combined;
 pub(crate) mod dns;
 pub(crate) mod document;
 pub(crate) mod facets;
+pub(crate) mod heartbeat;
 pub(crate) mod http;
 pub(crate) mod keyed;
 pub(crate) mod policy;

@@ -217,7 +217,9 @@ fn expectation(rules: &Rules, ttl: TtlRule, silent: bool) -> Expectation {
     let mut worst = Sum::default();
     let mut typical = Sum::default();
     let first = first_probe(rules);
-    let first_name = if rules.interval >= rules.timeout {
+    let first_name = if rules.timeout.is_zero() {
+        format!("silence of {}", Span(rules.interval))
+    } else if rules.interval >= rules.timeout {
         format!("interval {}", Span(rules.interval))
     } else {
         format!("timeout {} (longer than the interval)", Span(rules.timeout))

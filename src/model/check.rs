@@ -12,6 +12,7 @@ pub use web::{
 };
 
 use crate::model::id::{CheckId, TargetId, ZoneId};
+use crate::model::token::Token;
 
 /// A check definition with everything defaulted.
 #[derive(Clone, Debug, PartialEq)]
@@ -146,6 +147,43 @@ pub enum CheckKind {
     Grpc(Box<GrpcCheck>),
     /// Others, judged together; nothing is probed for it.
     Combined(Combined),
+    /// The endpoint reports itself; nothing is probed for it.
+    Heartbeat(HeartbeatCheck),
+}
+
+/// Settings of `heartbeat`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct HeartbeatCheck {
+    /// Silence that lasts longer is a failure.
+    pub within: Duration,
+    /// What an endpoint shows to be believed.
+    pub token: Token,
+}
+
+impl HeartbeatCheck {
+    /// How results become a verdict: one is enough, in either direction; `otherwise` says the rest.
+    #[must_use]
+    pub fn rules(&self, otherwise: Rules) -> Rules {
+        Rules {
+            interval: self.within,
+            fast_interval: self.within,
+            timeout: Duration::ZERO,
+            fall: 1,
+            rise: 1,
+            // No record of earlier silences makes this one a matter of chance.
+            false_alarm: 0.999_999,
+            ..otherwise
+        }
+    }
+}
+
+impl CheckKind {
+    /// Whether what was learned by `self` holds for `other`: the same question. Heartbeats are the same whatever their
+    /// token and their time.
+    #[must_use]
+    pub fn asks_the_same(&self, other: &Self) -> bool {
+        matches!((self, other), (Self::Heartbeat(_), Self::Heartbeat(_))) || self == other
+    }
 }
 
 /// A check that is made of others.

@@ -1,5 +1,7 @@
 //! Several readings of one address as one: all of them, any, or so many.
 
+use std::time::Duration;
+
 use crate::model::check::Need;
 use crate::model::time::Moment;
 use crate::policy::readings::{Reading, Tier};
@@ -33,19 +35,20 @@ pub fn combine(need: Need, parts: &[Reading]) -> Reading {
             .unwrap_or(Moment::FAR),
         claim: parts.iter().find_map(|part| part.claim),
         lag: parts.iter().find_map(|part| part.lag),
-        latency: {
-            let mut known: Vec<_> = parts.iter().filter_map(|part| part.latency).collect();
-            known.sort_unstable();
-            known.get(count - 1).or(known.last()).copied()
-        },
-        ..Reading::UNPROBED
+        latency: slowest_needed(count, parts.iter().map(|part| part.latency)),
+        smooth: slowest_needed(count, parts.iter().map(|part| part.smooth)),
     }
+}
+
+/// The slowest of the `count` fastest, of those that are known.
+fn slowest_needed(count: usize, latencies: impl Iterator<Item = Option<Duration>>) -> Option<Duration> {
+    let mut known: Vec<Duration> = latencies.flatten().collect();
+    known.sort_unstable();
+    known.get(count - 1).or(known.last()).copied()
 }
 
 #[cfg(test)]
 mod tests {
-    use std::time::Duration;
-
     use super::*;
     use crate::model::check::Claim;
 

@@ -161,7 +161,11 @@ async fn ask(sheet: &mut Sheet, target: &Target, tools: &Arc<Tools>) -> Result<(
     match &target.check.kind {
         CheckKind::Tcp(check) => tcp::probe(sheet, check, address).await,
         // Never asked for: it is judged by its parts.
-        CheckKind::Combined(_) => Err(local(sheet, "nothing is probed for a combined check".to_owned())),
+        // Never asked for: one is judged by its parts, the other reports itself.
+        CheckKind::Combined(_) | CheckKind::Heartbeat(_) => Err(local(
+            sheet,
+            "nothing is probed for a check of this type".to_owned(),
+        )),
         CheckKind::Http(settings) => {
             let question = tools.question(&target.check, settings);
             let question = question.map_err(|text| local(sheet, text))?;

@@ -211,11 +211,7 @@ mod tests {
         reply[0] = 0;
         assert!(line(false, true).is_reply(&reply, &request));
         assert!(line(false, false).is_reply(&reply, &request));
-        assert!(is_reply(
-            &line(true, false),
-            &[&[0x45; 20], &reply[..]].concat(),
-            &request
-        ));
+        assert!(line(true, false).is_reply(&[&[0x45; 20], &reply[..]].concat(), &request));
         // The kernel's own identifier, where it picks replies by it.
         let mut other = reply.clone();
         other[4] ^= 1;

@@ -81,8 +81,11 @@ impl PlanBuilder {
             zones_directory: PathBuf::new(),
             watch: false,
             state_directory: PathBuf::new(),
+            record: None,
+            record_limit: 0,
             api: None,
             api_token: None,
+            resolvers: Vec::new(),
             isolation: IsolationSettings::default(),
             safety: SafetySettings::default(),
             keys: Vec::new(),
@@ -231,6 +234,7 @@ impl PlanBuilder {
             service,
             name: name.to_owned(),
             addresses,
+            alias: None,
         });
         id
     }

@@ -89,7 +89,7 @@ fn placed(title: &str, line: &str) -> (String, String, &'static str) {
         "pointsman.toml" => server_with(format!("{line}\n{server}")),
         "[zones]" => server_with(format!("[zones]\n{line}\n")),
         "[dns]" | "[dns.tcp]" | "[state]" | "[api]" | "[defaults]" | "[defaults.check]" | "[probes]"
-        | "[isolation]" | "[safety]" | "[overrides]" | "[geo]" => {
+        | "[isolation]" | "[resolver]" | "[safety]" | "[overrides]" | "[geo]" => {
             server_with(format!("{server}{title}\n{line}\n"))
         }
         "[keys.NAME]" => server_with(format!("{server}[keys.\"k.test\"]\n{line}\n")),
@@ -99,6 +99,10 @@ fn placed(title: &str, line: &str) -> (String, String, &'static str) {
         "[checks.NAME]" | "[checks.NAME] of type http, https" => {
             zone_with(format!("[checks.c]\ntype = \"http\"\n{line}\n"))
         }
+        "[checks.NAME] of type heartbeat" if line.starts_with("type") => {
+            zone_with(format!("[checks.c]\nwithin = \"15s\"\n{line}\n"))
+        }
+        "[checks.NAME] of type heartbeat" => zone_with(format!("[checks.c]\ntype = \"heartbeat\"\n{line}\n")),
         "[checks.NAME] over TLS" => zone_with(format!("[checks.c]\ntype = \"https\"\n{line}\n")),
         "body_json" => zone_with(format!(
             "[checks.c]\ntype = \"http\"\n[checks.c.body_json]\npointer = \"/a\"\n{line}\n"
@@ -258,7 +262,7 @@ fn every_default_that_is_written_out_changes_nothing() {
                     (server.to_owned(), base_zone(&line, "", "", "", ""))
                 }
                 // Defaults of a check without `type`; that of the base has one.
-                "[checks.NAME] of other checks" => continue,
+                "[checks.NAME] of other checks" | "[checks.NAME] of type heartbeat" => continue,
                 "[services.NAME]" => (server.to_owned(), base_zone("", &line, "", "", "")),
                 "endpoint" => (server.to_owned(), base_zone("", "", &line, "", "")),
                 "zone file" => (server.to_owned(), base_zone("", "", "", &line, "")),

@@ -1,6 +1,7 @@
 //! The operator's hand on virtual time: obeyed when it is on disk, refused when a rule stands against it, gone in time.
 
 mod binary;
+mod draining;
 mod expiry;
 mod file;
 mod rules;

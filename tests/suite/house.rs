@@ -28,6 +28,7 @@ const MAY_NAME: &[(&str, &[&str])] = &[
     ("api", &["control", "health", "model", "answer"]),
     ("sys", &[]),
     ("clock", &["model::time"]),
+    ("resolve", &["model", "clock", "wire::name"]),
     ("cli", &["run", "config", "api"]),
 ];
 

@@ -68,6 +68,7 @@ pub(crate) fn read(source: &Source, files: &mut Files, geo_before: Option<&Known
         Some(written) => files.below(source, written),
         None => directory(&zones, files, "directory"),
     };
+    let state = table.table("state", &keys::STATE);
     let geo = atlas::read(&table.table("geo", &keys::GEO), files, geo_before);
     let node = NodeSettings {
         listen,
@@ -92,9 +93,19 @@ pub(crate) fn read(source: &Source, files: &mut Files, geo_before: Option<&Known
             .integer_or_default("concurrency"),
         zones_directory,
         watch: zones.boolean_or_default("watch"),
-        state_directory: directory(&table.table("state", &keys::STATE), files, "directory"),
+        state_directory: directory(&state, files, "directory"),
+        record: state
+            .text("record")
+            .map(|written| files.below(source, &written.value)),
+        record_limit: state.integer_or_default::<u64>("record_limit") << 20,
         api,
         api_token,
+        resolvers: table
+            .table("resolver", &keys::RESOLVER)
+            .each("nameservers", Value::socket)
+            .into_iter()
+            .map(|server| server.value)
+            .collect(),
         isolation: isolation(&table.table("isolation", &keys::ISOLATION)),
         safety: hand::safety(&table.table("safety", &keys::SAFETY)),
         keys: tsig,

@@ -4,6 +4,7 @@ use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use super::builder::Builder;
+use super::elsewhere;
 use super::facets;
 use super::group::Expansion;
 use super::looked_up::{KnownCheck, LookedUp};
@@ -14,7 +15,7 @@ use crate::config::defaults;
 use crate::config::raw::document::{At, Source};
 use crate::config::raw::service::RawService;
 use crate::config::raw::zone::RawZone;
-use crate::model::check::{Check, Expectation, Rules};
+use crate::model::check::{Check, CheckKind, Expectation, Rules};
 use crate::model::facets::Facets;
 use crate::model::id::{CheckId, ServiceId, ZoneId};
 use crate::model::service::{Failback, Group, MemberKind, Policy, Service, Switch, TtlRule, WhenAllDown};
@@ -70,6 +71,7 @@ pub(crate) fn services(builder: &mut Builder, raw: &RawZone, around: &Around<'_>
             builder.service(service_of(service, id, owner, group, facets, raw, around));
         }
     }
+    elsewhere::report_own(raw, around);
     facets::report_shared(builder, &added, &places, around);
     looked_up.report_unused();
     added
@@ -78,7 +80,10 @@ pub(crate) fn services(builder: &mut Builder, raw: &RawZone, around: &Around<'_>
 fn checks<'a>(builder: &mut Builder, raw: &'a RawZone, around: &Around<'_>) -> HashMap<&'a str, KnownCheck> {
     let mut known = HashMap::new();
     for check in &raw.checks {
-        let rules = probe::rules(around.source, &check.rules, around.rules);
+        let mut rules = probe::rules(around.source, &check.rules, around.rules);
+        if let Some(CheckKind::Heartbeat(heartbeat)) = &check.kind {
+            rules = heartbeat.rules(rules);
+        }
         let treatment = treatment(around.source, &check.treatment, check.kind.as_ref(), &rules);
         let added = check.kind.clone().map(|kind| {
             builder.check(Check {

@@ -8,9 +8,9 @@ use crate::config::defaults;
 use crate::model::check::RCODES;
 
 /// The kinds of checks of this version.
-pub const CHECK_TYPES: [&str; 7] = ["http", "https", "tcp", "tls", "dns", "icmp", "grpc"];
+pub const CHECK_TYPES: [&str; 8] = ["http", "https", "tcp", "tls", "dns", "icmp", "grpc", "heartbeat"];
 /// Kinds of the contract that this version does not have.
-pub const LATER_CHECK_TYPES: [&str; 4] = ["postgres", "redis", "exec", "heartbeat"];
+pub const LATER_CHECK_TYPES: [&str; 3] = ["postgres", "redis", "exec"];
 
 /// `[checks.NAME]`, whatever its type.
 pub static CHECK: Section = Section {
@@ -35,7 +35,7 @@ pub static CHECK: Section = Section {
     later: &[
         ("role", "this version has no checks of databases"),
         ("max_lag", "this version has no checks of databases"),
-        ("within", "this version has no checks of databases"),
+        ("within", "write type = \"heartbeat\""),
     ],
 };
 
@@ -175,38 +175,6 @@ pub static CHECK_HTTP: Section = Section {
             Kind::Boolean,
             Fallback::Boolean(defaults::KEEPALIVE),
             "whether one connection serves several probes",
-        ),
-    ],
-    later: &[],
-};
-
-/// `[checks.NAME]` without `type`.
-pub static CHECK_COMBINED: Section = Section {
-    title: "[checks.NAME] of other checks",
-    keys: &[
-        key(
-            "all_of",
-            Kind::Texts,
-            Fallback::Words("none; this or `any_of` is required"),
-            "names of checks in this file that must all succeed",
-        ),
-        key(
-            "any_of",
-            Kind::Texts,
-            Fallback::Words("none; this or `all_of` is required"),
-            "names of checks in this file of which `at_least` must succeed",
-        ),
-        key(
-            "at_least",
-            Kind::Integer(1, 100),
-            Fallback::Integer(defaults::AT_LEAST),
-            "how many of `any_of` must succeed",
-        ),
-        key(
-            "shadow",
-            Kind::Boolean,
-            Fallback::Boolean(defaults::SHADOW),
-            "shown, not counted",
         ),
     ],
     later: &[],

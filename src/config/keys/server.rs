@@ -46,6 +46,12 @@ pub static SERVER: Section = Section {
             "limits of probing",
         ),
         key(
+            "resolver",
+            Kind::Table("[resolver]"),
+            Fallback::Nothing,
+            "who resolves names of endpoints",
+        ),
+        key(
             "isolation",
             Kind::Table("[isolation]"),
             Fallback::Nothing,
@@ -202,12 +208,26 @@ pub static ZONES: Section = Section {
 /// `[state]`
 pub static STATE: Section = Section {
     title: "[state]",
-    keys: &[key(
-        "directory",
-        Kind::Path,
-        Fallback::Text(defaults::STATE_DIRECTORY),
-        "overrides, active endpoints, history",
-    )],
+    keys: &[
+        key(
+            "directory",
+            Kind::Path,
+            Fallback::Text(defaults::STATE_DIRECTORY),
+            "overrides, active endpoints, history",
+        ),
+        key(
+            "record",
+            Kind::Path,
+            Fallback::Words("nothing is recorded"),
+            "file in which every probe is written down, for `pointsman replay`; relative to this file",
+        ),
+        key(
+            "record_limit",
+            Kind::Integer(1, 1_000_000),
+            Fallback::Integer(defaults::RECORD_LIMIT),
+            "MiB of a recording; at this size it becomes NAME.1 and another one is begun",
+        ),
+    ],
     later: &[],
 };
 
@@ -285,6 +305,18 @@ pub static PROBES: Section = Section {
         Kind::Integer(1, 65_535),
         Fallback::Integer(defaults::PROBE_CONCURRENCY),
         "probes under way at once, at the most",
+    )],
+    later: &[],
+};
+
+/// `[resolver]`
+pub static RESOLVER: Section = Section {
+    title: "[resolver]",
+    keys: &[key(
+        "nameservers",
+        Kind::Sockets,
+        Fallback::Words("those of the system (`/etc/resolv.conf`)"),
+        "recursive servers that resolve the `alias` of endpoints",
     )],
     later: &[],
 };

@@ -303,8 +303,14 @@ pub static ENDPOINT: Section = Section {
         key(
             "address",
             Kind::Addresses,
-            Fallback::Required,
+            Fallback::Words("none; this or `alias` is required"),
             "what is answered; each address is probed on its own",
+        ),
+        key(
+            "alias",
+            Kind::Name,
+            Fallback::Nothing,
+            "a name elsewhere: the server resolves it and answers its addresses, each probed on its own",
         ),
         key(
             "weight",
@@ -341,7 +347,7 @@ pub static ENDPOINT: Section = Section {
             "what is probed instead of what is answered: one for each address, in the same order",
         ),
     ],
-    later: &[("cname", "use `address`"), ("alias", "use `address`")],
+    later: &[("cname", "use `address`")],
 };
 
 /// The table form of `ttl`.

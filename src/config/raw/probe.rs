@@ -6,6 +6,7 @@ use toml::de::DeValue;
 
 use super::combined::RawCombined;
 use super::document::{At, Table, Value};
+use super::heartbeat::RawHeartbeat;
 use super::treatment::RawTreatment;
 use super::way::RawWay;
 use super::{dns, http, security};
@@ -100,6 +101,13 @@ impl RawCheck {
                 format!("`{}` belongs to a check without `type`", key.get_ref()),
                 "define a check without `type` that names this one",
             );
+            return check;
+        }
+        if kind == Some("heartbeat") {
+            let heartbeat = RawHeartbeat::read(value, files);
+            check.kind = heartbeat.check.map(CheckKind::Heartbeat);
+            check.rules = heartbeat.rules;
+            check.treatment.shadow = heartbeat.shadow;
             return check;
         }
         let sections = match kind.and_then(sections) {

@@ -9,11 +9,13 @@ use super::document::{At, Table, Value};
 use super::facets::RawFacets;
 use super::policy::{self, RawServes};
 use super::ttl;
+use crate::config::check::elsewhere::one_way;
 use crate::config::check::hand;
 use crate::config::diagnostic::suggestion;
 use crate::config::keys;
 use crate::model::force::OwnSafety;
 use crate::model::service::{Failback, Families, Policy, Spread, Switch, TtlRule, WhenAllDown};
+use crate::wire::name::Name;
 
 /// `[services.NAME]` as it is written.
 #[derive(Debug)]
@@ -61,7 +63,8 @@ pub(crate) struct RawGroup {
 pub(crate) struct RawEndpoint {
     pub(crate) name: At<String>,
     pub(crate) addresses: Vec<At<IpAddr>>,
-    /// As many as `addresses`, or none.
+    pub(crate) alias: Option<At<Name>>,
+    /// As many as `addresses` (of an alias: one), or none.
     pub(crate) probed: Vec<At<IpAddr>>,
     /// Nothing when it is not written.
     pub(crate) weight: Option<u32>,
@@ -191,16 +194,26 @@ impl RawEndpoint {
         }
         let probed = table.each("probe_address", usable_address);
         let count = table.value("probe_address").map(|value| value.elements().len());
-        let answered = table.value("address").map_or(0, |value| value.elements().len());
+        let written: Vec<&str> = ["address", "alias"]
+            .into_iter()
+            .filter(|key| table.has(key))
+            .collect();
+        one_way(table.source, table.at, &written);
+        let one_for = written.first().copied().unwrap_or("address");
+        let answered = match one_for {
+            "address" => table.value("address").map_or(0, |value| value.elements().len()),
+            _ => 1,
+        };
         if let Some(count) = count.filter(|count| *count != answered) {
             table.source.error(
                 table.place_of("probe_address"),
-                format!("`probe_address` has {count}, `address` has {answered}"),
+                format!("`probe_address` has {count}, `{one_for}` has {answered}"),
                 "write one for each address, in the same order",
             );
         }
         Some(Self {
             addresses,
+            alias: table.name("alias"),
             probed,
             weight: weight(&table),
             serves: RawServes::read(&table),
