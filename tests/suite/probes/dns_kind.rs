@@ -163,8 +163,11 @@ async fn a_real_servers_answers_are_judged_as_their_check_asks() {
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }
 
+/// What is answered to a question.
+type Answers = fn(&[u8]) -> Vec<Vec<u8>>;
+
 /// A server over UDP: what it answers to a question, by its octets; nothing: silence.
-async fn answers(with: fn(&[u8]) -> Vec<Vec<u8>>) -> SocketAddr {
+async fn answers(with: Answers) -> SocketAddr {
     let socket = UdpSocket::bind("127.0.0.1:0").await.unwrap();
     let address = socket.local_addr().unwrap();
     tokio::spawn(async move {
@@ -190,7 +193,7 @@ async fn servers_that_are_none_are_told_apart() {
     let kind = || dns("www.a.test", "A", |_| {});
     let over_tcp = || dns("www.a.test", "A", |check| check.transport = Transport::Tcp);
     #[rustfmt::skip]
-    let datagrams: Vec<(&str, fn(&[u8]) -> Vec<Vec<u8>>, Expect)> = vec![
+    let datagrams: Vec<(&str, Answers, Expect)> = vec![
         ("silence", |_| vec![], Bad(FirstByte, Timeout, "timeout after 0.400 s while waiting for an answer")),
         ("an empty answer", |q| vec![echoed(q)], Bad(FirstByte, Content, "NOERROR, but no A in the answer")),
         ("the question itself", |q| vec![q.to_vec()], Bad(FirstByte, Garbage, "the answer is none to this question")),
