@@ -235,6 +235,7 @@ impl PlanBuilder {
             name: name.to_owned(),
             addresses,
             alias: None,
+            cname: None,
         });
         id
     }
