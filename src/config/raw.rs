@@ -5,6 +5,7 @@
 
 pub(crate) mod combined;
 pub(crate) mod database;
+pub(crate) mod dns;
 pub(crate) mod document;
 pub(crate) mod facets;
 pub(crate) mod heartbeat;

@@ -8,7 +8,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 pub use database::{PostgresCheck, RedisCheck, Secret, Sentinels, TlsUse};
-pub use web::{BodyMatch, HttpCheck, HttpVersion, Identity, Scalar, Security, TcpCheck, TlsCheck};
+pub use web::{
+    BodyMatch, DnsCheck, GrpcCheck, HttpCheck, HttpVersion, IcmpCheck, Identity, RCODES, Rdata, Scalar,
+    Security, TcpCheck, TlsCheck, Transport,
+};
 
 use crate::model::id::{CheckId, TargetId, ZoneId};
 use crate::model::token::Token;
@@ -138,6 +141,12 @@ pub enum CheckKind {
     Tcp(TcpCheck),
     /// `tls`.
     Tls(Box<TlsCheck>),
+    /// `dns`.
+    Dns(Box<DnsCheck>),
+    /// `icmp`.
+    Icmp(IcmpCheck),
+    /// `grpc`.
+    Grpc(Box<GrpcCheck>),
     /// `postgres`.
     Postgres(Box<PostgresCheck>),
     /// `redis`.

@@ -3,8 +3,11 @@
 
 mod authority;
 mod database_cases;
+mod dns_kind;
+mod grpc_kind;
 mod haproxy;
 mod http_cases;
+mod icmp_kind;
 mod kept;
 mod nginx;
 mod own_faults;

@@ -30,7 +30,12 @@ pub(crate) fn default_port(kind: &CheckKind) -> Option<u16> {
         CheckKind::Postgres(_) => defaults::POSTGRES_PORT,
         CheckKind::Redis(_) => defaults::REDIS_PORT,
         CheckKind::Patroni(_) => defaults::PATRONI_PORT,
-        CheckKind::Tcp(_) | CheckKind::Combined(_) | CheckKind::Heartbeat(_) => return None,
+        CheckKind::Dns(_) => defaults::DNS_PORT,
+        // There are none; a target has the number all the same.
+        CheckKind::Icmp(_) => 0,
+        CheckKind::Grpc(_) | CheckKind::Tcp(_) | CheckKind::Combined(_) | CheckKind::Heartbeat(_) => {
+            return None;
+        }
     };
     u16::try_from(port).ok()
 }
