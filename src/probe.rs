@@ -1,7 +1,7 @@
 //! Targets to observations: the only part that talks to the endpoints themselves.
 //!
 //! ```text
-//! Runner::probe ─► permit ─► conduct (the budget begins) ─► tcp | http ─► Observation ─► Event::Probed
+//! Runner::probe ─► permit ─► conduct (the budget begins) ─► tcp | http | … ─► Observation ─► Event::Probed
 //!                                      │
 //!                                      └ Sheet: phase reached, times, evidence — also when the time ran out
 //! ```
@@ -17,6 +17,7 @@ pub mod runner;
 mod certificate;
 mod conduct;
 mod dial;
+mod exec;
 mod fault;
 mod http;
 mod reference;
@@ -25,4 +26,4 @@ mod stopwatch;
 mod tcp;
 mod tls;
 
-pub use runner::{Load, Runner};
+pub use runner::{Limits, Load, Runner};

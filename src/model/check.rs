@@ -1,11 +1,13 @@
 //! Checks: what is asked of an endpoint, how often, and what counts as an answer.
 
+mod exec;
 mod web;
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
+pub use exec::ExecCheck;
 pub use web::{BodyMatch, HttpCheck, HttpVersion, Identity, Scalar, Security, TcpCheck, TlsCheck};
 
 use crate::model::id::{CheckId, TargetId, ZoneId};
@@ -136,6 +138,8 @@ pub enum CheckKind {
     Tcp(TcpCheck),
     /// `tls`.
     Tls(Box<TlsCheck>),
+    /// `exec`.
+    Exec(ExecCheck),
     /// Others, judged together; nothing is probed for it.
     Combined(Combined),
     /// The endpoint reports itself; nothing is probed for it.

@@ -27,6 +27,7 @@ pub(crate) fn default_port(kind: &CheckKind) -> Option<u16> {
     let port = match kind {
         CheckKind::Http(http) if !http.tls => defaults::HTTP_PORT,
         CheckKind::Http(_) | CheckKind::Tls(_) => defaults::HTTPS_PORT,
+        CheckKind::Exec(_) => 0,
         CheckKind::Tcp(_) | CheckKind::Combined(_) | CheckKind::Heartbeat(_) => return None,
     };
     u16::try_from(port).ok()

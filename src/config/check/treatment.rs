@@ -45,6 +45,7 @@ pub(crate) fn treatment(
     let without_tls = match kind {
         Some(CheckKind::Http(http)) if !http.tls => Some("http"),
         Some(CheckKind::Tcp(_)) => Some("tcp"),
+        Some(CheckKind::Exec(_)) => Some("exec"),
         _ => None,
     };
     if let (Some(warning), Some(kind)) = (raw.certificate_warning, without_tls) {

@@ -7,9 +7,9 @@ use super::{Fallback, Key, Kind, Section, key};
 use crate::config::defaults;
 
 /// The kinds of checks of this version.
-pub const CHECK_TYPES: [&str; 5] = ["http", "https", "tcp", "tls", "heartbeat"];
+pub const CHECK_TYPES: [&str; 6] = ["http", "https", "tcp", "tls", "heartbeat", "exec"];
 /// Kinds of the contract that this version does not have.
-pub const LATER_CHECK_TYPES: [&str; 5] = ["dns", "grpc", "postgres", "redis", "exec"];
+pub const LATER_CHECK_TYPES: [&str; 4] = ["dns", "grpc", "postgres", "redis"];
 
 /// `[checks.NAME]`, whatever its type.
 pub static CHECK: Section = Section {

@@ -9,7 +9,7 @@ use super::document::{At, Table, Value};
 use super::heartbeat::RawHeartbeat;
 use super::treatment::RawTreatment;
 use super::way::RawWay;
-use super::{http, security};
+use super::{exec, http, security};
 use crate::config::keys::{self, Section};
 use crate::config::load::files::Files;
 use crate::model::check::{CheckKind, TcpCheck, TlsCheck};
@@ -152,6 +152,7 @@ impl RawCheck {
             check.way.read_proxy_header(&table);
         }
         check.kind = match kind {
+            "exec" => exec::read(&table, &check.way, files).map(CheckKind::Exec),
             "tcp" => Some(CheckKind::Tcp(talk(&table))),
             "tls" => Some(CheckKind::Tls(Box::new(TlsCheck {
                 security: security::read(&table, files),
@@ -171,6 +172,7 @@ impl RawCheck {
 fn sections(kind: &str) -> Option<Vec<&'static Section>> {
     Some(match kind {
         "http" | "https" => vec![&keys::CHECK, &keys::CHECK_SECURITY, &keys::CHECK_HTTP],
+        "exec" => vec![&keys::CHECK, &keys::CHECK_EXEC],
         "tcp" => vec![&keys::CHECK, &keys::CHECK_TCP],
         "tls" => vec![&keys::CHECK, &keys::CHECK_SECURITY, &keys::CHECK_TLS],
         _ => return None,
