@@ -8,9 +8,9 @@ use crate::control::step::Control;
 use crate::control::watch::Watch;
 use crate::health::observation::Report;
 use crate::health::standing::Health;
-use crate::model::id::{ServiceId, TargetId};
+use crate::model::id::{EndpointId, ServiceId, TargetId};
 use crate::model::plan::Plan;
-use crate::model::service::{Group, MemberKind};
+use crate::model::service::{Group, Member, MemberKind, Policy, Service};
 use crate::model::time::Now;
 use crate::policy::decide::Decided;
 use crate::policy::tree::endpoints_of;
@@ -93,6 +93,40 @@ fn pools(plan: &Plan, zone: &str, service: &str, group: &Group, all: &mut BTreeM
             extent.endpoints.insert(format!("{service}/{}", endpoint.name));
         }
         pools(plan, zone, service, pool, all);
+    }
+}
+
+/// Load and capacity of a `weighted` service when only `answered` are left, where its members declare what they can
+/// carry; `None` where they do not, or where the load fits.
+pub(crate) fn overload(service: &Service, answered: &[EndpointId]) -> Option<(u64, u64)> {
+    let group = &service.group;
+    if group.policy != Policy::Weighted {
+        return None;
+    }
+    let weights: u64 = group.members.iter().map(|member| u64::from(member.weight)).sum();
+    let demand = group.spread.demand.map_or(weights, u64::from);
+    let mut left = 0;
+    for member in &group.members {
+        left += room(member, answered)?;
+    }
+    // Nobody left is another matter: then what `when_all_down` says is answered.
+    (left > 0 && left < demand).then_some((demand, left))
+}
+
+/// What a member can carry: nothing when it is not answered; `None` when it is and does not say.
+fn room(member: &Member, answered: &[EndpointId]) -> Option<u64> {
+    let mut ids = Vec::new();
+    match &member.kind {
+        MemberKind::Endpoint(id) => ids.push(*id),
+        MemberKind::Pool(pool) => endpoints_of(pool, &mut ids),
+    }
+    if !ids.iter().any(|id| answered.contains(id)) {
+        return Some(0);
+    }
+    match (member.capacity, &member.kind) {
+        (Some(capacity), _) => Some(u64::from(capacity)),
+        (None, MemberKind::Pool(pool)) => pool.members.iter().map(|member| room(member, answered)).sum(),
+        (None, MemberKind::Endpoint(_)) => None,
     }
 }
 

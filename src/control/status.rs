@@ -10,6 +10,7 @@ use crate::control::watch::Desk;
 use crate::model::id::EndpointId;
 use crate::model::service::{Failback, Families, Policy, Service, Switch, TtlRule, WhenAllDown};
 use crate::model::time::Now;
+use crate::policy::choice::tree::Node;
 use crate::policy::choice::{Choice, Decision, Pick};
 use crate::policy::readings::Family;
 use crate::policy::tree::{endpoints_of, member_name};
@@ -235,7 +236,12 @@ pub(super) fn answer_status(choice: Option<&Choice>, why: Option<String>) -> Ans
             Some((Pick::Fixed, _)) => "fixed".to_owned(),
             Some((Pick::Rotate { take }, of)) => format!("rotate {take} of {of}"),
             Some((Pick::Weighted(_), _)) => "weighted".to_owned(),
-            Some((Pick::Tree(_), _)) => "by client".to_owned(),
+            Some((Pick::Tree(tree), _)) => match tree.nodes.first() {
+                Some(Node::Sticky(_)) => "sticky".to_owned(),
+                Some(Node::Subnet(_)) => "subnet".to_owned(),
+                Some(Node::Geo(_)) => "geo".to_owned(),
+                Some(Node::Fork(_) | Node::Run(_)) | None => "weighted, then by client".to_owned(),
+            },
         },
         why: why.unwrap_or_else(|| "first verdicts are awaited".to_owned()),
     }

@@ -6,142 +6,70 @@ mod shares;
 mod speed;
 mod swap;
 mod tiers;
+mod town;
 
-use std::collections::HashMap;
-use std::net::IpAddr;
-use std::sync::Arc;
-use std::time::Duration;
+use town::{Town, endpoints, picked};
 
-use pointsman::answer::snapshot::Snapshot;
-use pointsman::config::load::{Loaded, load};
-use pointsman::model::id::TargetId;
-use pointsman::model::plan::Plan;
-use pointsman::model::service::Service;
-use pointsman::model::time::{Moment, Now, UnixTime};
-use pointsman::policy::choice::Choice;
-use pointsman::policy::choice::client::ClientKey;
-use pointsman::policy::decide::{Decided, decide};
-use pointsman::policy::readings::{Memory, Reading, Tier};
-use pointsman::policy::witness::Nobody;
-use pointsman::publish::publisher::Publisher;
-
-/// Services of a zone `example.test`, and how well their addresses are.
-struct Town {
-    loaded: Loaded,
-    plan: Arc<Plan>,
-    tiers: HashMap<IpAddr, Tier>,
-    latencies: HashMap<IpAddr, Duration>,
-    memories: Vec<Memory>,
-}
-
-/// What every zone of these tests begins with.
-const ZONE: &str = "origin = \"example.test\"\nnameservers = [\"ns.example.net\"]\nhostmaster = \"h.example.test\"\n\
-                    [checks.c]\ntype = \"tcp\"\nport = 80\n";
-
-impl Town {
-    /// `server` behind the tables of every server file, `zone` behind those of every zone.
-    fn new(server: &str, zone: &str, database: Option<&[u8]>) -> Self {
-        let folder = tempfile::tempdir().unwrap();
-        let path = |name: &str| folder.path().join(name);
-        std::fs::create_dir(path("zones")).unwrap();
-        std::fs::write(
-            path("pointsman.toml"),
-            format!("zones.directory = \"zones\"\n{server}"),
-        )
-        .unwrap();
-        std::fs::write(path("zones/a.toml"), format!("{ZONE}{zone}")).unwrap();
-        if let Some(octets) = database {
-            std::fs::write(path("places.mmdb"), octets).unwrap();
+/// Each example of the documentation is a configuration that is accepted without a word.
+#[test]
+fn the_documented_examples_are_accepted() {
+    let docs = std::fs::read_to_string("docs/policies.md").unwrap();
+    let world = crate::support::mmdb::database(places::WORLD);
+    let mut seen = 0;
+    for block in docs.split("```toml\n").skip(1) {
+        let block = block.split("```").next().unwrap();
+        if !block.contains("[services.") || block.contains('…') {
+            continue;
         }
-        let loaded = load(&path("pointsman.toml"));
-        assert!(!loaded.has_errors(), "{:#?}", loaded.diagnostics);
-        let plan = loaded.plan.clone().unwrap();
-        Self {
-            memories: vec![Memory::default(); plan.services.len()],
-            plan,
-            loaded,
-            tiers: HashMap::new(),
-            latencies: HashMap::new(),
-        }
+        seen += 1;
+        let zone = format!("[checks.web]\ntype = \"tcp\"\nport = 80\n{block}");
+        let town = Town::new("[geo]\ndatabase = \"places.mmdb\"\n", &zone, Some(&world));
+        let about =
+            |found: &&pointsman::model::diagnostic::Diagnostic| !found.what.contains("nothing uses check");
+        let words: Vec<_> = town.loaded.diagnostics.iter().filter(about).collect();
+        assert!(words.is_empty(), "{words:#?}\n{block}");
     }
-
-    fn set(&mut self, address: &str, tier: Tier) {
-        self.tiers.insert(address.parse().unwrap(), tier);
-    }
-
-    fn service(&self, label: &str) -> &Service {
-        self.plan
-            .services
-            .iter()
-            .find(|service| service.label == label)
-            .unwrap()
-    }
-
-    fn decide(&mut self, label: &str) -> Decided {
-        let service = self.service(label).clone();
-        let readings = |target: TargetId| {
-            let address = self.plan.targets[target.index()].address;
-            let smooth = self.latencies.get(&address).copied();
-            Reading {
-                tier: self.tiers.get(&address).copied().unwrap_or(Tier::Up),
-                smooth,
-                latency: smooth,
-                ..Reading::UNPROBED
-            }
-        };
-        let now = Now {
-            moment: Moment::from_secs(1000),
-            wall: UnixTime(0),
-        };
-        let memory = &mut self.memories[service.id.index()];
-        decide(
-            &service,
-            &self.plan.endpoints,
-            &readings,
-            memory,
-            now,
-            &mut Nobody,
-        )
-    }
-
-    /// What is answered for type A.
-    fn choice(&mut self, label: &str) -> Choice {
-        self.decide(label).decision.a
-    }
-
-    /// The snapshot of all services as they are now.
-    fn snapshot(&mut self) -> Arc<Snapshot> {
-        let labels: Vec<String> = self
-            .plan
-            .services
-            .iter()
-            .map(|service| service.label.clone())
-            .collect();
-        let decisions: Vec<_> = labels.iter().map(|label| self.decide(label).decision).collect();
-        Publisher::new(&self.plan, &self.loaded.contents, 7).apply(&decisions)
-    }
-
-    /// Whom `client` gets, told where it is.
-    fn give(&self, choice: &Choice, client: &str, dice: u64) -> Vec<IpAddr> {
-        let atlas = self.plan.node.geo.as_ref().map(|geo| &*geo.atlas);
-        picked(choice, &ClientKey::whole(client.parse().unwrap(), atlas), dice)
-    }
+    assert!(seen >= 8, "{seen} examples");
 }
 
-/// The addresses that are picked, in order.
-fn picked(choice: &Choice, client: &ClientKey<'_>, dice: u64) -> Vec<IpAddr> {
-    let Some(picked) = choice.pick(client, dice) else {
-        return Vec::new();
-    };
-    (0..picked.take)
-        .map(|nth| choice.addresses[usize::from(picked.first + (picked.start + nth) % picked.count)])
-        .collect()
-}
-
-/// Endpoints `e0`, `e1` … at 192.0.2.0, .1 …; `more` of each number is what else is said of it.
-fn endpoints(count: u8, more: impl Fn(u8) -> String) -> String {
-    let each: Vec<String> = (0..count)
-        .map(|n| format!("{{ name = \"e{n}\", address = \"192.0.2.{n}\"{} }}", more(n)))
-        .collect();
-    format!("check = \"c\"\nendpoints = [\n{}\n]\n", each.join(",\n"))
+/// `explain --client` says what this client gets: by the same choice, with the place that it was found at.
+#[test]
+fn explain_answers_for_the_client_that_is_named() {
+    let folder = crate::support::server::Folder::new("[geo]\ndatabase = \"places.mmdb\"\n");
+    std::fs::write(
+        folder.path("places.mmdb"),
+        crate::support::mmdb::database(places::WORLD),
+    )
+    .unwrap();
+    folder.zone(
+        "[services.www]\npolicy = \"geo\"\nendpoints = [\
+         { name = \"de\", address = \"192.0.2.1\", regions = [\"DE\"] },\
+         { name = \"rest\", address = \"192.0.2.2\" }]\n",
+    );
+    for (client, address, place) in [
+        (
+            "192.0.2.9",
+            "192.0.2.1",
+            "192.0.2.9 and all of its /25 are in DE-BE, DE, EU, about 52.5, 13.4",
+        ),
+        ("10.0.0.1", "192.0.2.2", "knows nothing of 10.0.0.1"),
+    ] {
+        let done = folder.run(&[
+            "explain",
+            "www.example.test",
+            "A",
+            "--offline",
+            "--client",
+            client,
+        ]);
+        let said = String::from_utf8_lossy(&done.stdout).into_owned();
+        assert!(
+            done.status.success(),
+            "{said}{}",
+            String::from_utf8_lossy(&done.stderr)
+        );
+        assert!(said.contains(place), "{said}");
+        let answer = said.split(";; answer").nth(1).unwrap();
+        assert!(answer.contains(address), "{said}");
+    }
 }
