@@ -4,7 +4,8 @@
 //! when the budget is over, and when the probe is forgotten. Killing comes before reaping, so that the group's number
 //! is still its own.
 
-use std::io::{self, ErrorKind};
+use std::fs::File;
+use std::io::{self, ErrorKind, Read};
 use std::net::SocketAddr;
 use std::os::fd::OwnedFd;
 use std::os::unix::process::ExitStatusExt;
@@ -71,16 +72,19 @@ pub(crate) async fn probe(
             _ = ends.recv() => {}
             ready = output.readable(), if open => {
                 ready.map_err(|error| cannot(sheet, &error))?;
-                open = heard.read(sheet, &output);
+                let mut chunk = [0; CHUNK];
+                match output.try_read(&mut chunk) {
+                    Ok(0) => open = false,
+                    Ok(count) => heard.take(sheet, chunk.get(..count).unwrap_or_default()),
+                    Err(error) if error.kind() == ErrorKind::WouldBlock => {}
+                    Err(error) => return Err(cannot(sheet, &error)),
+                }
             }
         }
     }
     process::kill_group(leader);
-    for _ in 0..LAST_CHUNKS {
-        if heard.is_empty_now || !open {
-            break;
-        }
-        open = heard.read(sheet, &output);
+    if let Ok(output) = output.into_nonblocking_fd() {
+        heard.take_rest(sheet, File::from(output));
     }
     let status = group.0.wait().await.map_err(|error| cannot(sheet, &error))?;
     sheet.settled = None;
@@ -113,32 +117,28 @@ fn start(check: &ExecCheck, name: &str, address: SocketAddr) -> io::Result<(Grou
 #[derive(Default)]
 struct Heard {
     kept: Vec<u8>,
-    /// Whether the pipe had nothing more when it was read last.
-    is_empty_now: bool,
 }
 
 impl Heard {
-    /// Reads what there is, at most a chunk; whether more may come.
-    fn read(&mut self, sheet: &mut Sheet, output: &Receiver) -> bool {
+    fn take(&mut self, sheet: &mut Sheet, chunk: &[u8]) {
+        if sheet.octets == 0 {
+            sheet.watch.enter(Phase::Body);
+        }
+        sheet.octets += chunk.len();
+        let room = EXCERPT.saturating_sub(self.kept.len()).min(chunk.len());
+        self.kept.extend_from_slice(chunk.get(..room).unwrap_or_default());
+        sheet.keep_excerpt(&self.kept);
+    }
+
+    /// Takes what is still in the pipe, past the runtime, which may not know of it yet.
+    fn take_rest(&mut self, sheet: &mut Sheet, mut output: File) {
         let mut chunk = [0; CHUNK];
-        self.is_empty_now = false;
-        match output.try_read(&mut chunk) {
-            Ok(0) => false,
-            Ok(count) => {
-                if sheet.octets == 0 {
-                    sheet.watch.enter(Phase::Body);
-                }
-                sheet.octets += count;
-                let room = EXCERPT.saturating_sub(self.kept.len()).min(count);
-                self.kept.extend_from_slice(chunk.get(..room).unwrap_or_default());
-                sheet.keep_excerpt(&self.kept);
-                true
+        for _ in 0..LAST_CHUNKS {
+            match output.read(&mut chunk) {
+                Ok(count) if count > 0 => self.take(sheet, chunk.get(..count).unwrap_or_default()),
+                // Empty, closed, or interrupted: what is missing is evidence only.
+                _ => break,
             }
-            Err(error) if error.kind() == ErrorKind::WouldBlock => {
-                self.is_empty_now = true;
-                true
-            }
-            Err(_) => false,
         }
     }
 
@@ -187,10 +187,7 @@ mod tests {
             ("\n disk full \nmore", ": disk full"),
             ("\x1b[2Jgone", ": \u{fffd}[2Jgone"),
         ] {
-            let heard = Heard {
-                kept: kept.into(),
-                ..Heard::default()
-            };
+            let heard = Heard { kept: kept.into() };
             assert_eq!(heard.line(), line);
         }
     }

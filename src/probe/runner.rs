@@ -86,12 +86,7 @@ impl Runner {
     /// A runner on the runtime of `handle`, with at most so many probes at once as `limits` says, whose events
     /// (`Event::Probed`, `Event::ReferenceProbed`) go to `results`.
     #[must_use]
-    pub fn new(
-        handle: Handle,
-        limits: Limits,
-        clock: Arc<dyn Clock>,
-        results: mpsc::Sender<Event>,
-    ) -> Self {
+    pub fn new(handle: Handle, limits: Limits, clock: Arc<dyn Clock>, results: mpsc::Sender<Event>) -> Self {
         let limit = limits.probes.clamp(1, Semaphore::MAX_PERMITS);
         let runner = Self {
             inner: Arc::new(Inner {
@@ -197,7 +192,9 @@ impl Runner {
         let inner = Arc::clone(&self.inner);
         let work = async move {
             let token = inner.tools.token.clone();
-            token.run_until_cancelled(inner.run(ticket, is_program, probe)).await;
+            token
+                .run_until_cancelled(inner.run(ticket, is_program, probe))
+                .await;
         };
         // Held until the handle is noted: the task cannot end before.
         let mut probes = self.inner.probes();

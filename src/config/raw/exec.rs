@@ -103,7 +103,10 @@ fn program_of(table: &Table<'_>, written: &At<String>, files: &mut Files) -> Opt
     if mode & 0o002 != 0 {
         table.source.warn(
             written.at,
-            format!("{} may be changed by everybody on this machine, who then runs as this server", path.display()),
+            format!(
+                "{} may be changed by everybody on this machine, who then runs as this server",
+                path.display()
+            ),
             "forbid it by `chmod o-w`",
         );
     }

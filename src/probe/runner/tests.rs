@@ -11,7 +11,10 @@ fn limits(probes: usize) -> Limits {
 fn runner(limit: usize) -> (Runner, mpsc::Receiver<Event>) {
     let (sender, events) = mpsc::channel(64);
     let clock = Arc::new(SystemClock::start());
-    (Runner::new(Handle::current(), limits(limit), clock, sender), events)
+    (
+        Runner::new(Handle::current(), limits(limit), clock, sender),
+        events,
+    )
 }
 
 fn made_up(text: &str) -> Conducted {
@@ -72,7 +75,12 @@ async fn probes_run_side_by_side_and_the_next_begins_when_one_ends() {
 #[tokio::test(start_paused = true)]
 async fn a_signal_box_that_is_behind_is_waited_for() {
     let (sender, mut events) = mpsc::channel(1);
-    let runner = Runner::new(Handle::current(), limits(2), Arc::new(SystemClock::start()), sender);
+    let runner = Runner::new(
+        Handle::current(),
+        limits(2),
+        Arc::new(SystemClock::start()),
+        sender,
+    );
     for ticket in 1..=5 {
         runner.launch(ProbeTicket(ticket), false, || async { made_up("") });
     }

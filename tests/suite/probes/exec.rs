@@ -99,16 +99,56 @@ async fn the_exit_status_is_the_answer() {
     std::fs::set_permissions(&garbage, PermissionsExt::from_mode(0o755)).unwrap();
     let cases = [
         ("good", exec("/bin/true", &[]), Good("exit status 0")),
-        ("says so", shell("echo all is well; echo more"), Good("exit status 0: all is well")),
-        ("no shell", exec("/bin/echo", &["$HOME; *"]), Good("exit status 0: $HOME; *")),
-        ("bad", exec("/bin/false", &[]), Bad(FirstByte, Status, "exit status 1")),
-        ("on stderr", shell("echo disk full >&2; exit 2"), Bad(Body, Status, "exit status 2: disk full")),
-        ("highest", shell("exit 255"), Bad(FirstByte, Status, "exit status 255")),
-        ("a signal", shell("kill -9 $$"), Bad(FirstByte, Reset, "killed by signal 9")),
-        ("crash", shell("echo oh; kill -SEGV $$"), Bad(Body, Reset, "killed by signal 11: oh")),
-        ("not there", exec("/nowhere/x", &[]), Bad(Connect, Local, "cannot start /nowhere/x: No such file")),
-        ("no program", exec(&garbage, &[]), Bad(Connect, Local, "cannot start ")),
-        ("a folder", exec("/etc", &[]), Bad(Connect, Local, "cannot start /etc: Permission denied")),
+        (
+            "says so",
+            shell("echo all is well; echo more"),
+            Good("exit status 0: all is well"),
+        ),
+        (
+            "no shell",
+            exec("/bin/echo", &["$HOME; *"]),
+            Good("exit status 0: $HOME; *"),
+        ),
+        (
+            "bad",
+            exec("/bin/false", &[]),
+            Bad(FirstByte, Status, "exit status 1"),
+        ),
+        (
+            "on stderr",
+            shell("echo disk full >&2; exit 2"),
+            Bad(Body, Status, "exit status 2: disk full"),
+        ),
+        (
+            "highest",
+            shell("exit 255"),
+            Bad(FirstByte, Status, "exit status 255"),
+        ),
+        (
+            "a signal",
+            shell("kill -9 $$"),
+            Bad(FirstByte, Reset, "killed by signal 9"),
+        ),
+        (
+            "crash",
+            shell("echo oh; kill -SEGV $$"),
+            Bad(Body, Reset, "killed by signal 11: oh"),
+        ),
+        (
+            "not there",
+            exec("/nowhere/x", &[]),
+            Bad(Connect, Local, "cannot start /nowhere/x: No such file"),
+        ),
+        (
+            "no program",
+            exec(&garbage, &[]),
+            Bad(Connect, Local, "cannot start "),
+        ),
+        (
+            "a folder",
+            exec("/etc", &[]),
+            Bad(Connect, Local, "cannot start /etc: Permission denied"),
+        ),
     ];
     for (case, target, expect) in cases {
         hold(case, &probe(&target, BUDGET).await, &expect).unwrap();
@@ -120,10 +160,21 @@ async fn the_environment_is_cleared_and_says_what_is_probed() {
     let folder = tempfile::tempdir().unwrap();
     let kept = folder.path().join("environment");
     let script = format!("env | sort > {0}; pwd >> {0}; cat >> {0}", kept.display());
-    hold("env", &probe(&shell(&script), BUDGET).await, &Good("exit status 0")).unwrap();
+    hold(
+        "env",
+        &probe(&shell(&script), BUDGET).await,
+        &Good("exit status 0"),
+    )
+    .unwrap();
     let mut told = std::fs::read_to_string(&kept).unwrap();
     // What the shell itself adds.
-    for own in ["PWD=/\n", "SHLVL=0\n", "SHLVL=1\n", "_=/usr/bin/env\n", "OLDPWD=/\n"] {
+    for own in [
+        "PWD=/\n",
+        "SHLVL=0\n",
+        "SHLVL=1\n",
+        "_=/usr/bin/env\n",
+        "OLDPWD=/\n",
+    ] {
         told = told.replace(own, "");
     }
     assert_eq!(
@@ -184,7 +235,10 @@ async fn a_forgotten_probe_is_killed_with_its_children() {
     let script = format!("sleep 600 & echo $$ > {}; wait", note.path().display());
     let (runner, mut events) = runner(1);
     runner.probe(ProbeTicket(1), &shell(&script), Duration::from_secs(3600));
-    until("it runs", || note.group().is_some_and(|group| alive_in(group).len() == 2)).await;
+    until("it runs", || {
+        note.group().is_some_and(|group| alive_in(group).len() == 2)
+    })
+    .await;
     let group = note.group().unwrap();
     runner.forget(ProbeTicket(1));
     until("none is left", || alive_in(group).is_empty()).await;
@@ -200,7 +254,12 @@ async fn a_flood_of_output_neither_blocks_nor_is_kept() {
     assert_eq!(seen.evidence.body, [b'x'; 256]);
     assert!(seen.evidence.text.len() < 150, "{}", seen.evidence.text);
     let seen = probe(&shell("exec yes"), Duration::from_millis(500)).await;
-    hold("endless", &seen, &Bad(FirstByte, Timeout, "killed with its children")).unwrap();
+    hold(
+        "endless",
+        &seen,
+        &Bad(FirstByte, Timeout, "killed with its children"),
+    )
+    .unwrap();
     assert!(seen.phases.total < Duration::from_secs(3), "{:?}", seen.phases);
 }
 
@@ -222,7 +281,11 @@ async fn no_more_programs_run_at_once_than_allowed_and_waiting_costs_them_nothin
         most.insert(count.parse::<u32>().unwrap());
     }
     assert_eq!(most.iter().max(), Some(&3), "{most:?}");
-    assert!(runner.load().longest_wait >= Duration::from_millis(900), "{:?}", runner.load());
+    assert!(
+        runner.load().longest_wait >= Duration::from_millis(900),
+        "{:?}",
+        runner.load()
+    );
     runner.stop().await;
 }
 
@@ -250,19 +313,31 @@ async fn a_thousand_runs() {
         processes().iter().filter(|process| process.parent == own).count()
     };
     let (runner, mut events) = runner(3);
-    let kinds = [exec("/bin/true", &[]), exec("/bin/false", &[]), exec("/nowhere", &[]), exec("/bin/sleep", &["600"])];
+    let kinds = [
+        exec("/bin/true", &[]),
+        exec("/bin/false", &[]),
+        exec("/nowhere", &[]),
+        exec("/bin/sleep", &["600"]),
+    ];
     let mut before = None;
     for round in 0..25 {
         for nth in 0..40 {
             let target = &kinds[nth % kinds.len()];
-            runner.probe(ProbeTicket(round * 40 + nth as u64), target, Duration::from_millis(100));
+            runner.probe(
+                ProbeTicket(round * 40 + nth as u64),
+                target,
+                Duration::from_millis(100),
+            );
         }
         for _ in 0..40 {
             next(&mut events).await;
         }
         // The first round opens what the runtime keeps for itself.
         let now = descriptors();
-        assert!(now <= *before.get_or_insert(now) + 2, "{now} descriptors after {round} rounds, {before:?} before");
+        assert!(
+            now <= *before.get_or_insert(now) + 2,
+            "{now} descriptors after {round} rounds, {before:?} before"
+        );
     }
     until("no child is left, not even a zombie", || children() == 0).await;
     runner.stop().await;
