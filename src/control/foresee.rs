@@ -149,8 +149,8 @@ impl Control {
         let ttl = service.map(|service| service.ttl.to_string());
         Sight {
             words: [
-                answer_status(Some(&decision.a), Some(why_a)),
-                answer_status(Some(&decision.aaaa), Some(why_aaaa)),
+                answer_status(&self.plan, Some(&decision.a), Some(why_a)),
+                answer_status(&self.plan, Some(&decision.aaaa), Some(why_aaaa)),
             ],
             choices: [decision.a.clone(), decision.aaaa.clone()],
             all_down: decided.all_down,

@@ -175,15 +175,29 @@ impl Control {
         decided
     }
 
+    /// A target and all that it is judged by: what is made of others is read from them, and falls only with them.
+    fn with_parts(&self, target: TargetId, into: &mut Vec<TargetId>) {
+        if into.contains(&target) {
+            return;
+        }
+        into.push(target);
+        let parts = self
+            .plan
+            .targets
+            .get(target.index())
+            .map(|described| &described.parts);
+        // Parts have smaller numbers than what is made of them: this ends.
+        for part in parts.into_iter().flatten().filter(|part| **part < target) {
+            self.with_parts(*part, into);
+        }
+    }
+
     /// Which targets stand behind an answered address.
     pub(super) fn targets_by_address(&self) -> BTreeMap<IpAddr, Vec<TargetId>> {
         let mut found: BTreeMap<IpAddr, Vec<TargetId>> = BTreeMap::new();
         for address in self.plan.endpoints.iter().flat_map(|e| e.addresses.iter()) {
             if let Some(target) = address.target {
-                let targets = found.entry(address.address).or_default();
-                if !targets.contains(&target) {
-                    targets.push(target);
-                }
+                self.with_parts(target, found.entry(address.address).or_default());
             }
         }
         found

@@ -25,6 +25,8 @@ use pointsman::simulate::network::{Condition, Network};
 use pointsman::simulate::scenario::{DEFAULT_RULES, Part, PlanBuilder, v4, v6};
 use pointsman::simulate::world::World;
 
+use crate::support::plans::plan_of;
+
 /// When the new configuration comes: everything has settled by then.
 const CHANGE: Moment = Moment::from_secs(600);
 
@@ -323,4 +325,19 @@ fn a_loss_that_overloads_the_rest_is_found_where_capacities_are_declared() {
         ]
     );
     assert_eq!(tight.alarms(), 3);
+}
+
+#[test]
+fn a_loss_takes_all_that_a_combined_check_is_made_of() {
+    let plan = plan_of(
+        "[checks.http]\ntype = \"http\"\nport = 8080\n[checks.tcp]\ntype = \"tcp\"\nport = 9090\n\
+         [checks.either]\nany_of = [\"http\", \"tcp\"]\n[services.www]\npolicy = \"failover\"\ncheck = \"either\"\n\
+         endpoints = [{ name = \"a\", address = \"192.0.2.1\" }]",
+        &[],
+    );
+    let mut world = World::new(plan, Network::default(), 1);
+    world.run_until(Moment::from_secs(30));
+    let bare = world.control.audit(world.now());
+    let found: Vec<&str> = bare.iter().map(|bare| bare.lost.as_str()).collect();
+    assert_eq!(found, ["192.0.2.1"]);
 }
