@@ -8,7 +8,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 pub use exec::ExecCheck;
-pub use web::{BodyMatch, HttpCheck, HttpVersion, Identity, Scalar, Security, TcpCheck, TlsCheck};
+pub use web::{
+    BodyMatch, DnsCheck, GrpcCheck, HttpCheck, HttpVersion, IcmpCheck, Identity, RCODES, Rdata, Scalar,
+    Security, TcpCheck, TlsCheck, Transport,
+};
 
 use crate::model::id::{CheckId, TargetId, ZoneId};
 use crate::model::token::Token;
@@ -140,6 +143,12 @@ pub enum CheckKind {
     Tls(Box<TlsCheck>),
     /// `exec`.
     Exec(ExecCheck),
+    /// `dns`.
+    Dns(Box<DnsCheck>),
+    /// `icmp`.
+    Icmp(IcmpCheck),
+    /// `grpc`.
+    Grpc(Box<GrpcCheck>),
     /// Others, judged together; nothing is probed for it.
     Combined(Combined),
     /// The endpoint reports itself; nothing is probed for it.

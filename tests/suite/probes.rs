@@ -2,9 +2,12 @@
 //! that an operator understands.
 
 mod authority;
+mod dns_kind;
 mod exec;
+mod grpc_kind;
 mod haproxy;
 mod http_cases;
+mod icmp_kind;
 mod kept;
 mod nginx;
 mod own_faults;
