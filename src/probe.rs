@@ -1,7 +1,7 @@
 //! Targets to observations: the only part that talks to the endpoints themselves.
 //!
 //! ```text
-//! Runner::probe ─► permit ─► conduct (the budget begins) ─► tcp | http ─► Observation ─► Event::Probed
+//! Runner::probe ─► permit ─► conduct (the budget begins) ─► tcp | http | … ─► Observation ─► Event::Probed
 //!                                      │
 //!                                      └ Sheet: phase reached, times, evidence — also when the time ran out
 //! ```
@@ -18,6 +18,7 @@ mod certificate;
 mod conduct;
 mod dial;
 mod dns;
+mod exec;
 mod fault;
 mod grpc;
 mod http;
@@ -33,4 +34,4 @@ mod stopwatch;
 mod tcp;
 mod tls;
 
-pub use runner::{Load, Runner};
+pub use runner::{Limits, Load, Runner};

@@ -32,6 +32,8 @@ pub const TCP_MESSAGE: Duration = Duration::from_secs(10);
 
 /// Each probe under way holds one socket; 512 leave half of the usual 1,024 open files to clients.
 pub const PROBE_CONCURRENCY: i64 = 512;
+/// Programs take memory and processor time that answers need.
+pub const EXEC_CONCURRENCY: i64 = 8;
 
 /// Beside the folder of the configuration file, as in the sources' tree.
 pub const ZONES_DIRECTORY: &str = "../zones";

@@ -8,6 +8,7 @@ use crate::config::duration;
 
 mod check;
 mod database;
+mod exec;
 mod facets;
 mod hand;
 mod member;
@@ -21,6 +22,7 @@ pub use check::{
     CHECK_TYPES, LATER_CHECK_TYPES, ROLE_TYPES,
 };
 pub use database::{CHECK_PATRONI, CHECK_POSTGRES, CHECK_REDIS, CHECK_ROLE};
+pub use exec::CHECK_EXEC;
 pub use facets::{BINDING, MX, SRV};
 pub use hand::{OVERRIDE, OVERRIDES, OVERRIDES_FILE, SAFETY};
 pub use server::{
@@ -54,6 +56,7 @@ pub static SECTIONS: &[&Section] = &[
     &BODY_JSON,
     &CHECK_TCP,
     &CHECK_TLS,
+    &CHECK_EXEC,
     &CHECK_DNS,
     &CHECK_ICMP,
     &CHECK_GRPC,

@@ -7,6 +7,7 @@ pub(crate) mod combined;
 pub(crate) mod database;
 pub(crate) mod dns;
 pub(crate) mod document;
+pub(crate) mod exec;
 pub(crate) mod facets;
 pub(crate) mod heartbeat;
 pub(crate) mod http;

@@ -1,6 +1,7 @@
 //! Checks: what is asked of an endpoint, how often, and what counts as an answer.
 
 mod database;
+mod exec;
 mod web;
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
@@ -8,6 +9,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 pub use database::{PostgresCheck, RedisCheck, Secret, Sentinels, TlsUse};
+pub use exec::ExecCheck;
 pub use web::{
     BodyMatch, DnsCheck, GrpcCheck, HttpCheck, HttpVersion, IcmpCheck, Identity, RCODES, Rdata, Scalar,
     Security, TcpCheck, TlsCheck, Transport,
@@ -141,6 +143,8 @@ pub enum CheckKind {
     Tcp(TcpCheck),
     /// `tls`.
     Tls(Box<TlsCheck>),
+    /// `exec`.
+    Exec(ExecCheck),
     /// `dns`.
     Dns(Box<DnsCheck>),
     /// `icmp`.

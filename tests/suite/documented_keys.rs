@@ -103,6 +103,7 @@ fn placed(title: &str, line: &str) -> (String, String, &'static str) {
             zone_with(format!("[checks.c]\nwithin = \"15s\"\n{line}\n"))
         }
         "[checks.NAME] of type heartbeat" => zone_with(format!("[checks.c]\ntype = \"heartbeat\"\n{line}\n")),
+        "[checks.NAME] of type exec" => zone_with(format!("[checks.c]\ntype = \"exec\"\n{line}\n")),
         "[checks.NAME] over TLS" => zone_with(format!("[checks.c]\ntype = \"https\"\n{line}\n")),
         "body_json" => zone_with(format!(
             "[checks.c]\ntype = \"http\"\n[checks.c.body_json]\npointer = \"/a\"\n{line}\n"

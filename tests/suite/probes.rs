@@ -4,6 +4,7 @@
 mod authority;
 mod database_cases;
 mod dns_kind;
+mod exec;
 mod grpc_kind;
 mod haproxy;
 mod http_cases;
@@ -31,7 +32,7 @@ use pointsman::control::event::{Event, ProbeTicket};
 use pointsman::health::observation::{FaultClass, Finding, Observation, Phase};
 use pointsman::model::check::{Check, CheckKind, HttpCheck, HttpVersion, Rules, Security, Target, TcpCheck};
 use pointsman::model::id::{CheckId, TargetId, ZoneId};
-use pointsman::probe::Runner;
+use pointsman::probe::{Limits, Runner};
 use tokio::runtime::Handle;
 use tokio::sync::mpsc;
 
@@ -77,7 +78,10 @@ fn runner(concurrency: usize) -> (Runner, mpsc::Receiver<Event>) {
     let (sender, events) = mpsc::channel(4096);
     let runner = Runner::new(
         Handle::current(),
-        concurrency,
+        Limits {
+            probes: concurrency,
+            programs: 3,
+        },
         Arc::new(SystemClock::start()),
         sender,
     );

@@ -31,8 +31,8 @@ pub(crate) fn default_port(kind: &CheckKind) -> Option<u16> {
         CheckKind::Redis(_) => defaults::REDIS_PORT,
         CheckKind::Patroni(_) => defaults::PATRONI_PORT,
         CheckKind::Dns(_) => defaults::DNS_PORT,
-        // There are none; a target has the number all the same.
-        CheckKind::Icmp(_) => 0,
+        // There are none, or none is needed; a target has the number all the same.
+        CheckKind::Icmp(_) | CheckKind::Exec(_) => 0,
         CheckKind::Grpc(_) | CheckKind::Tcp(_) | CheckKind::Combined(_) | CheckKind::Heartbeat(_) => {
             return None;
         }

@@ -45,6 +45,7 @@ pub(crate) fn treatment(
     let without_tls = match kind {
         Some(CheckKind::Http(http)) if !http.tls => Some("http"),
         Some(CheckKind::Tcp(_)) => Some("tcp"),
+        Some(CheckKind::Exec(_)) => Some("exec"),
         Some(CheckKind::Dns(_)) => Some("dns"),
         Some(CheckKind::Icmp(_)) => Some("icmp"),
         Some(CheckKind::Grpc(grpc)) if !grpc.tls => Some("grpc"),

@@ -8,7 +8,7 @@ use crate::config::defaults;
 use crate::model::check::RCODES;
 
 /// The kinds of checks of this version.
-pub const CHECK_TYPES: [&str; 11] = [
+pub const CHECK_TYPES: [&str; 12] = [
     "http",
     "https",
     "tcp",
@@ -20,9 +20,10 @@ pub const CHECK_TYPES: [&str; 11] = [
     "redis",
     "patroni",
     "heartbeat",
+    "exec",
 ];
 /// Kinds of the contract that this version does not have.
-pub const LATER_CHECK_TYPES: [&str; 1] = ["exec"];
+pub const LATER_CHECK_TYPES: [&str; 0] = [];
 /// Kinds that learn the endpoint's role.
 pub const ROLE_TYPES: [&str; 3] = ["postgres", "redis", "patroni"];
 

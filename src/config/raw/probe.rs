@@ -10,7 +10,7 @@ use super::document::{At, Table, Value};
 use super::heartbeat::RawHeartbeat;
 use super::treatment::RawTreatment;
 use super::way::RawWay;
-use super::{dns, http, security};
+use super::{dns, exec, http, security};
 use crate::config::keys::{self, Section};
 use crate::config::load::files::Files;
 use crate::model::check::{CheckKind, Expectation, GrpcCheck, IcmpCheck, TcpCheck, TlsCheck};
@@ -166,6 +166,7 @@ impl RawCheck {
             check.way.read_proxy_header(&table);
         }
         check.kind = match kind {
+            "exec" => exec::read(&table, &check.way, files).map(CheckKind::Exec),
             "tcp" => Some(CheckKind::Tcp(talk(&table))),
             "postgres" => Some(CheckKind::Postgres(Box::new(database::postgres(&table, files)))),
             "redis" => Some(CheckKind::Redis(Box::new(database::redis(&table, files)))),
@@ -202,6 +203,7 @@ impl RawCheck {
 fn sections(kind: &str) -> Option<Vec<&'static Section>> {
     Some(match kind {
         "http" | "https" => vec![&keys::CHECK, &keys::CHECK_SECURITY, &keys::CHECK_HTTP],
+        "exec" => vec![&keys::CHECK, &keys::CHECK_EXEC],
         "tcp" => vec![&keys::CHECK, &keys::CHECK_TCP],
         "tls" => vec![&keys::CHECK, &keys::CHECK_SECURITY, &keys::CHECK_TLS],
         "dns" => vec![&keys::CHECK, &keys::CHECK_DNS],
