@@ -91,6 +91,7 @@ fn snapshot() -> Arc<Snapshot> {
         families: Families::Apart,
         recover_within: None,
         facets: Facets::default(),
+        exclusive: None,
     };
     let zone = |(id, (origin, _)): (u32, &(&str, &str))| ZonePlan {
         id: ZoneId(id),

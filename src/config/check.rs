@@ -3,6 +3,7 @@
 
 pub(crate) mod binding;
 pub(crate) mod builder;
+pub(crate) mod exclusive;
 mod facets;
 pub(crate) mod group;
 pub(crate) mod hand;

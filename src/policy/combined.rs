@@ -38,7 +38,10 @@ pub fn combine(need: Need, parts: &[Reading]) -> Reading {
             known.sort_unstable();
             known.get(count - 1).or(known.last()).copied()
         },
-        ..Reading::UNPROBED
+        smooth: None,
+        alive: parts.iter().filter(|part| part.alive).count() >= count,
+        demoted: parts.iter().any(|part| part.demoted),
+        too_far: parts.iter().any(|part| part.too_far),
     }
 }
 

@@ -18,6 +18,7 @@ mod config_watch;
 mod decisions;
 mod degraded;
 mod documented_keys;
+mod exclusive;
 mod failover;
 mod hand;
 mod house;

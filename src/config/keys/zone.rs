@@ -160,6 +160,18 @@ pub static SERVICE: Section = Section {
             "what is answered when nothing is healthy",
         ),
         key(
+            "exclusive",
+            Kind::Boolean,
+            Fallback::Boolean(defaults::EXCLUSIVE),
+            "whether at most one endpoint is ever named: the one that claims to be the primary",
+        ),
+        key(
+            "handover",
+            Kind::OneOf(&["safe", "fast"]),
+            Fallback::Text(defaults::HANDOVER),
+            "when the next writer is named: once caches have let go of the old one, or once that has said it is a standby",
+        ),
+        key(
             "families",
             Kind::OneOf(&["apart", "together"]),
             Fallback::Text(defaults::FAMILIES),
@@ -214,10 +226,7 @@ pub static SERVICE: Section = Section {
             "an SVCB record at the service's name, its hints the addresses that are answered",
         ),
     ],
-    later: &[(
-        "exclusive",
-        "remove it; a service of this version may be answered by several nodes",
-    )],
+    later: &[],
 };
 
 /// `[pools.NAME]`

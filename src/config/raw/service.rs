@@ -13,7 +13,7 @@ use crate::config::check::hand;
 use crate::config::diagnostic::suggestion;
 use crate::config::keys;
 use crate::model::force::OwnSafety;
-use crate::model::service::{Failback, Families, Policy, Spread, Switch, TtlRule, WhenAllDown};
+use crate::model::service::{Failback, Families, Handover, Policy, Spread, Switch, TtlRule, WhenAllDown};
 
 /// `[services.NAME]` as it is written.
 #[derive(Debug)]
@@ -24,6 +24,10 @@ pub(crate) struct RawService {
     pub(crate) switch: Option<At<Switch>>,
     pub(crate) failback: Option<At<Failback>>,
     pub(crate) when_all_down: Option<WhenAllDown>,
+    pub(crate) when_all_down_at: usize,
+    /// Where `exclusive = true` stands, and how the writer is handed over.
+    pub(crate) exclusive: Option<At<Handover>>,
+    pub(crate) handover_at: Option<usize>,
     pub(crate) families: Families,
     pub(crate) recover_within: Option<At<Duration>>,
     pub(crate) safety: OwnSafety,
@@ -91,6 +95,15 @@ impl RawService {
             when_all_down: table
                 .value("when_all_down")
                 .and_then(|value| when_all_down(&value)),
+            when_all_down_at: table.place_of("when_all_down"),
+            exclusive: table.boolean_or_default("exclusive").then(|| {
+                let handover = match table.choice_or_default("handover") {
+                    "fast" => Handover::Fast,
+                    _ => Handover::Safe,
+                };
+                At::new(table.place_of("exclusive"), handover)
+            }),
+            handover_at: table.has("handover").then(|| table.place_of("handover")),
             families: match table.choice_or_default("families") {
                 "together" => Families::Together,
                 _ => Families::Apart,

@@ -198,6 +198,7 @@ fn service(id: ServiceId, zone: ZoneId, decided: &Decided, first: usize) -> Serv
         safety: OwnSafety::default(),
         recover_within: None,
         facets: facets(decided, first),
+        exclusive: None,
     }
 }
 
