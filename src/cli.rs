@@ -11,6 +11,7 @@ mod offline;
 mod output;
 mod plan;
 mod reload;
+mod replay;
 mod serve;
 mod simulate;
 mod status;
@@ -94,6 +95,11 @@ enum Command {
     /// What another configuration would change: now, and under each single failure; and what has no standby
     #[command(after_help = "Example:\n  pointsman plan /etc/pointsman/next/pointsman.toml")]
     Plan(plan::Options),
+    /// Feed recorded probes to a configuration, and show what it would have done
+    #[command(
+        after_help = "Example:\n  pointsman replay /var/lib/pointsman/probes.jsonl --config next/pointsman.toml"
+    )]
+    Replay(replay::Options),
     /// Let a written incident happen on virtual time, and hold it against its objective
     #[command(after_help = "Example:\n  pointsman simulate tests/scenarios/site-loss.toml")]
     Simulate(simulate::Options),
@@ -136,6 +142,7 @@ pub fn main() -> ExitCode {
         Command::Explain(options) => explain::run(&common, &options),
         Command::Failover(options) => failover::run(&common, &options),
         Command::Plan(options) => plan::run(&common, &options),
+        Command::Replay(options) => replay::run(&common, &options),
         Command::Simulate(options) => simulate::run(&common, &options),
         Command::Drain(options) => hand::drain(&common, &options),
         Command::Force(options) => hand::force(&common, &options),

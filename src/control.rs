@@ -6,8 +6,8 @@
 //! is less than well, `deciding` publishes,
 //! `startup` opens the sockets, `reload` brings what is known into a new plan, `command` obeys operators, `storing` waits
 //! for the disk before it does; [`overrides`] is what operators laid upon endpoints, `hand` lays and lifts it, `lasting`
-//! ends it in time, `safety` says how much may go at once, `masked` says again and again what a forced state hides; `writing` elects the writers
-//! of exclusive services; [`ledger`] knows until when
+//! ends it in time, `safety` says how much may go at once, `masked` says again and again what a forced state hides, [`draining`]
+//! when a server may be stopped; `writing` elects the writers of exclusive services; [`ledger`] knows until when
 //! caches may hold what is answered no more.
 //! [`status`], [`listing`] and [`explain`] show it all; [`promise`] computes what may be expected of a service; [`foresee`] says what
 //! a new plan would change, and `losses` what any single failure would.
@@ -17,12 +17,14 @@ pub(crate) mod combining;
 pub(crate) mod command;
 pub(crate) mod deciding;
 pub(crate) mod degrading;
+pub mod draining;
 pub mod effect;
 pub mod event;
 pub mod explain;
 pub mod forecast;
 pub mod foresee;
 pub(crate) mod hand;
+pub(crate) mod heartbeat;
 pub(crate) mod isolating;
 pub(crate) mod lasting;
 pub mod ledger;

@@ -1,5 +1,6 @@
 //! What the operator described, checked and numbered. No I/O, no clock, no chance.
 
+pub mod alias;
 pub mod check;
 pub mod diagnostic;
 pub mod facets;
@@ -13,3 +14,4 @@ pub mod reach;
 pub mod selector;
 pub mod service;
 pub mod time;
+pub mod token;

@@ -4,7 +4,9 @@
 pub mod client;
 pub mod incident;
 pub mod network;
+pub mod recording;
 pub mod rehearsal;
+pub mod replay;
 pub mod scenario;
 pub mod told;
 pub mod world;

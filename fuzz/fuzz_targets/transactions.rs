@@ -44,6 +44,7 @@ fn published() -> Arc<Published> {
         state_directory: PathBuf::new(),
         api: None,
         api_token: None,
+        resolvers: Vec::new(),
         isolation: IsolationSettings::default(),
         keys: vec![TsigKey { name: name("k"), algorithm: TsigAlgorithm::HmacSha256, secret: b"secret".to_vec() }],
     };

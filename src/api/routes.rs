@@ -4,7 +4,7 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 use std::sync::atomic::Ordering;
 
-use axum::extract::{ConnectInfo, Query, State};
+use axum::extract::{ConnectInfo, DefaultBodyLimit, Query, State};
 use axum::http::StatusCode;
 use axum::response::{Html, IntoResponse, Response};
 use axum::routing::{get, post};
@@ -16,6 +16,7 @@ use tokio::sync::oneshot;
 use crate::api::explain::{Report, rtype_named};
 use crate::api::guard::guard;
 use crate::api::hand;
+use crate::api::heartbeat;
 use crate::api::live::{Live, Outlook, Question, Rehearsal, Reload, Request};
 use crate::api::page::PAGE;
 use crate::api::problem::Problem;
@@ -37,10 +38,15 @@ pub fn router(live: Live) -> Router {
         .route("/v1/release", post(hand::release))
         .route("/v1/overrides", get(hand::overrides))
         .layer(middleware::from_fn_with_state(live.clone(), guard));
+    // With tokens of its own, which allow nothing else.
+    let reported = Router::new()
+        .route("/v1/heartbeat/{service}/{endpoint}", post(heartbeat::heartbeat))
+        .layer(DefaultBodyLimit::max(heartbeat::MOST));
     Router::new()
         .route("/healthz", get(|| async { "alive\n" }))
         .route("/readyz", get(readyz))
         .merge(guarded)
+        .merge(reported)
         .fallback(|| async { Problem::new(StatusCode::NOT_FOUND, "no such path; see docs/api.md") })
         .with_state(live)
 }

@@ -1,6 +1,9 @@
 //! `pointsman drain|force|release`: the operator's hand on the running server; `pointsman overrides`: what stands.
 
+mod wait;
+
 use std::process::ExitCode;
+use std::time::Duration;
 
 use clap::ValueEnum;
 use serde::Deserialize;
@@ -47,6 +50,9 @@ pub(super) struct DrainOptions {
     target: Target,
     #[command(flatten)]
     lasting: Lasting,
+    /// Wait until no compliant cache holds an address any more: then the server may be stopped
+    #[arg(long, conflicts_with = "dry_run")]
+    wait: bool,
 }
 
 /// What `force` takes.
@@ -81,7 +87,11 @@ fn time(text: &str) -> Result<String, duration::DurationError> {
 /// When no server answers, or it refuses.
 pub(super) fn drain(common: &Common, options: &DrainOptions) -> anyhow::Result<ExitCode> {
     let body = body(&options.target, Some(&options.lasting), None);
-    post(common, "/v1/drain", &body)
+    let done = post(common, "/v1/drain", &body)?;
+    if options.wait {
+        return wait::until_safe(common, &options.target.select);
+    }
+    Ok(done)
 }
 
 /// Forces up or down.
@@ -165,8 +175,19 @@ pub(super) struct Forced {
     break_glass: bool,
     place: Option<String>,
     hides: Option<String>,
+    wait: Option<Wait>,
 }
 
+/// For how long clients may still come, as the API says it.
+#[derive(Debug, Deserialize)]
+struct Wait {
+    safe: bool,
+    until_unix_ms: Option<u64>,
+    left_ms: Option<u64>,
+    still_answered_by: Vec<String>,
+}
+
+/// One override, as the API says it.
 #[derive(Debug, Deserialize)]
 struct Standing {
     #[serde(flatten)]
@@ -181,6 +202,24 @@ struct Touched {
     real: String,
     counts: bool,
     hides: Option<String>,
+    wait: Option<Wait>,
+}
+
+impl Wait {
+    /// `may be cached until 2026-12-01 12:03:07 UTC (8 s more)`, `safe to stop`.
+    fn words(&self) -> String {
+        if !self.still_answered_by.is_empty() {
+            return format!("still answered by {}", self.still_answered_by.join(", "));
+        }
+        match (self.until_unix_ms, self.left_ms) {
+            (Some(until), Some(left)) => {
+                let left = human::length(Duration::from_millis(left));
+                format!("may be cached until {} ({left} more)", UnixTime(until))
+            }
+            _ if self.safe => "safe to stop".to_owned(),
+            _ => "its addresses are not known here".to_owned(),
+        }
+    }
 }
 
 impl Forced {
@@ -204,6 +243,9 @@ impl Forced {
         if let (Some(_), until) = (self.until_unix_ms, self.until()) {
             note.push_str(&format!(", until {until}"));
         }
+        if let Some(wait) = &self.wait {
+            note.push_str(&format!("; {}", wait.words()));
+        }
         if let Some(hides) = &self.hides {
             note.push_str(&format!("; WARNING: it fails: {hides}"));
         }
@@ -214,7 +256,7 @@ impl Forced {
         let (Some(until), Some(left)) = (self.until_unix_ms, self.left_ms) else {
             return "released".to_owned();
         };
-        let left = std::time::Duration::from_millis(left);
+        let left = Duration::from_millis(left);
         format!("{} ({} more)", UnixTime(until), human::length(left))
     }
 }
@@ -271,7 +313,7 @@ fn touched_row(over: &Standing, touched: &Touched) -> Vec<String> {
     let note = match &touched.hides {
         Some(hides) => format!("WARNING: it fails: {hides}"),
         None if !touched.counts => "a later override counts".to_owned(),
-        None => String::new(),
+        None => touched.wait.as_ref().map(Wait::words).unwrap_or_default(),
     };
     vec![
         format!("{}/{}", touched.service, touched.endpoint),

@@ -38,8 +38,16 @@ struct Answer {
 struct Endpoint {
     name: String,
     answered: bool,
+    alias: Option<Alias>,
     forced: Option<Forced>,
     addresses: Vec<Address>,
+}
+
+#[derive(Debug, Deserialize)]
+struct Alias {
+    name: String,
+    trouble: Option<String>,
+    kept_for_ms: Option<u64>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -132,9 +140,13 @@ fn of_service(service: &Service) -> Vec<String> {
 
 fn of_endpoints(service: &Service) -> impl Iterator<Item = Vec<String>> {
     service.endpoints.iter().flat_map(move |endpoint| {
-        endpoint.addresses.iter().flat_map(move |address| {
-            let mark = if endpoint.answered { "*" } else { "" };
-            let name = format!("{}/{}{mark}", service.service, endpoint.name);
+        let mark = if endpoint.answered { "*" } else { "" };
+        let name = format!("{}/{}{mark}", service.service, endpoint.name);
+        let is_down = endpoint.addresses.is_empty();
+        let alias = endpoint.alias.as_ref();
+        let alias = alias.and_then(|alias| of_alias(name.clone(), alias, is_down));
+        let addresses = endpoint.addresses.iter().flat_map(move |address| {
+            let name = name.clone();
             let mut rows = Vec::new();
             match &address.probe {
                 Some(probe) => of_probe(name, &address.address, "", probe, &mut rows),
@@ -155,7 +167,8 @@ fn of_endpoints(service: &Service) -> impl Iterator<Item = Vec<String>> {
                 of_probe(String::new(), &probe.target, "", probe, &mut rows);
             }
             rows
-        })
+        });
+        alias.into_iter().chain(addresses)
     })
 }
 
@@ -186,6 +199,26 @@ fn of_probe(name: String, address: &str, above: &str, probe: &Probe, rows: &mut 
     for part in &probe.parts {
         of_probe(String::new(), &part.target, &format!("{check}/"), part, rows);
     }
+}
+
+/// A row for a name that cannot be resolved.
+fn of_alias(endpoint: String, alias: &Alias, is_down: bool) -> Option<Vec<String>> {
+    let trouble = alias.trouble.as_ref()?;
+    let kept = alias.kept_for_ms.map(ago);
+    let note = match &kept {
+        Some(_) => format!("not resolved: {trouble}; the last good addresses are kept"),
+        None => format!("not resolved: {trouble}"),
+    };
+    let state = if is_down { "down" } else { "kept" };
+    Some(vec![
+        endpoint,
+        alias.name.clone(),
+        state.to_owned(),
+        kept.unwrap_or_default(),
+        String::new(),
+        "alias".to_owned(),
+        note,
+    ])
 }
 
 /// What counts, and what is real behind it.

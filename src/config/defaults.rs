@@ -39,6 +39,8 @@ pub const ZONES_DIRECTORY: &str = "../zones";
 pub const WATCH: bool = true;
 /// Beside the folder of the configuration file, as in the sources' tree.
 pub const STATE_DIRECTORY: &str = "../state";
+/// MiB of a recording: a day of a thousand endpoints at the default interval takes about four of these.
+pub const RECORD_LIMIT: i64 = 1024;
 /// Loopback: without a token nobody else may steer.
 pub const API_LISTEN: &str = "127.0.0.1:8053";
 /// Whoever takes the last one out means it, or made a mistake.

@@ -11,16 +11,22 @@ mod facets;
 mod hand;
 mod member;
 mod server;
+mod unprobed;
 mod zone;
 
-pub use check::{CHECK, CHECK_COMBINED, CHECK_HTTP, CHECK_TCP, CHECK_TYPES, LATER_CHECK_TYPES};
+pub use check::{
+    BODY_JSON, CHECK, CHECK_HTTP, CHECK_SECURITY, CHECK_TCP, CHECK_TLS, CHECK_TYPES, LATER_CHECK_TYPES,
+};
 pub use facets::{BINDING, MX, SRV};
 pub use hand::{OVERRIDE, OVERRIDES, OVERRIDES_FILE, SAFETY};
-pub use server::{API, DEFAULTS, DEFAULTS_CHECK, DNS, DNS_TCP, ISOLATION, KEY, PROBES, SERVER, STATE, ZONES};
+pub use server::{
+    API, DEFAULTS, DEFAULTS_CHECK, DNS, DNS_TCP, GEO, ISOLATION, KEY, PROBES, RESOLVER, SERVER, STATE, ZONES,
+};
+pub use unprobed::{CHECK_COMBINED, CHECK_HEARTBEAT};
 pub use zone::{ENDPOINT, POLICIES, POOL, SERVICE, STICKY_PREFIX, TRANSFER, TTL, ZONE};
 
 /// All tables, in the order of the documentation.
-pub static SECTIONS: [&Section; 29] = [
+pub static SECTIONS: &[&Section] = &[
     &SERVER,
     &DNS,
     &DNS_TCP,
@@ -30,7 +36,9 @@ pub static SECTIONS: [&Section; 29] = [
     &DEFAULTS,
     &DEFAULTS_CHECK,
     &PROBES,
+    &RESOLVER,
     &ISOLATION,
+    &GEO,
     &SAFETY,
     &OVERRIDES,
     &KEY,
@@ -38,7 +46,11 @@ pub static SECTIONS: [&Section; 29] = [
     &TRANSFER,
     &CHECK,
     &CHECK_HTTP,
+    &BODY_JSON,
     &CHECK_TCP,
+    &CHECK_TLS,
+    &CHECK_SECURITY,
+    &CHECK_HEARTBEAT,
     &CHECK_COMBINED,
     &SERVICE,
     &POOL,

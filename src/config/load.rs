@@ -12,6 +12,7 @@ pub mod files;
 pub(crate) mod records;
 pub(crate) mod zones;
 
+use crate::config::atlas::Known;
 use crate::config::check::builder::Builder;
 use crate::config::check::server::{self, ServerFile};
 use crate::config::check::service::{self, Around};
@@ -54,10 +55,11 @@ impl Loaded {
     }
 }
 
-/// Contents of master files that were read before: what is unchanged, octet by octet, is not built again.
+/// What was read before: contents of master files, and the database of places. What is unchanged is not built again.
 #[derive(Clone, Debug, Default)]
 pub struct Previous {
     records: RecordsCache,
+    geo: Option<Known>,
 }
 
 /// The first of [`defaults::CONFIG_FILES`] that exists.
@@ -100,7 +102,8 @@ pub fn load_with(path: &Path, previous: Option<&Previous>) -> Loaded {
         }
     };
     let source = Source::new(Arc::from(path), text);
-    let server = server::read(&source, &mut files);
+    let geo_before = previous.and_then(|previous| previous.geo.as_ref());
+    let server = server::read(&source, &mut files, geo_before);
     let mut cache = RecordsCache::default();
     let directory = server.node.zones_directory.clone();
     let mut drafts = zones::read_all(
@@ -126,7 +129,10 @@ pub fn load_with(path: &Path, previous: Option<&Previous>) -> Loaded {
         files: looks.keys().cloned().collect(),
         looks,
         directory,
-        previous: Previous { records: cache },
+        previous: Previous {
+            records: cache,
+            geo: server.geo,
+        },
     }
 }
 

@@ -101,6 +101,7 @@ impl Control {
             watch.strict = used.strict;
             watch.parents = parents.into_boxed_slice();
             watch.derived = target.is_derived();
+            watch.beats = matches!(target.check.kind, CheckKind::Heartbeat(_));
             watch.shadow = !used.counts;
             // Nobody waits for their first verdicts.
             if watch.derived || watch.shadow {

@@ -192,6 +192,15 @@ pub enum HistoryKind {
         /// Upon what it lay, and what it was.
         what: String,
     },
+    /// A drained endpoint is in no compliant cache any more: its server may be stopped.
+    SafeToStop {
+        /// The service.
+        service: String,
+        /// The endpoint.
+        endpoint: String,
+        /// Its addresses.
+        addresses: Vec<String>,
+    },
     /// An endpoint is forced up while it fails.
     Masked {
         /// The service.

@@ -4,9 +4,32 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::control::overrides::StoredOverride;
+use crate::health::monitor::Role;
 use crate::health::observation::Observation;
 use crate::model::force::ForceKind;
+use crate::model::id::TargetId;
 use crate::model::plan::Plan;
+use crate::model::time::Moment;
+
+/// What an endpoint says of itself.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Word {
+    /// How it is.
+    pub kind: WordKind,
+    /// Why, in its own words; may be empty.
+    pub text: String,
+}
+
+/// How an endpoint says it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum WordKind {
+    /// Well.
+    Up,
+    /// Less than well.
+    Degraded,
+    /// Not to be used.
+    Down,
+}
 
 /// Names one probe that was asked for; never reused within a process.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -27,6 +50,19 @@ pub enum Event {
     Probed {
         /// Which.
         ticket: ProbeTicket,
+        /// What it found.
+        seen: Observation,
+    },
+    /// A probe ended that another life of this node had sent: it is judged like one's own.
+    Heard {
+        /// Of which target.
+        target: TargetId,
+        /// Why it was sent.
+        role: Role,
+        /// Whether it was one of those that are sent at the interval.
+        regular: bool,
+        /// When it was sent.
+        began: Moment,
         /// What it found.
         seen: Observation,
     },
@@ -54,6 +90,13 @@ pub enum Event {
         ticket: StoreTicket,
         /// Why not.
         result: Result<(), String>,
+    },
+    /// An endpoint reports itself; whether it may was asked before.
+    Heartbeat {
+        /// Which target.
+        target: TargetId,
+        /// What it says.
+        word: Word,
     },
     /// A new configuration is in force.
     Planned(Arc<Plan>),

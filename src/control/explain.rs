@@ -107,8 +107,10 @@ impl Control {
         let hides = self
             .masks(id, now)
             .map_or_else(String::new, |hides| format!(": {hides}"));
+        let wait = self.wait_in_words(id, now);
+        let wait = wait.map_or_else(String::new, |wait| format!("; {wait}"));
         Some(format!(
-            "{}; really {}{hides}",
+            "{}; really {}{hides}{wait}",
             over.words(),
             self.real_tier(id, now).as_str()
         ))

@@ -113,6 +113,7 @@ impl Control {
             }
         }
         self.plan_overrides(now);
+        self.follow_drains(now);
     }
 
     fn judge(&self, now: Now, asked: &Asked, handed: &Handed) -> Result<Judged, Refusal> {

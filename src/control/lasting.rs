@@ -6,6 +6,7 @@ use crate::control::effect::{Effect, HistoryKind, Record};
 use crate::control::overrides::{Override, Overrides, StoredOverride};
 use crate::control::schedule::Due;
 use crate::control::step::Control;
+use crate::model::plan::Plan;
 use crate::model::reach::matching;
 use crate::model::time::Now;
 
@@ -46,10 +47,11 @@ impl Control {
             .filter_map(|over| Override::restored(over, now));
         self.overrides = Overrides::new(of_file.chain(commands).collect(), &self.plan);
         self.plan_overrides(now);
+        self.follow_drains(now);
     }
 
     /// The same overrides on a new plan, with what its file says.
-    pub(super) fn move_overrides(&mut self, now: Now, effects: &mut Vec<Effect>) {
+    pub(super) fn move_overrides(&mut self, now: Now, old: &Plan, effects: &mut Vec<Effect>) {
         let known = std::mem::take(&mut self.overrides.standing);
         let of_file = self
             .plan
@@ -62,6 +64,7 @@ impl Control {
         self.masked.clear();
         self.watching_clock = false;
         self.plan_overrides(now);
+        self.move_drains(now, old);
         for over in &self.overrides.standing {
             if matching(&over.select, &self.plan).is_empty() {
                 let what = format!("{}: {}", over.select, over.words());

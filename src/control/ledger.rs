@@ -14,7 +14,7 @@ use crate::control::step::Control;
 use crate::model::id::ServiceId;
 use crate::model::time::Moment;
 use crate::policy::choice::{Choice, Decision, Lifetime, Pick};
-use crate::policy::exclusive::Held;
+pub use crate::policy::exclusive::Held;
 
 /// Until an answer that was made from the last decision has reached the cache that asked: a worker finishes its batch,
 /// and the packet crosses the network.

@@ -2,6 +2,7 @@
 
 use serde::Serialize;
 
+use crate::control::draining::WaitStatus;
 use crate::control::overrides::{Override, place_in_words};
 use crate::control::step::Control;
 use crate::model::id::EndpointId;
@@ -32,12 +33,14 @@ pub struct ForcedStatus {
     pub place: Option<String>,
     /// What fails behind an endpoint that is forced up.
     pub hides: Option<String>,
+    /// For how long clients may still come to an endpoint that is taken out.
+    pub wait: Option<WaitStatus>,
 }
 
 /// One override with all that it lies upon.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct OverrideStatus {
-    /// What it is; `hides` stands with each endpoint.
+    /// What it is; `hides` and `wait` stand with each endpoint.
     #[serde(flatten)]
     pub forced: ForcedStatus,
     /// Whom it means, in the plan's order; empty when it means nobody any more.
@@ -57,6 +60,8 @@ pub struct TouchedStatus {
     pub counts: bool,
     /// What fails behind it, when it is forced up.
     pub hides: Option<String>,
+    /// For how long clients may still come to it, when it is taken out.
+    pub wait: Option<WaitStatus>,
 }
 
 impl Control {
@@ -66,7 +71,7 @@ impl Control {
         let standing = self.overrides.standing.iter().enumerate();
         standing
             .map(|(index, over)| OverrideStatus {
-                forced: described(over, None, now),
+                forced: described(over, None, None, now),
                 endpoints: matching(&over.select, &self.plan)
                     .into_iter()
                     .filter_map(|id| self.touched(id, index, now))
@@ -85,6 +90,7 @@ impl Control {
             real: self.real_tier(id, now).as_str(),
             counts,
             hides: self.masks(id, now).filter(|_| counts),
+            wait: self.wait_status(id, now).filter(|_| counts),
         })
     }
 
@@ -103,11 +109,16 @@ impl Control {
     /// What counts for an endpoint, when an operator laid something upon it.
     pub(super) fn forced_status(&self, id: EndpointId, now: Now) -> Option<ForcedStatus> {
         let over = self.overrides.upon(id)?;
-        Some(described(over, self.masks(id, now), now))
+        Some(described(
+            over,
+            self.masks(id, now),
+            self.wait_status(id, now),
+            now,
+        ))
     }
 }
 
-fn described(over: &Override, hides: Option<String>, now: Now) -> ForcedStatus {
+fn described(over: &Override, hides: Option<String>, wait: Option<WaitStatus>, now: Now) -> ForcedStatus {
     let left = over.expiry.map(|expiry| expiry.at.since(now.moment));
     ForcedStatus {
         state: over.kind.as_str(),
@@ -120,5 +131,6 @@ fn described(over: &Override, hides: Option<String>, now: Now) -> ForcedStatus {
         break_glass: over.break_glass,
         place: over.place.as_ref().map(place_in_words),
         hides,
+        wait,
     }
 }

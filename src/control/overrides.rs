@@ -3,11 +3,13 @@
 //! On one endpoint the latest counts. The entries of `overrides.toml` are older than every command: the file is how
 //! things are meant to be, a command is somebody's word on top of it, and goes away.
 
+use std::collections::BTreeMap;
+use std::net::IpAddr;
 use std::time::Duration;
 
 use crate::model::diagnostic::Place;
 use crate::model::force::{FileOverride, ForceKind};
-use crate::model::id::EndpointId;
+use crate::model::id::{EndpointId, ServiceId};
 use crate::model::plan::Plan;
 use crate::model::reach::matching;
 use crate::model::selector::Selector;
@@ -153,6 +155,8 @@ pub(crate) struct Overrides {
     pub on: Vec<Option<usize>>,
     /// The same as policies see it.
     pub forced: Vec<Option<Forced>>,
+    /// Addresses of what is taken out, and every service that has them.
+    pub sharing: BTreeMap<IpAddr, Vec<ServiceId>>,
 }
 
 impl Overrides {
@@ -168,7 +172,7 @@ impl Overrides {
                 }
             }
         }
-        let forced = on
+        let forced: Vec<Option<Forced>> = on
             .iter()
             .map(|index| {
                 let over = standing.get((*index)?)?;
@@ -178,7 +182,13 @@ impl Overrides {
                 })
             })
             .collect();
-        Self { standing, on, forced }
+        let sharing = sharing(&forced, plan);
+        Self {
+            standing,
+            on,
+            forced,
+            sharing,
+        }
     }
 
     /// What counts for an endpoint.
@@ -190,4 +200,26 @@ impl Overrides {
     pub(crate) fn forced(&self, endpoint: EndpointId) -> Option<Forced> {
         self.forced.get(endpoint.index()).copied().flatten()
     }
+}
+
+fn sharing(forced: &[Option<Forced>], plan: &Plan) -> BTreeMap<IpAddr, Vec<ServiceId>> {
+    let mut sharing: BTreeMap<IpAddr, Vec<ServiceId>> = BTreeMap::new();
+    for (endpoint, forced) in plan.endpoints.iter().zip(forced) {
+        if forced.is_some_and(|forced| forced.kind.removes()) {
+            let addresses = endpoint.addresses.iter().map(|known| known.address);
+            sharing.extend(addresses.map(|address| (address, Vec::new())));
+        }
+    }
+    if !sharing.is_empty() {
+        for endpoint in &plan.endpoints {
+            for known in &endpoint.addresses {
+                if let Some(services) = sharing.get_mut(&known.address)
+                    && services.last() != Some(&endpoint.service)
+                {
+                    services.push(endpoint.service);
+                }
+            }
+        }
+    }
+    sharing
 }

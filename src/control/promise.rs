@@ -121,8 +121,16 @@ impl Promise {
         if service.exclusive.is_some() {
             // The next writer waits for the caches; who asked meanwhile keeps "nothing" for a TTL again.
             let wait = longest(service.ttl).duration().saturating_add(GRACE);
-            for sum in [&mut hard.worst, &mut hard.typical, &mut silent.worst, &mut silent.typical] {
-                sum.add(format!("{} for caches to let go of the old writer", Span(wait)), wait);
+            for sum in [
+                &mut hard.worst,
+                &mut hard.typical,
+                &mut silent.worst,
+                &mut silent.typical,
+            ] {
+                sum.add(
+                    format!("{} for caches to let go of the old writer", Span(wait)),
+                    wait,
+                );
             }
         }
         match service.switch {
@@ -226,7 +234,9 @@ fn expectation(rules: &Rules, ttl: TtlRule, silent: bool) -> Expectation {
     let mut worst = Sum::default();
     let mut typical = Sum::default();
     let first = first_probe(rules);
-    let first_name = if rules.interval >= rules.timeout {
+    let first_name = if rules.timeout.is_zero() {
+        format!("silence of {}", Span(rules.interval))
+    } else if rules.interval >= rules.timeout {
         format!("interval {}", Span(rules.interval))
     } else {
         format!("timeout {} (longer than the interval)", Span(rules.timeout))

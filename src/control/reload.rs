@@ -49,7 +49,7 @@ impl Control {
         self.move_desks(&old, &plan);
         self.move_pending(&matched);
         self.reschedule(now, &new, trial);
-        self.move_overrides(now, effects);
+        self.move_overrides(now, &old, effects);
         self.wait_for_the_disk_again(now);
         self.move_isolation(now, &old, effects);
         self.on_trial = self.watches.iter().filter(|watch| watch.on_trial()).count();
@@ -126,7 +126,7 @@ impl Control {
                         if exactly {
                             known.is_same_stream(target)
                         } else {
-                            known.check.kind == target.check.kind
+                            known.check.kind.asks_the_same(&target.check.kind)
                                 && known.check.treatment.inverted == target.check.treatment.inverted
                         }
                     })
@@ -230,8 +230,12 @@ impl Control {
                 trials.extend(watch.trial.filter(|until| *until != trial));
             }
             if watch.regular.is_none() && new.binary_search(&target).is_err() {
-                let due = watch.due;
-                self.plan_probe(target, due.max(now.moment));
+                let due = watch.due.max(now.moment);
+                if watch.beats {
+                    self.await_next_beat(now, target);
+                } else {
+                    self.plan_probe(target, due);
+                }
             }
         }
         trials.sort_unstable();

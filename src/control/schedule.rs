@@ -19,6 +19,8 @@ pub enum Due {
     Confirm(TargetId, u32),
     /// Another try for a first verdict.
     Hurry(TargetId),
+    /// The end of the silence that is allowed.
+    Silence(TargetId),
     /// The end of a hold.
     Hold(TargetId),
     /// A service whose answer depends on time alone now.
@@ -35,6 +37,8 @@ pub enum Due {
     Lapse,
     /// To look at the wall clock, on which an override's end depends.
     Clock,
+    /// To look which drained endpoints are safe to stop.
+    Drains,
     /// To say again that an endpoint is forced up while it fails.
     Remind(EndpointId),
     /// To look for probes that were never heard of again.

@@ -67,6 +67,9 @@ impl Control {
         if self.watches.get(target.index()).is_none_or(|watch| watch.derived) {
             return;
         }
+        if let Some(within) = self.within(target) {
+            return self.await_beat(target, now.moment.after(within));
+        }
         let wait = self.plan.node.startup_wait;
         let stagger = STAGGER
             .saturating_mul(u32::try_from(nth).unwrap_or(u32::MAX))

@@ -10,6 +10,7 @@ use crate::control::watch::Desk;
 use crate::model::id::EndpointId;
 use crate::model::service::{Failback, Families, Policy, Service, Switch, TtlRule, WhenAllDown};
 use crate::model::time::Now;
+use crate::policy::choice::tree::Node;
 use crate::policy::choice::{Choice, Decision, Pick};
 use crate::policy::readings::Family;
 use crate::policy::tree::{endpoints_of, member_name};
@@ -67,10 +68,23 @@ pub struct EndpointStatus {
     pub name: String,
     /// Whether it may be answered now.
     pub answered: bool,
+    /// The name elsewhere that its addresses come from; `None`: they are written.
+    pub alias: Option<AliasStatus>,
     /// In the order written.
     pub addresses: Vec<AddressStatus>,
     /// What an operator laid upon it; what its probes say stands with the addresses all the same.
     pub forced: Option<ForcedStatus>,
+}
+
+/// An endpoint's name elsewhere.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct AliasStatus {
+    /// `lb.example.net`
+    pub name: String,
+    /// Why it cannot be resolved now; `None`: it can.
+    pub trouble: Option<String>,
+    /// In that case how old the addresses are that are kept, in milliseconds; `None`: there never were any.
+    pub kept_for_ms: Option<u64>,
 }
 
 /// One address of an endpoint.
@@ -189,6 +203,15 @@ impl Control {
         Some(EndpointStatus {
             name: endpoint.name.clone(),
             answered,
+            alias: endpoint.alias.as_ref().map(|alias| {
+                let trouble = alias.trouble.as_ref();
+                let good = trouble.and_then(|trouble| trouble.good);
+                AliasStatus {
+                    name: alias.name.to_string().trim_end_matches('.').to_owned(),
+                    trouble: trouble.map(|trouble| trouble.why.clone()),
+                    kept_for_ms: good.map(|good| now.wall.0.saturating_sub(good.0)),
+                }
+            }),
             forced: self.forced_status(id, now),
             addresses: endpoint
                 .addresses
@@ -213,7 +236,12 @@ pub(super) fn answer_status(choice: Option<&Choice>, why: Option<String>) -> Ans
             Some((Pick::Fixed, _)) => "fixed".to_owned(),
             Some((Pick::Rotate { take }, of)) => format!("rotate {take} of {of}"),
             Some((Pick::Weighted(_), _)) => "weighted".to_owned(),
-            Some((Pick::Tree(_), _)) => "by client".to_owned(),
+            Some((Pick::Tree(tree), _)) => match tree.nodes.first() {
+                Some(Node::Sticky(_)) => "sticky".to_owned(),
+                Some(Node::Subnet(_)) => "subnet".to_owned(),
+                Some(Node::Geo(_)) => "geo".to_owned(),
+                Some(Node::Fork(_) | Node::Run(_)) | None => "weighted, then by client".to_owned(),
+            },
         },
         why: why.unwrap_or_else(|| "first verdicts are awaited".to_owned()),
     }

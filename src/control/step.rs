@@ -30,6 +30,8 @@ pub struct Control {
     pub(super) dirty: Vec<ServiceId>,
     pub(super) flights: BTreeMap<ProbeTicket, Flight>,
     pub(super) last_ticket: u64,
+    /// Whether it sends no probes and only hears of others'.
+    pub(super) listens: bool,
     /// What waits for the disk.
     pub(super) awaiting: BTreeMap<StoreTicket, Awaiting>,
     pub(super) last_store_ticket: u64,
@@ -39,6 +41,10 @@ pub struct Control {
     pub(super) last_override: u64,
     /// Whether a look at the wall clock is entered.
     pub(super) watching_clock: bool,
+    /// What is drained, and whether it was told that its server may be stopped.
+    pub(super) draining: BTreeMap<EndpointId, bool>,
+    /// When that is looked at next.
+    pub(super) drains_at: Option<Moment>,
     /// What is forced up while it fails, and when that is said again.
     pub(super) masked: BTreeMap<EndpointId, Moment>,
     pub(super) schedule: Schedule,
@@ -79,11 +85,14 @@ impl Control {
             dirty: Vec::new(),
             flights: BTreeMap::new(),
             last_ticket: 0,
+            listens: false,
             awaiting: BTreeMap::new(),
             last_store_ticket: 0,
             overrides: Overrides::default(),
             last_override: 0,
             watching_clock: false,
+            draining: BTreeMap::new(),
+            drains_at: None,
             masked: BTreeMap::new(),
             schedule: Schedule::default(),
             sweeping: false,
@@ -107,11 +116,27 @@ impl Control {
         control
     }
 
+    /// A signal box that sends no probes: it judges those that it hears of ([`Event::Heard`]).
+    #[must_use]
+    pub fn listening(plan: Arc<Plan>, remembered: Remembered, now: Now) -> Self {
+        Self {
+            listens: true,
+            ..Self::new(plan, remembered, 0, now)
+        }
+    }
+
     /// Takes in one event at `now` and says what is to be done, in order.
     pub fn step(&mut self, now: Now, event: Event, effects: &mut Vec<Effect>) {
         self.front = effects.len();
         match event {
             Event::Probed { ticket, seen } => self.probed(now, ticket, seen, effects),
+            Event::Heard {
+                target,
+                role,
+                regular,
+                began,
+                seen,
+            } => self.heard(now, (target, role, regular, began), seen, effects),
             Event::ReferenceProbed { reference, reachable } => {
                 self.isolation.heard(reference, reachable, now.moment);
                 self.references_spoke(now, effects);
@@ -126,6 +151,7 @@ impl Control {
                 self.obey(now, asked, command, effects);
             }
             Event::Stored { ticket, result } => self.stored(now, ticket, result, effects),
+            Event::Heartbeat { target, word } => self.beat(now, target, word, effects),
             Event::Planned(plan) => self.replan(now, plan, effects),
             Event::Woke => {}
         }
@@ -154,6 +180,7 @@ impl Control {
             Due::Probe(target) => self.probe_due(now, at, target, effects),
             Due::Confirm(target, epoch) => self.confirm_due(now, target, epoch, effects),
             Due::Hurry(target) => self.hurry_due(now, target, effects),
+            Due::Silence(target) => self.silence_due(now, at, target, effects),
             Due::Hold(target) => self.hold_due(now, at, target, effects),
             Due::Decide(service) => {
                 if self
@@ -168,6 +195,7 @@ impl Control {
             Due::References if self.references_at == at => self.references_due(now, effects),
             Due::References => {}
             Due::TrialEnds => self.trial_ends(now, effects),
+            Due::Drains => self.look_at_drains(now, at, effects),
             Due::Lapse => self.lapse(now, effects),
             Due::Clock => self.look_at_clock(now, effects),
             Due::Remind(endpoint) => self.remind(now, at, endpoint, effects),

@@ -46,6 +46,8 @@ pub(crate) struct Watch {
     pub parents: Box<[TargetId]>,
     /// Whether it is judged by others itself: nothing is probed for it.
     pub derived: bool,
+    /// Whether it reports itself: nothing is probed for it either.
+    pub beats: bool,
     /// Whether it is watched, but no answer heeds it.
     pub shadow: bool,
     /// Whether one of them must hear of every probe (TTL mode strict, policy `fastest`).
@@ -126,6 +128,7 @@ impl Watch {
             users: Box::default(),
             parents: Box::default(),
             derived: false,
+            beats: false,
             shadow: false,
             strict: false,
             seen: LastSeen::default(),
@@ -209,6 +212,13 @@ impl Watch {
 
     /// When what counts could change at the earliest.
     pub(crate) fn earliest_flip(&self, now: Moment, rules: &Rules) -> Moment {
+        if self.beats {
+            // Its next word may come, or be missed, at any moment.
+            return match self.gate.held() {
+                Some(Hold::MinDown { until } | Hold::Flapping { until }) => until,
+                _ => now,
+            };
+        }
         let health = self.health_flips(now, rules);
         if self.gate.effective() == Health::Down {
             return health;

@@ -155,10 +155,16 @@ pub struct NodeSettings {
     pub watch: bool,
     /// `[state] directory`, resolved.
     pub state_directory: PathBuf,
+    /// `[state] record`, resolved: where every probe is written down; `None`: nowhere.
+    pub record: Option<PathBuf>,
+    /// `[state] record_limit`, in octets: a larger recording begins anew, and the one before is kept.
+    pub record_limit: u64,
     /// `[api] listen`; `None`: no API.
     pub api: Option<SocketAddr>,
     /// `[api] token_file`, its content.
     pub api_token: Option<String>,
+    /// `[resolver] nameservers`; none: those of the system.
+    pub resolvers: Vec<SocketAddr>,
     /// `[isolation]`.
     pub isolation: IsolationSettings,
     /// `[safety]`.

@@ -3,6 +3,7 @@
 use std::net::IpAddr;
 use std::time::Duration;
 
+use crate::model::alias::Alias;
 use crate::model::facets::Facets;
 use crate::model::force::OwnSafety;
 use crate::model::id::{EndpointId, GroupId, ServiceId, TargetId, ZoneId};
@@ -188,8 +189,10 @@ pub struct Endpoint {
     pub service: ServiceId,
     /// The operator's name for it, unique within its service.
     pub name: String,
-    /// Its addresses, at least one, in the order written.
+    /// Its addresses, at least one, in the order written; of an alias those that it was resolved to, perhaps none yet.
     pub addresses: Vec<EndpointAddress>,
+    /// Its name elsewhere; `None`: its addresses are written.
+    pub alias: Option<Alias>,
 }
 
 /// One address of an endpoint, judged on its own.

@@ -1,5 +1,7 @@
 //! Several readings of one address as one: all of them, any, or so many.
 
+use std::time::Duration;
+
 use crate::model::check::Need;
 use crate::model::time::Moment;
 use crate::policy::readings::{Reading, Tier};
@@ -33,22 +35,23 @@ pub fn combine(need: Need, parts: &[Reading]) -> Reading {
             .unwrap_or(Moment::FAR),
         claim: parts.iter().find_map(|part| part.claim),
         lag: parts.iter().find_map(|part| part.lag),
-        latency: {
-            let mut known: Vec<_> = parts.iter().filter_map(|part| part.latency).collect();
-            known.sort_unstable();
-            known.get(count - 1).or(known.last()).copied()
-        },
-        smooth: None,
+        latency: slowest_needed(count, parts.iter().map(|part| part.latency)),
+        smooth: slowest_needed(count, parts.iter().map(|part| part.smooth)),
         alive: parts.iter().filter(|part| part.alive).count() >= count,
         demoted: parts.iter().any(|part| part.demoted),
         too_far: parts.iter().any(|part| part.too_far),
     }
 }
 
+/// The slowest of the `count` fastest, of those that are known.
+fn slowest_needed(count: usize, latencies: impl Iterator<Item = Option<Duration>>) -> Option<Duration> {
+    let mut known: Vec<Duration> = latencies.flatten().collect();
+    known.sort_unstable();
+    known.get(count - 1).or(known.last()).copied()
+}
+
 #[cfg(test)]
 mod tests {
-    use std::time::Duration;
-
     use super::*;
     use crate::model::check::Claim;
 

@@ -186,6 +186,16 @@ impl<F: Fn(TargetId) -> Reading> Readings for F {
     }
 }
 
+/// Health alone, as if no operator had laid anything upon endpoints.
+#[derive(Clone, Copy, Debug)]
+pub struct Unforced<'a, R>(pub &'a R);
+
+impl<R: Readings> Readings for Unforced<'_, R> {
+    fn of(&self, target: TargetId) -> Reading {
+        self.0.of(target)
+    }
+}
+
 /// What a service remembers from one decision to the next.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Memory {

@@ -116,7 +116,13 @@ impl<R: Readings, W: Witness> Walk<'_, R, W> {
             tiers.max()
         }
         .unwrap_or(Tier::Down);
-        judged.up = judged.tier >= self.demand.tier;
+        // What an operator took out is not answered as if it were up, either.
+        let removed = || {
+            self.readings
+                .forced(id)
+                .is_some_and(|forced| forced.kind.removes())
+        };
+        judged.up = judged.tier >= self.demand.tier && !(judged.tier == Tier::Down && removed());
         if judged.up {
             let demand = self.demand.tier;
             let usable = || mine.iter().filter(|(_, reading)| reading.tier >= demand);

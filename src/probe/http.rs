@@ -13,6 +13,7 @@ mod failure;
 pub(crate) mod heard;
 mod hop;
 pub(crate) mod idle;
+mod json;
 mod judge;
 pub(crate) mod question;
 mod wire;

@@ -118,6 +118,14 @@ pub(super) fn tell(event: &HistoryEvent, published: Moment) {
         HistoryKind::Lapsed { what } => {
             tracing::info!(target: "pointsman::operator", %what, "its time is over: the override is gone");
         }
+        HistoryKind::SafeToStop {
+            service,
+            endpoint,
+            addresses,
+        } => tracing::info!(
+            target: "pointsman::operator", %service, %endpoint, addresses = %addresses.join(","),
+            "drained: safe to stop, no compliant cache holds it"
+        ),
         HistoryKind::Masked {
             service,
             endpoint,

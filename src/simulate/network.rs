@@ -5,8 +5,9 @@ use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
 use crate::control::chance::Chance;
-use crate::health::observation::{FaultClass, Finding, Phase};
-use crate::model::time::Moment;
+use crate::health::observation::{Evidence, FaultClass, Finding, Observation, Phase, Phases, Report};
+use crate::model::check::CheckKind;
+use crate::model::time::{Moment, Now};
 
 /// How an address is.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -94,6 +95,37 @@ pub struct End {
     pub after: Duration,
     /// With this.
     pub finding: Finding,
+}
+
+impl End {
+    /// As the signal box hears of it, at `at`.
+    #[must_use]
+    pub fn seen(&self, at: Now) -> Observation {
+        let text = match self.finding {
+            Finding::Good => String::new(),
+            Finding::Bad { phase, class } => format!("{class} in phase {phase}"),
+        };
+        Observation {
+            at,
+            finding: self.finding,
+            phases: Phases {
+                total: self.after,
+                ..Phases::default()
+            },
+            evidence: Evidence {
+                text,
+                ..Evidence::default()
+            },
+            report: Report::default(),
+        }
+    }
+}
+
+/// Whether a probe of this kind fails on a certificate that is not trusted.
+#[must_use]
+pub fn looks_at_certificates(kind: &CheckKind) -> bool {
+    matches!(kind, CheckKind::Http(http) if http.tls && http.security.verify)
+        || matches!(kind, CheckKind::Tls(tls) if tls.security.verify)
 }
 
 impl Network {

@@ -59,6 +59,7 @@ impl PlanBuilder {
             }),
             rules,
             expects: Expectation::default(),
+            way: Default::default(),
             treatment: Treatment::default(),
         });
         let node = NodeSettings {
@@ -80,8 +81,11 @@ impl PlanBuilder {
             zones_directory: PathBuf::new(),
             watch: false,
             state_directory: PathBuf::new(),
+            record: None,
+            record_limit: 0,
             api: None,
             api_token: None,
+            resolvers: Vec::new(),
             isolation: IsolationSettings::default(),
             safety: SafetySettings::default(),
             keys: Vec::new(),
@@ -243,6 +247,7 @@ impl PlanBuilder {
             service,
             name: name.to_owned(),
             addresses,
+            alias: None,
         });
         id
     }

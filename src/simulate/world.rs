@@ -10,15 +10,15 @@ use crate::control::chance::Chance;
 use crate::control::effect::{Effect, HistoryEvent, Record};
 use crate::control::event::{Event, ProbeTicket, Remembered};
 use crate::control::overrides::StoredOverride;
-use crate::health::observation::{Evidence, Finding, Observation, Phases, Report};
-use crate::model::check::CheckKind;
+use crate::health::observation::Observation;
 use crate::model::id::ServiceId;
 use crate::model::plan::Plan;
 use crate::model::time::{Moment, Now, Ttl, UnixTime};
 use crate::policy::choice::client::ClientKey;
 use crate::policy::choice::{Choice, Decision};
 use crate::policy::readings::Family;
-use crate::simulate::network::Network;
+use crate::simulate::network::{Network, looks_at_certificates};
+use crate::simulate::recording::Entry;
 
 /// Wall-clock time at the beginning of every simulation: 2026-01-01.
 const EPOCH: u64 = 1_767_225_600_000;
@@ -65,6 +65,8 @@ pub struct World {
     pub lateness: Vec<(Duration, usize)>,
     /// How many probes were sent.
     pub probes: u64,
+    /// What a recorder would write down, when there is one.
+    pub recording: Option<Vec<Entry>>,
     now: Moment,
     decisions: BTreeMap<ServiceId, Decision>,
     waiting: BTreeMap<(Moment, u64), Happening>,
@@ -124,6 +126,7 @@ impl World {
             answers: Vec::new(),
             lateness: Vec::new(),
             probes: 0,
+            recording: None,
             now: now.moment,
             decisions: BTreeMap::new(),
             waiting: BTreeMap::new(),
@@ -211,8 +214,12 @@ impl World {
 
     fn step(&mut self, event: Event) {
         let due = self.control.next_wake();
+        let now = self.now();
+        if let Some(recording) = &mut self.recording {
+            recording.extend(Entry::of(&self.control, now, &event));
+        }
         let mut effects = std::mem::take(&mut self.effects);
-        self.control.step(self.now(), event, &mut effects);
+        self.control.step(now, event, &mut effects);
         let mut sent = 0;
         for effect in effects.drain(..) {
             sent += usize::from(matches!(effect, Effect::Probe { .. }));
@@ -246,7 +253,7 @@ impl World {
                     looks_at_certificates(&described.check.kind),
                     &mut self.chance,
                 );
-                let seen = observation(self.now, end.after, end.finding);
+                let seen = end.seen(clock(self.now.after(end.after)));
                 self.wait(
                     self.now.after(end.after),
                     Happening::ProbeEnds(ticket, Box::new(seen)),
@@ -285,7 +292,12 @@ impl World {
                 let stored = Event::Stored { ticket, result };
                 self.wait(self.now.after(COMMIT), Happening::Comes(Box::new(stored)));
             }
-            Effect::Tell(event) => self.told.push(event),
+            Effect::Tell(event) => {
+                if let Some(recording) = &mut self.recording {
+                    recording.extend(Entry::told(&event));
+                }
+                self.told.push(event);
+            }
             Effect::Answer(_, result) => self.answers.push(match result {
                 Ok(done) => done.0,
                 Err(refusal) => refusal.to_string(),
@@ -362,30 +374,5 @@ fn clock(moment: Moment) -> Now {
     Now {
         moment,
         wall: UnixTime(EPOCH + moment.nanos() / 1_000_000),
-    }
-}
-
-/// Whether a probe of this kind fails on a certificate that is not trusted.
-fn looks_at_certificates(kind: &CheckKind) -> bool {
-    matches!(kind, CheckKind::Http(http) if http.tls && http.verify)
-}
-
-fn observation(began: Moment, after: Duration, finding: Finding) -> Observation {
-    let text = match finding {
-        Finding::Good => String::new(),
-        Finding::Bad { phase, class } => format!("{class} in phase {phase}"),
-    };
-    Observation {
-        at: clock(began.after(after)),
-        finding,
-        phases: Phases {
-            total: after,
-            ..Phases::default()
-        },
-        evidence: Evidence {
-            text,
-            ..Evidence::default()
-        },
-        report: Report::default(),
     }
 }

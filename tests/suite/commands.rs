@@ -19,6 +19,7 @@ fn every_command_has_help_with_an_example() {
         "overrides",
         "plan",
         "reload",
+        "replay",
         "simulate",
     ] {
         let output = Command::new(BINARY).args([command, "--help"]).output().unwrap();

@@ -89,7 +89,9 @@ fn placed(title: &str, line: &str) -> (String, String, &'static str) {
         "pointsman.toml" => server_with(format!("{line}\n{server}")),
         "[zones]" => server_with(format!("[zones]\n{line}\n")),
         "[dns]" | "[dns.tcp]" | "[state]" | "[api]" | "[defaults]" | "[defaults.check]" | "[probes]"
-        | "[isolation]" | "[safety]" | "[overrides]" => server_with(format!("{server}{title}\n{line}\n")),
+        | "[isolation]" | "[resolver]" | "[safety]" | "[overrides]" | "[geo]" => {
+            server_with(format!("{server}{title}\n{line}\n"))
+        }
         "[keys.NAME]" => server_with(format!("{server}[keys.\"k.test\"]\n{line}\n")),
         "zone file" => (server, format!("{line}\n{zone}"), "a.toml"),
         "[transfer]" => zone_with(format!("[transfer]\n{line}\n")),
@@ -97,6 +99,15 @@ fn placed(title: &str, line: &str) -> (String, String, &'static str) {
         "[checks.NAME]" | "[checks.NAME] of type http, https" => {
             zone_with(format!("[checks.c]\ntype = \"http\"\n{line}\n"))
         }
+        "[checks.NAME] of type heartbeat" if line.starts_with("type") => {
+            zone_with(format!("[checks.c]\nwithin = \"15s\"\n{line}\n"))
+        }
+        "[checks.NAME] of type heartbeat" => zone_with(format!("[checks.c]\ntype = \"heartbeat\"\n{line}\n")),
+        "[checks.NAME] over TLS" => zone_with(format!("[checks.c]\ntype = \"https\"\n{line}\n")),
+        "body_json" => zone_with(format!(
+            "[checks.c]\ntype = \"http\"\n[checks.c.body_json]\npointer = \"/a\"\n{line}\n"
+        )),
+        "[checks.NAME] of type tls" => zone_with(format!("[checks.c]\ntype = \"tls\"\n{line}\n")),
         "[checks.NAME] of other checks" => zone_with(format!("[checks.c]\nany_of = [\"x\"]\n{line}\n")),
         "[checks.NAME] of type tcp" => zone_with(format!("[checks.c]\ntype = \"tcp\"\n{line}\n")),
         "[services.NAME]" => zone_with(format!("[services.s]\n{line}\n")),
@@ -223,12 +234,27 @@ fn every_default_that_is_written_out_changes_nothing() {
                 assert_eq!(written, with(""), "{} {}", section.title, key.name);
                 continue;
             }
+            // Other kinds of checks: the least that they need, and the default beside it.
+            let head = match section.title {
+                "[checks.NAME] of type tcp" => Some("type = \"tcp\"\nport = 1\n"),
+                "[checks.NAME] of type tls" => Some("type = \"tls\"\n"),
+                _ => None,
+            };
+            if let Some(head) = head {
+                let with = |line: &str| {
+                    let zone = base_zone(line, "", "", "", "");
+                    let zone = zone.replace("type = \"https\"\nhost = \"www.a.test\"\n", head);
+                    show(server, &zone)
+                };
+                assert_eq!(with(&line), with(""), "{} {}", section.title, key.name);
+                continue;
+            }
             let (server, zone) = match section.title {
-                "[checks.NAME]" | "[checks.NAME] of type http, https" => {
+                "[checks.NAME]" | "[checks.NAME] over TLS" | "[checks.NAME] of type http, https" => {
                     (server.to_owned(), base_zone(&line, "", "", "", ""))
                 }
                 // Defaults of a check without `type`; that of the base has one.
-                "[checks.NAME] of other checks" => continue,
+                "[checks.NAME] of other checks" | "[checks.NAME] of type heartbeat" => continue,
                 "[services.NAME]" => (server.to_owned(), base_zone("", &line, "", "", "")),
                 "endpoint" => (server.to_owned(), base_zone("", "", &line, "", "")),
                 "zone file" => (server.to_owned(), base_zone("", "", "", &line, "")),

@@ -1,6 +1,7 @@
 //! The operator's hand on virtual time: obeyed when it is on disk, refused when a rule stands against it, gone in time.
 
 mod binary;
+mod draining;
 mod expiry;
 mod file;
 mod rules;
@@ -213,6 +214,31 @@ fn an_operator_who_drains_the_active_endpoint_has_decided_even_where_switches_ar
     obeyed(&mut world, drain("www.example.test/fra"));
     assert_eq!(answered(&world, WWW), [v4(2)]);
     assert!(world.decision(WWW).unwrap().degraded().is_none());
+}
+
+#[test]
+fn what_is_taken_out_is_not_answered_as_if_it_were_up_unless_there_is_nothing_else() {
+    let mut network = Network::default();
+    network.set(v4(2), Moment::from_secs(30), Condition::Refusing);
+    let plan = pointsman::simulate::scenario::pair(DEFAULT_RULES, |service| {
+        service.when_all_down = pointsman::model::service::WhenAllDown::AssumeUp;
+        service.group.policy = Policy::All { max_answers: None };
+    });
+    let mut world = World::new(plan, network, 7);
+    world.run_until(Moment::from_secs(20));
+    obeyed(&mut world, drain("www.example.test/fra"));
+    world.run_until(Moment::from_secs(60));
+    assert!(world.decision(WWW).unwrap().degraded().is_some());
+    assert_eq!(
+        answered(&world, WWW),
+        [v4(2)],
+        "the dead one, not the one that is being rebuilt"
+    );
+    let said = command(&mut world, drain("www.example.test/nyc"), BREAK_GLASS);
+    assert!(said.contains("nyc drained"), "{said}");
+    let mut all = answered(&world, WWW);
+    all.sort();
+    assert_eq!(all, [v4(1), v4(2)], "rather what operators took out than nothing");
 }
 
 #[test]

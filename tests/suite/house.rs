@@ -28,6 +28,7 @@ const MAY_NAME: &[(&str, &[&str])] = &[
     ("api", &["control", "health", "model", "answer"]),
     ("sys", &[]),
     ("clock", &["model::time"]),
+    ("resolve", &["model", "clock", "wire::name"]),
     ("cli", &["run", "config", "api"]),
 ];
 
@@ -44,6 +45,11 @@ const ADDED: &[(&str, &str, &str)] = &[
         "a probe is named by the ticket that control gave it",
     ),
     ("probe", "clock", "an edge reads the clock"),
+    (
+        "probe",
+        "sys::option",
+        "socket options that neither std nor socket2 know",
+    ),
     ("serve", "clock", "an edge reads the clock"),
     ("api", "wire::name", "questions come as names"),
     (

@@ -10,6 +10,7 @@
     reason = "a test that meets the unexpected must fail loudly"
 )]
 
+mod aliases;
 mod answers;
 mod commands;
 mod config_mistakes;
@@ -18,14 +19,18 @@ mod config_watch;
 mod decisions;
 mod degraded;
 mod documented_keys;
+mod every_type;
 mod exclusive;
 mod failover;
 mod hand;
+mod heartbeat;
 mod house;
 mod packaging;
 mod plan;
+mod policies;
 mod probes;
 mod reload;
+mod replay;
 mod rich_plan;
 mod scale;
 mod scenarios;

@@ -2,6 +2,7 @@
 //! that an operator understands.
 
 mod authority;
+mod haproxy;
 mod http_cases;
 mod kept;
 mod nginx;
@@ -10,6 +11,8 @@ mod runner;
 mod script;
 mod tcp_cases;
 mod tls_cases;
+mod tls_kind;
+mod ways;
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -19,7 +22,7 @@ use std::time::Duration;
 use pointsman::clock::SystemClock;
 use pointsman::control::event::{Event, ProbeTicket};
 use pointsman::health::observation::{FaultClass, Finding, Observation, Phase};
-use pointsman::model::check::{Check, CheckKind, HttpCheck, HttpVersion, Rules, Target, TcpCheck};
+use pointsman::model::check::{Check, CheckKind, HttpCheck, HttpVersion, Rules, Security, Target, TcpCheck};
 use pointsman::model::id::{CheckId, TargetId, ZoneId};
 use pointsman::probe::Runner;
 use tokio::runtime::Handle;
@@ -114,6 +117,7 @@ fn target(kind: CheckKind, address: SocketAddr) -> Target {
                 damping: true,
             },
             expects: Default::default(),
+            way: Default::default(),
             treatment: Default::default(),
         }),
         address: address.ip(),
@@ -140,9 +144,7 @@ fn http(path: &str, change: impl FnOnce(&mut HttpCheck)) -> CheckKind {
         status: vec![(200, 299)],
         body: None,
         follow_redirects: false,
-        sni: None,
-        verify: true,
-        ca_file: None,
+        security: Security::default(),
         version: HttpVersion::Http1,
         keepalive: false,
     };
@@ -155,7 +157,7 @@ fn https(host: &str, path: &str, authority: PathBuf, change: impl FnOnce(&mut Ht
     http(path, |check| {
         check.tls = true;
         check.host = Some(host.to_owned());
-        check.ca_file = Some(authority);
+        check.security.ca_file = Some(authority);
         change(check);
     })
 }

@@ -4,7 +4,6 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use pointsman::config::load::load;
 use pointsman::control::Control;
 use pointsman::control::chance::Chance;
 use pointsman::control::effect::{Effect, HistoryKind};
@@ -19,32 +18,16 @@ use pointsman::model::time::{Moment, Now, UnixTime};
 use pointsman::policy::choice::Decision;
 use proptest::prelude::*;
 
-/// The plan of a zone `example.test` with this text.
-fn plan(zone: &str) -> Arc<Plan> {
-    let folder = tempfile::tempdir().unwrap();
-    std::fs::create_dir(folder.path().join("zones")).unwrap();
-    std::fs::write(
-        folder.path().join("pointsman.toml"),
-        "zones.directory = \"zones\"\n",
-    )
-    .unwrap();
-    let text = format!(
-        "origin = \"example.test\"\nnameservers = [\"ns1.example.test\"]\nhostmaster = \"h.example.test\"\n\
-         [checks.web]\ntype = \"http\"\n[checks.db]\ntype = \"tcp\"\nport = 5432\n\
-         [checks.mail]\ntype = \"tcp\"\nport = 25\n{zone}"
-    );
-    std::fs::write(folder.path().join("zones/a.toml"), text).unwrap();
-    let loaded = load(&folder.path().join("pointsman.toml"));
-    assert!(!loaded.has_errors(), "{:#?}", loaded.diagnostics);
-    loaded.plan.unwrap()
-}
+use crate::support::plans::plan_of;
 
 /// A service `www` of two endpoints under `check`, fra at 10.0.0.1 and nyc at 10.0.0.2.
 fn pair(checks: &str, service: &str) -> Arc<Plan> {
-    plan(&format!(
-        "{checks}\n[services.www]\npolicy = \"failover\"\n{service}\nendpoints = [\
+    let zone = format!(
+        "[checks.web]\ntype = \"http\"\n[checks.db]\ntype = \"tcp\"\nport = 5432\n\
+         [checks.mail]\ntype = \"tcp\"\nport = 25\n{checks}\n[services.www]\npolicy = \"failover\"\n{service}\nendpoints = [\
          {{ name = \"fra\", address = \"10.0.0.1\" }}, {{ name = \"nyc\", address = \"10.0.0.2\" }}]\n"
-    ))
+    );
+    plan_of(&zone, &[])
 }
 
 fn at(moment: Moment) -> Now {

@@ -12,7 +12,7 @@ use crate::model::id::TargetId;
 use crate::model::service::EndpointAddress;
 
 /// Levels of checks within checks.
-const MOST_LEVELS: usize = 8;
+pub(super) const MOST_LEVELS: usize = 8;
 
 impl<'a> LookedUp<'a> {
     /// Reports parts that do not exist, and loops of combined checks (each once, with its path).
@@ -71,7 +71,7 @@ impl<'a> LookedUp<'a> {
 
 impl KnownCheck {
     /// The port to probe at, for an endpoint that says `own`. Part of another check, its own port is the nearer word.
-    fn port_for(&self, own: Option<u16>, is_part: bool) -> Option<u16> {
+    pub(super) fn port_for(&self, own: Option<u16>, is_part: bool) -> Option<u16> {
         if is_part {
             self.port.or(own).or(self.usual_port)
         } else {
@@ -127,7 +127,7 @@ impl<'a> Expansion<'_, 'a> {
                 .parts
                 .iter()
                 .find_map(|part| self.without_port(&part.value, own, level + 1)),
-            CheckKind::Combined(_) => None,
+            CheckKind::Combined(_) | CheckKind::Heartbeat(_) => None,
             _ => known.port_for(own, level > 0).is_none().then(|| name.to_owned()),
         }
     }
@@ -149,9 +149,11 @@ impl<'a> Expansion<'_, 'a> {
                 .collect();
             return Some(self.builder.derived(check, address, parts?));
         }
-        Some(
-            self.builder
-                .target(check, address, known.port_for(own, level > 0)?),
-        )
+        // Nothing is probed for a heartbeat: it has no port.
+        let port = match check.kind {
+            CheckKind::Heartbeat(_) => 0,
+            _ => known.port_for(own, level > 0)?,
+        };
+        Some(self.builder.target(check, address, port))
     }
 }

@@ -269,6 +269,7 @@ impl<'e, 'a> Expansion<'e, 'a> {
             service: self.service,
             name: raw.name.value.clone(),
             addresses,
+            alias: self.alias(raw, check, shadow),
         })
     }
 }

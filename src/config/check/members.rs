@@ -63,7 +63,7 @@ fn networks(source: &Source, raw: &RawGroup, members: &[Written<'_>]) {
             }
         }
     }
-    if known.is_empty() && !members.is_empty() {
+    if !members.is_empty() && !members.iter().any(|member| member.serves.has_networks) {
         source.error(
             raw.policy_at,
             "policy `subnet`, but no member has `networks`",
@@ -80,8 +80,7 @@ fn places(source: &Source, raw: &RawGroup, members: &[Written<'_>], atlas: bool)
             "write `database = \"GeoLite2-City.mmdb\"` under `[geo]` in pointsman.toml",
         );
     }
-    let claims = |member: &&Written<'_>| !member.serves.regions.is_empty() || member.serves.point.is_some();
-    if !members.is_empty() && !members.iter().any(|member| claims(&member)) {
+    if !members.is_empty() && !members.iter().any(|member| member.serves.has_place) {
         source.error(
             raw.policy_at,
             "policy `geo`, but no member has `regions` or `location`",

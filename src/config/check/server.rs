@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use data_encoding::BASE64;
 use toml::de::{DeTable, DeValue};
 
+use crate::config::atlas::{self, Known};
 use crate::config::check::hand::{self, OverridesFile};
 use crate::config::check::probe;
 use crate::config::defaults;
@@ -25,6 +26,8 @@ use crate::wire::name::Name;
 pub(crate) struct ServerFile {
     /// Settings of this node.
     pub(crate) node: NodeSettings,
+    /// `[geo]`, to be known at the next reading.
+    pub(crate) geo: Option<Known>,
     /// `[defaults.check]`.
     pub(crate) rules: Rules,
     /// `[zones] transfer`.
@@ -38,7 +41,7 @@ pub(crate) struct ServerFile {
 }
 
 /// Reads the server file. With mistakes, which are reported, the result is what is left of it.
-pub(crate) fn read(source: &Source, files: &mut Files) -> ServerFile {
+pub(crate) fn read(source: &Source, files: &mut Files, geo_before: Option<&Known>) -> ServerFile {
     let document = source.parse();
     let is_toml = !source.has_errors();
     let table = if is_toml {
@@ -65,6 +68,8 @@ pub(crate) fn read(source: &Source, files: &mut Files) -> ServerFile {
         Some(written) => files.below(source, written),
         None => directory(&zones, files, "directory"),
     };
+    let state = table.table("state", &keys::STATE);
+    let geo = atlas::read(&table.table("geo", &keys::GEO), files, geo_before);
     let node = NodeSettings {
         listen,
         workers: dns.integer_or_default("workers"),
@@ -81,16 +86,26 @@ pub(crate) fn read(source: &Source, files: &mut Files) -> ServerFile {
             .into_iter()
             .map(|network| network.value)
             .collect(),
-        geo: None,
+        geo: geo.as_ref().map(Known::database),
         tcp: tcp(&dns.table("tcp", &keys::DNS_TCP)),
         probe_concurrency: table
             .table("probes", &keys::PROBES)
             .integer_or_default("concurrency"),
         zones_directory,
         watch: zones.boolean_or_default("watch"),
-        state_directory: directory(&table.table("state", &keys::STATE), files, "directory"),
+        state_directory: directory(&state, files, "directory"),
+        record: state
+            .text("record")
+            .map(|written| files.below(source, &written.value)),
+        record_limit: state.integer_or_default::<u64>("record_limit") << 20,
         api,
         api_token,
+        resolvers: table
+            .table("resolver", &keys::RESOLVER)
+            .each("nameservers", Value::socket)
+            .into_iter()
+            .map(|server| server.value)
+            .collect(),
         isolation: isolation(&table.table("isolation", &keys::ISOLATION)),
         safety: hand::safety(&table.table("safety", &keys::SAFETY)),
         keys: tsig,
@@ -98,6 +113,7 @@ pub(crate) fn read(source: &Source, files: &mut Files) -> ServerFile {
     };
     let overrides = hand::overrides_file(&table.table("overrides", &keys::OVERRIDES), files);
     ServerFile {
+        geo,
         overrides,
         node,
         rules,

@@ -4,6 +4,7 @@ use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use super::builder::Builder;
+use super::elsewhere;
 use super::exclusive;
 use super::facets;
 use super::group::Expansion;
@@ -79,6 +80,7 @@ pub(crate) fn services(builder: &mut Builder, raw: &RawZone, around: &Around<'_>
             builder.service(service_of(service, id, owner, parts, raw, around));
         }
     }
+    elsewhere::report_own(raw, around);
     facets::report_shared(builder, &added, &places, around);
     looked_up.report_unused();
     added
@@ -87,12 +89,10 @@ pub(crate) fn services(builder: &mut Builder, raw: &RawZone, around: &Around<'_>
 fn checks<'a>(builder: &mut Builder, raw: &'a RawZone, around: &Around<'_>) -> HashMap<&'a str, KnownCheck> {
     let mut known = HashMap::new();
     for check in &raw.checks {
-        let rules = probe::rules(around.source, &check.rules, around.rules);
-        let default_port = match &check.kind {
-            Some(CheckKind::Http(http)) if http.tls => u16::try_from(defaults::HTTPS_PORT).ok(),
-            Some(CheckKind::Http(_)) => u16::try_from(defaults::HTTP_PORT).ok(),
-            Some(CheckKind::Tcp(_) | CheckKind::Combined(_)) | None => None,
-        };
+        let mut rules = probe::rules(around.source, &check.rules, around.rules);
+        if let Some(CheckKind::Heartbeat(heartbeat)) = &check.kind {
+            rules = heartbeat.rules(rules);
+        }
         let treatment = treatment(around.source, &check.treatment, check.kind.as_ref(), &rules);
         let added = check.kind.clone().map(|kind| {
             builder.check(Check {
@@ -102,6 +102,7 @@ fn checks<'a>(builder: &mut Builder, raw: &'a RawZone, around: &Around<'_>) -> H
                 kind,
                 rules,
                 expects: Expectation::default(),
+                way: check.way.0,
                 treatment,
             })
         });
@@ -111,7 +112,7 @@ fn checks<'a>(builder: &mut Builder, raw: &'a RawZone, around: &Around<'_>) -> H
                 at: check.name.at,
                 check: added.as_ref().map(Arc::clone),
                 port: check.port,
-                usual_port: default_port,
+                usual_port: check.kind.as_ref().and_then(probe::default_port),
                 parts: check
                     .combined
                     .as_ref()

@@ -159,18 +159,8 @@ pub static SERVICE: Section = Section {
             Fallback::Words("`\"last\"` for `failover`, `\"assume-up\"` for the others"),
             "what is answered when nothing is healthy",
         ),
-        key(
-            "exclusive",
-            Kind::Boolean,
-            Fallback::Boolean(defaults::EXCLUSIVE),
-            "whether at most one endpoint is ever named: the one that claims to be the primary",
-        ),
-        key(
-            "handover",
-            Kind::OneOf(&["safe", "fast"]),
-            Fallback::Text(defaults::HANDOVER),
-            "when the next writer is named: once caches have let go of the old one, or once that has said it is a standby",
-        ),
+        member::EXCLUSIVE,
+        member::HANDOVER,
         key(
             "families",
             Kind::OneOf(&["apart", "together"]),
@@ -312,8 +302,14 @@ pub static ENDPOINT: Section = Section {
         key(
             "address",
             Kind::Addresses,
-            Fallback::Required,
+            Fallback::Words("none; this or `alias` is required"),
             "what is answered; each address is probed on its own",
+        ),
+        key(
+            "alias",
+            Kind::Name,
+            Fallback::Nothing,
+            "a name elsewhere: the server resolves it and answers its addresses, each probed on its own",
         ),
         key(
             "weight",
@@ -350,7 +346,7 @@ pub static ENDPOINT: Section = Section {
             "what is probed instead of what is answered: one for each address, in the same order",
         ),
     ],
-    later: &[("cname", "use `address`"), ("alias", "use `address`")],
+    later: &[("cname", "use `address`")],
 };
 
 /// The table form of `ttl`.

@@ -27,6 +27,10 @@ pub(crate) struct RawServes {
     pub(crate) networks: Vec<At<Prefix>>,
     pub(crate) regions: Vec<At<Region>>,
     pub(crate) point: Option<At<Point>>,
+    /// Whether `networks` is written, with mistakes or without.
+    pub(crate) has_networks: bool,
+    /// Whether `regions` or `location` is.
+    pub(crate) has_place: bool,
 }
 
 /// Reads `policy` and the keys that belong to one; nothing when it has a mistake.
@@ -89,6 +93,8 @@ impl RawServes {
             networks: table.each("networks", Value::network),
             regions: table.each("regions", region),
             point: table.value("location").and_then(|value| point(&value)),
+            has_networks: table.has("networks"),
+            has_place: table.has("regions") || table.has("location"),
         }
     }
 

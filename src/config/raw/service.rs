@@ -9,11 +9,13 @@ use super::document::{At, Table, Value};
 use super::facets::RawFacets;
 use super::policy::{self, RawServes};
 use super::ttl;
+use crate::config::check::elsewhere::one_way;
 use crate::config::check::hand;
 use crate::config::diagnostic::suggestion;
 use crate::config::keys;
 use crate::model::force::OwnSafety;
 use crate::model::service::{Failback, Families, Handover, Policy, Spread, Switch, TtlRule, WhenAllDown};
+use crate::wire::name::Name;
 
 /// `[services.NAME]` as it is written.
 #[derive(Debug)]
@@ -65,7 +67,8 @@ pub(crate) struct RawGroup {
 pub(crate) struct RawEndpoint {
     pub(crate) name: At<String>,
     pub(crate) addresses: Vec<At<IpAddr>>,
-    /// As many as `addresses`, or none.
+    pub(crate) alias: Option<At<Name>>,
+    /// As many as `addresses` (of an alias: one), or none.
     pub(crate) probed: Vec<At<IpAddr>>,
     /// Nothing when it is not written.
     pub(crate) weight: Option<u32>,
@@ -80,6 +83,10 @@ impl RawService {
     /// Reads a service.
     pub(crate) fn read(label: At<&str>, value: &Value<'_>) -> Option<Self> {
         let table = value.table(vec![&keys::SERVICE])?;
+        let handover = match table.choice_or_default("handover") {
+            "fast" => Handover::Fast,
+            _ => Handover::Safe,
+        };
         Some(Self {
             label: At::new(label.at, label.value.to_owned()),
             group: RawGroup::read(&table),
@@ -96,13 +103,9 @@ impl RawService {
                 .value("when_all_down")
                 .and_then(|value| when_all_down(&value)),
             when_all_down_at: table.place_of("when_all_down"),
-            exclusive: table.boolean_or_default("exclusive").then(|| {
-                let handover = match table.choice_or_default("handover") {
-                    "fast" => Handover::Fast,
-                    _ => Handover::Safe,
-                };
-                At::new(table.place_of("exclusive"), handover)
-            }),
+            exclusive: table
+                .boolean_or_default("exclusive")
+                .then(|| At::new(table.place_of("exclusive"), handover)),
             handover_at: table.has("handover").then(|| table.place_of("handover")),
             families: match table.choice_or_default("families") {
                 "together" => Families::Together,
@@ -139,7 +142,7 @@ impl RawGroup {
     fn read(table: &Table<'_>) -> Self {
         let group = Self {
             policy: policy::policy(table),
-            policy_at: table.place_of("policy"),
+            policy_at: table.value("policy").map_or(table.at, |value| value.at),
             spread: policy::spread(table),
             demand_at: table.has("demand").then(|| table.place_of("demand")),
             check: table.text("check"),
@@ -204,16 +207,26 @@ impl RawEndpoint {
         }
         let probed = table.each("probe_address", usable_address);
         let count = table.value("probe_address").map(|value| value.elements().len());
-        let answered = table.value("address").map_or(0, |value| value.elements().len());
+        let written: Vec<&str> = ["address", "alias"]
+            .into_iter()
+            .filter(|key| table.has(key))
+            .collect();
+        one_way(table.source, table.at, &written);
+        let one_for = written.first().copied().unwrap_or("address");
+        let answered = match one_for {
+            "address" => table.value("address").map_or(0, |value| value.elements().len()),
+            _ => 1,
+        };
         if let Some(count) = count.filter(|count| *count != answered) {
             table.source.error(
                 table.place_of("probe_address"),
-                format!("`probe_address` has {count}, `address` has {answered}"),
+                format!("`probe_address` has {count}, `{one_for}` has {answered}"),
                 "write one for each address, in the same order",
             );
         }
         Some(Self {
             addresses,
+            alias: table.name("alias"),
             probed,
             weight: weight(&table),
             serves: RawServes::read(&table),

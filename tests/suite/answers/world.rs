@@ -112,8 +112,11 @@ pub(crate) fn settings() -> NodeSettings {
         zones_directory: PathBuf::new(),
         watch: false,
         state_directory: PathBuf::new(),
+        record: None,
+        record_limit: 0,
         api: None,
         api_token: None,
+        resolvers: Vec::new(),
         isolation: IsolationSettings::default(),
         safety: SafetySettings::default(),
         keys: Vec::new(),
@@ -173,6 +176,7 @@ fn endpoint(id: usize, service: ServiceId, named: &Named) -> Endpoint {
         service,
         name: named.name.clone(),
         addresses: named.addresses.iter().map(address).collect(),
+        alias: None,
     }
 }
 

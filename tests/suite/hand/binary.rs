@@ -248,3 +248,35 @@ fn a_disk_that_keeps_nothing_refuses_what_would_be_forgotten() {
     assert!(said.contains("a restart may forget it"), "{said}");
     assert_eq!(www(&server), [NYC]);
 }
+
+#[test]
+fn drain_wait_says_when_the_server_may_be_stopped() {
+    let folder = folder("");
+    let zone = std::fs::read_to_string(folder.path("zones/example.test.toml")).unwrap();
+    folder.write(
+        "zones/example.test.toml",
+        &zone.replace("ttl = \"10s\"", "ttl = \"2s\""),
+    );
+    let server = folder.start();
+    let (code, said) = run(&folder, &["drain", "www.example.test/fra", "--wait"]);
+    assert!(
+        code == 1 && said.contains("still answered by shop.example.test"),
+        "{said}"
+    );
+    let began = Instant::now();
+    let said = obeyed(&folder, &["drain", "*/fra", "--wait"]);
+    let took = began.elapsed();
+    assert!(
+        said.contains("may be cached until ") && said.contains("safe to stop"),
+        "{said}"
+    );
+    assert!(
+        took >= Duration::from_secs(2) && took <= Duration::from_secs(5),
+        "{took:?}"
+    );
+    wait_until("it is told", PATIENCE, || {
+        server.log().contains("drained: safe to stop")
+    });
+    assert!(obeyed(&folder, &["overrides"]).contains("safe to stop"));
+    assert!(obeyed(&folder, &["status"]).contains("safe to stop"));
+}

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use pointsman::health::observation::FaultClass::{Content, Garbage, Refused, Reset, Status, Timeout};
 use pointsman::health::observation::Phase::{Body, Connect, FirstByte};
-use pointsman::model::check::{BodyMatch, CheckKind, HttpCheck, HttpVersion};
+use pointsman::model::check::{BodyMatch, CheckKind, HttpCheck, HttpVersion, Scalar};
 
 use super::Expect::{self, Bad, Good};
 use super::nginx::{H2C, HTTP, Nginx};
@@ -23,6 +23,11 @@ fn regex(pattern: &str) -> Option<BodyMatch> {
     Some(BodyMatch::Regex(pattern.to_owned()))
 }
 
+fn json(pointer: &str, equals: Option<Scalar>) -> Option<BodyMatch> {
+    let pointer = pointer.to_owned();
+    Some(BodyMatch::Json { pointer, equals })
+}
+
 #[rustfmt::skip]
 fn sites() -> Vec<(&'static str, u16, &'static str, Change, Expect)> {
     vec![
@@ -31,6 +36,15 @@ fn sites() -> Vec<(&'static str, u16, &'static str, Change, Expect)> {
         ("a page that says something else", HTTP, "/ok", |c| c.body = text("fine"), Bad(Body, Content, "body does not contain `fine`")),
         ("a page that matches", HTTP, "/ok", |c| c.body = regex("^all .* ok\\s$"), Good("status 200")),
         ("a page that does not match", HTTP, "/ok", |c| c.body = regex("^ok"), Bad(Body, Content, "body does not match `^ok`")),
+        ("JSON with the value", HTTP, "/json", |c| c.body = json("/status", Some(Scalar::Text("ok".to_owned()))), Good("status 200")),
+        ("JSON with the value, deep within", HTTP, "/json", |c| c.body = json("/checks/0/up", Some(Scalar::Boolean(true))), Good("status 200")),
+        ("JSON with another value", HTTP, "/json", |c| c.body = json("/lag", Some(Scalar::Integer(0))), Bad(Body, Content, "`/lag` is 2, expected 0")),
+        ("JSON with a value of another type", HTTP, "/json", |c| c.body = json("/lag", Some(Scalar::Text("2".to_owned()))), Bad(Body, Content, "`/lag` is 2, expected \"2\"")),
+        ("JSON without the value", HTTP, "/json", |c| c.body = json("/checks/1", None), Bad(Body, Content, "body has nothing at `/checks/1`")),
+        ("JSON behind a redirect", HTTP, "/to-json", |c| { c.follow_redirects = true; c.body = json("/status", None); }, Good("status 200")),
+        ("no JSON", HTTP, "/ok", |c| c.body = json("/status", None), Bad(Body, Content, "body is not JSON: expected value at line 1 column 1")),
+        ("no JSON, but nothing", HTTP, "/empty", |c| c.body = json("/status", None), Bad(Body, Content, "body is empty, it is not JSON")),
+        ("too much for JSON", HTTP, "/big.txt", |c| c.body = json("/status", None), Bad(Body, Content, "the body is no less than 65536 octets, too long to be judged as JSON")),
         ("an empty answer", HTTP, "/empty", |_| {}, Good("status 204")),
         ("an empty answer that should say something", HTTP, "/empty", |c| c.body = text("ok"), Bad(Body, Content, "body is empty, it does not contain `ok`")),
         ("out of order", HTTP, "/503", |_| {}, Bad(FirstByte, Status, "status 503, expected 200-299")),
