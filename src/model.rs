@@ -2,6 +2,7 @@
 
 pub mod alias;
 pub mod check;
+pub mod cname;
 pub mod diagnostic;
 pub mod facets;
 pub mod force;

@@ -74,10 +74,15 @@ impl<'s> Asked<'s> {
         if positive::at_question(self, reply, place, node, shift) {
             return;
         }
-        if node.is(CNAME) {
+        let alias = self.cname(place, node).is_some();
+        if alias || node.is(CNAME) {
             return alias::chase(self, reply, place, hash, standing, name, data);
         }
-        negative::at_question(reply, self.question, table, None);
+        // Where the next decision may bring an alias, nobody shall remember an absence for longer than the answer.
+        let service = self.service(place, node);
+        let changing = service.filter(|answers| !answers.cnames.is_empty());
+        let most = changing.map(|answers| answers.ttl(self.now));
+        negative::at_question(reply, self.question, table, most);
     }
 
     /// The zone that answers: the one found, but DS at its apex is the business of the zone above (RFC 4035 section

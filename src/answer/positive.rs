@@ -22,6 +22,9 @@ pub(crate) fn at_question<'s>(
 ) -> bool {
     let qtype = asked.question.qtype;
     if let Some(answers) = asked.service(place, node) {
+        if !answers.cnames.is_empty() && asked.cname(place, node).is_some() {
+            return false; // an alias, which is followed elsewhere
+        }
         if let Some(given) = service_answer(asked, node, answers) {
             from_service(asked, reply, place, answers, given);
             return true;

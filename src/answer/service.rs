@@ -1,5 +1,6 @@
 //! What a service answers now: its records, encoded for each address that may be picked.
 
+use crate::answer::cname::Cname;
 use crate::answer::facets::Extra;
 use crate::model::time::Moment;
 use crate::policy::choice::client::ClientKey;
@@ -19,6 +20,8 @@ pub struct ServiceAnswers {
     pub extras: Box<[Extra]>,
     /// What is answered at the service's other names, in the order of `Facets::owners`.
     pub facets: Box<[ServiceAnswers]>,
+    /// Endpoints that are answered by CNAME.
+    pub cnames: Box<[Cname]>,
 }
 
 /// Answers of one address family.

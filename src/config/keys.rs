@@ -11,6 +11,7 @@ mod facets;
 mod hand;
 mod member;
 mod server;
+mod ttl;
 mod unprobed;
 mod zone;
 
@@ -22,8 +23,9 @@ pub use hand::{OVERRIDE, OVERRIDES, OVERRIDES_FILE, SAFETY};
 pub use server::{
     API, DEFAULTS, DEFAULTS_CHECK, DNS, DNS_TCP, GEO, ISOLATION, KEY, PROBES, RESOLVER, SERVER, STATE, ZONES,
 };
+pub use ttl::TTL;
 pub use unprobed::{CHECK_COMBINED, CHECK_HEARTBEAT};
-pub use zone::{ENDPOINT, POLICIES, POOL, SERVICE, STICKY_PREFIX, TRANSFER, TTL, ZONE};
+pub use zone::{ENDPOINT, POLICIES, POOL, SERVICE, STICKY_PREFIX, TRANSFER, ZONE};
 
 /// All tables, in the order of the documentation.
 pub static SECTIONS: &[&Section] = &[

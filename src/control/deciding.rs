@@ -6,7 +6,9 @@ use crate::control::effect::{Effect, HistoryKind, Record};
 use crate::control::schedule::Due;
 use crate::control::step::Control;
 use crate::control::watch::Desk;
+use crate::model::cname::shown;
 use crate::model::id::{EndpointId, ServiceId, TargetId};
+use crate::model::plan::Plan;
 use crate::model::service::{Group, Member, MemberKind, Policy, Service};
 use crate::model::time::Now;
 use crate::policy::choice::{Choice, Decision, Pick};
@@ -111,7 +113,7 @@ impl Control {
         let decided = self.weigh(service, &mut desk.memory, desk.fresh, now, &mut Nobody);
         let changed = desk.last.as_ref() != Some(&decided.decision);
         if changed {
-            Self::tell_answer(now, service, desk.last.as_ref(), &decided, said);
+            Self::tell_answer(now, &self.plan, service, desk.last.as_ref(), &decided, said);
             desk.last = Some(decided.decision.clone());
             self.ledger
                 .note(&service.display_name(), &decided.decision, now.moment);
@@ -138,6 +140,7 @@ impl Control {
 
     fn tell_answer(
         now: Now,
+        plan: &Plan,
         service: &Service,
         before: Option<&Decision>,
         decided: &Decided,
@@ -160,8 +163,8 @@ impl Control {
             .join("; ");
         let kind = HistoryKind::AnswerChanged {
             service: service.display_name(),
-            from: spoken(before),
-            to: spoken(after),
+            from: spoken(plan, before),
+            to: spoken(plan, after),
             why,
         };
         Self::tell(now, after.degraded().is_some(), kind, said);
@@ -261,16 +264,21 @@ pub(super) fn seat_key(service: &Service, group: &Group, family: Family) -> Stri
 }
 
 /// A choice in words: its addresses, or what stands in for them.
-pub(super) fn choice_in_words(choice: &Choice) -> Vec<String> {
+pub(super) fn choice_in_words(plan: &Plan, choice: &Choice) -> Vec<String> {
     match choice.pick {
         Pick::Fail => vec!["SERVFAIL".to_owned()],
-        _ => choice.addresses.iter().map(ToString::to_string).collect(),
+        _ => {
+            let addresses = choice.addresses.iter();
+            addresses
+                .map(|address| shown(&plan.endpoints, *address))
+                .collect()
+        }
     }
 }
 
-fn spoken(decision: &Decision) -> Vec<String> {
-    let mut all = choice_in_words(&decision.a);
-    for word in choice_in_words(&decision.aaaa) {
+fn spoken(plan: &Plan, decision: &Decision) -> Vec<String> {
+    let mut all = choice_in_words(plan, &decision.a);
+    for word in choice_in_words(plan, &decision.aaaa) {
         if !all.contains(&word) {
             all.push(word);
         }

@@ -161,6 +161,24 @@ impl Control {
                 Held::No => {}
             }
         }
+        if endpoint.alias.is_some()
+            && let Some(service) = self.plan.services.get(endpoint.service.index())
+        {
+            // Caches may hold addresses that its name had before: whatever is nobody else's in the service.
+            let of_others = |address: IpAddr| {
+                let others = self
+                    .plan
+                    .endpoints
+                    .iter()
+                    .filter(|other| other.service == service.id && other.id != id);
+                others
+                    .flat_map(|other| &other.addresses)
+                    .any(|known| known.address == address)
+            };
+            if let Held::Until(until) = self.ledger.held_but(&service.display_name(), of_others, now) {
+                wait.until = wait.until.max(Some(until));
+            }
+        }
         wait
     }
 

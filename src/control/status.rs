@@ -7,7 +7,9 @@ use crate::control::listing::ForcedStatus;
 use crate::control::probe_status::ProbeStatus;
 use crate::control::step::Control;
 use crate::control::watch::Desk;
+use crate::model::cname::shown;
 use crate::model::id::EndpointId;
+use crate::model::plan::Plan;
 use crate::model::service::{Failback, Families, Policy, Service, Switch, TtlRule, WhenAllDown};
 use crate::model::time::Now;
 use crate::policy::choice::tree::Node;
@@ -126,7 +128,7 @@ impl Control {
                 .decided
                 .as_ref()
                 .and_then(|decided| decided.why.get(family.index()).cloned());
-            answer_status(choice, why)
+            answer_status(&self.plan, choice, why)
         };
         let mut ids = Vec::new();
         endpoints_of(&service.group, &mut ids);
@@ -216,8 +218,10 @@ impl Control {
             addresses: endpoint
                 .addresses
                 .iter()
+                // What stands in for a name in the other family says nothing more.
+                .take(if endpoint.cname.is_some() { 1 } else { usize::MAX })
                 .map(|known| AddressStatus {
-                    address: known.address.to_string(),
+                    address: shown(&self.plan.endpoints, known.address),
                     probe: known.target.and_then(|target| self.probe_status(target, now)),
                     shadow: known.shadow.and_then(|target| self.probe_status(target, now)),
                     cached_ms: self.cached_ms(endpoint.service, known.address, now.moment),
@@ -227,9 +231,11 @@ impl Control {
     }
 }
 
-pub(super) fn answer_status(choice: Option<&Choice>, why: Option<String>) -> AnswerStatus {
+pub(super) fn answer_status(plan: &Plan, choice: Option<&Choice>, why: Option<String>) -> AnswerStatus {
     AnswerStatus {
-        addresses: choice.map(choice_in_words).unwrap_or_default(),
+        addresses: choice
+            .map(|choice| choice_in_words(plan, choice))
+            .unwrap_or_default(),
         pick: match choice.map(|choice| (&choice.pick, choice.addresses.len())) {
             None | Some((Pick::Nothing, _)) => "nothing".to_owned(),
             Some((Pick::Fail, _)) => "servfail".to_owned(),

@@ -193,6 +193,8 @@ pub struct Endpoint {
     pub addresses: Vec<EndpointAddress>,
     /// Its name elsewhere; `None`: its addresses are written.
     pub alias: Option<Alias>,
+    /// The name that is answered in its place, its addresses being stand-ins for it (see [`cname`](crate::model::cname)).
+    pub cname: Option<Name>,
 }
 
 /// One address of an endpoint, judged on its own.

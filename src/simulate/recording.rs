@@ -14,6 +14,7 @@ use crate::model::check::Claim;
 use crate::model::force::ForceKind;
 use crate::model::plan::Plan;
 use crate::model::time::{Moment, Now, UnixTime};
+use crate::simulate::beat::Beat;
 use crate::simulate::told::sentence;
 
 /// Octets of a probe's sentence that are kept.
@@ -54,6 +55,8 @@ pub enum Happened {
     },
     /// A probe ended.
     Probe(Box<Probe>),
+    /// An endpoint reported itself.
+    Heartbeat(Beat),
     /// A reference was probed.
     Reference {
         /// Index into `[isolation] references`.
@@ -215,6 +218,9 @@ impl Entry {
                 probe.check.clone_from(&target.check.name);
                 (probe.address, probe.port) = (target.address, target.port);
                 Happened::Probe(Box::new(probe))
+            }
+            Event::Heartbeat { target, word } => {
+                Happened::Heartbeat(Beat::of(control.plan(), *target, word)?)
             }
             Event::ReferenceProbed { reference, reachable } => Happened::Reference {
                 reference: *reference,

@@ -11,6 +11,7 @@ use crate::control::step::Control;
 use crate::model::id::TargetId;
 use crate::model::plan::Plan;
 use crate::model::time::Now;
+use crate::simulate::beat::Beat;
 use crate::simulate::recording::{Entry, Happened, Probe, command};
 use crate::simulate::told::sentence;
 
@@ -100,6 +101,7 @@ impl Replay {
         self.let_pass(now);
         match &entry.what {
             Happened::Probe(probe) => self.probe(now, probe),
+            Happened::Heartbeat(beat) => self.beat(now, beat),
             Happened::Reference { reference, reachable } => self.step(
                 now,
                 Event::ReferenceProbed {
@@ -151,11 +153,8 @@ impl Replay {
     pub fn finish(mut self) -> Replayed {
         let targets = self.plan.targets.iter();
         self.replayed.unseen = targets
-            .filter(|target| !self.seen.contains(&target.id))
-            .map(|target| {
-                let socket = std::net::SocketAddr::new(target.address, target.port);
-                format!("{} {socket}", target.check.name)
-            })
+            .filter(|target| !target.is_derived() && !self.seen.contains(&target.id))
+            .map(|target| format!("{} {}", target.check.name, target.place()))
             .collect();
         self.replayed
     }
@@ -190,7 +189,7 @@ impl Replay {
     }
 
     fn probe(&mut self, now: Now, probe: &Probe) {
-        let Some(target) = self.find(probe) else {
+        let Some(target) = self.find((&probe.zone, &probe.check), (probe.address, probe.port)) else {
             let socket = std::net::SocketAddr::new(probe.address, probe.port);
             *self
                 .replayed
@@ -211,15 +210,27 @@ impl Replay {
         self.step(now, event);
     }
 
+    fn beat(&mut self, now: Now, beat: &Beat) {
+        let found = self.find((&beat.zone, &beat.check), (beat.address, 0));
+        let (Some(target), Some(word)) = (found, beat.word()) else {
+            let name = format!("{} {}", beat.check, beat.address);
+            *self.replayed.unchecked.entry(name).or_default() += 1;
+            return;
+        };
+        self.seen.insert(target);
+        self.replayed.probes += 1;
+        self.step(now, Event::Heartbeat { target, word });
+    }
+
     /// The same check at the same address and port; else the only check there.
-    fn find(&self, probe: &Probe) -> Option<TargetId> {
-        let here = self.places.get(&(probe.address, probe.port))?;
+    fn find(&self, (zone, check): (&str, &str), place: (IpAddr, u16)) -> Option<TargetId> {
+        let here = self.places.get(&place)?;
         let is_the_same = |id: &&TargetId| {
             let target = self.plan.targets.get(id.index());
             target.is_some_and(|target| {
-                let zone = self.plan.zones.get(target.check.zone.index());
-                target.check.name == probe.check
-                    && zone.is_some_and(|zone| zone.origin.to_string().eq_ignore_ascii_case(&probe.zone))
+                let known = self.plan.zones.get(target.check.zone.index());
+                target.check.name == check
+                    && known.is_some_and(|known| known.origin.to_string().eq_ignore_ascii_case(zone))
             })
         };
         match (here.iter().find(is_the_same), here.as_slice()) {

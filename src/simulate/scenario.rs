@@ -248,6 +248,7 @@ impl PlanBuilder {
             name: name.to_owned(),
             addresses,
             alias: None,
+            cname: None,
         });
         id
     }

@@ -7,6 +7,8 @@ use std::time::Duration;
 use hickory_proto::op::{Message, MessageType, ResponseCode};
 use hickory_proto::rr::rdata::A;
 use hickory_proto::rr::{RData, Record, RecordType};
+use pointsman::model::cname::stand_ins;
+use pointsman::wire::name::Name;
 
 use crate::support::backend::Nginx;
 use crate::support::dns::{self, addresses};
@@ -231,4 +233,63 @@ fn what_was_never_resolved_is_down_and_nothing_is_said_to_be_absent() {
     wait_until("it is preferred", Duration::from_secs(2), || {
         addresses(server.dns, "beside.example.test.") == ["192.0.2.9"]
     });
+}
+
+#[test]
+fn an_endpoint_by_cname_is_answered_for_every_type_while_it_is_chosen() {
+    let port = free_port();
+    let mut first = Nginx::start(&format!("{FIRST}:{port}"));
+    let folder = Folder::new("");
+    folder.zone(&format!(
+        "[checks.web]\ntype = \"http\"\nport = {port}\npath = \"/healthz\"\n{QUICK}\n\
+         [services.web]\npolicy = \"failover\"\ncheck = \"web\"\nttl = \"1s\"\nendpoints = [\n\
+         {{ name = \"cdn\", cname = \"lb.elsewhere.example\", probe_address = \"{FIRST}\" }},\n\
+         {{ name = \"own\", address = \"127.0.8.9\", probe_address = \"127.0.0.1\", check = \"dns\" }},\n]\n\
+         [checks.dns]\ntype = \"tcp\"\nport = {}\n{QUICK}\n",
+        folder.api.port()
+    ));
+    let server = folder.start();
+    let heard = |rtype| dns::udp(server.dns, "web.example.test.", rtype).unwrap();
+    let is_cname = |rtype| {
+        let heard = heard(rtype);
+        heard.answers.len() == 1 && heard.answers[0].data.to_string() == "lb.elsewhere.example."
+    };
+    for rtype in [
+        RecordType::A,
+        RecordType::AAAA,
+        RecordType::TXT,
+        RecordType::CNAME,
+        RecordType::ANY,
+    ] {
+        assert!(is_cname(rtype), "{rtype}: {:?}", heard(rtype).answers);
+    }
+    let status = folder.run(&["status"]);
+    let status = String::from_utf8_lossy(&status.stdout).into_owned();
+    assert!(status.contains("CNAME lb.elsewhere.example"), "{status}");
+    first.kill();
+    until_other(&server, "127.0.8.9");
+    for rtype in [RecordType::AAAA, RecordType::TXT, RecordType::CNAME] {
+        let heard = heard(rtype);
+        assert!(heard.answers.is_empty(), "{rtype}: {:?}", heard.answers);
+        assert!(heard.authorities[0].ttl <= 1, "{rtype}: {:?}", heard.authorities);
+    }
+    first.restart();
+    wait_until("the CNAME is answered again", Duration::from_secs(5), || {
+        is_cname(RecordType::A)
+    });
+    let (log, name) = (server.log(), Name::from_text("lb.elsewhere.example").unwrap());
+    for hidden in stand_ins(&name) {
+        assert!(
+            !log.contains(&hidden.to_string()),
+            "a stand-in is in the log:\n{log}"
+        );
+    }
+}
+
+fn until_other(server: &Server, wanted: &str) {
+    wait_until(
+        &format!("{wanted} is answered; log:\n{}", server.log()),
+        Duration::from_secs(5),
+        || addresses(server.dns, "web.example.test.") == [wanted],
+    );
 }

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use pointsman::control::effect::HistoryKind;
-use pointsman::control::event::{Event, Word, WordKind};
+use pointsman::control::event::{Event, Remembered, Word, WordKind};
 use pointsman::control::promise::Promise;
 use pointsman::health::standing::Health;
 use pointsman::model::id::{ServiceId, TargetId};
@@ -14,6 +14,8 @@ use pointsman::model::plan::Plan;
 use pointsman::model::time::Moment;
 use pointsman::policy::readings::Family;
 use pointsman::simulate::network::Network;
+use pointsman::simulate::recording::Entry;
+use pointsman::simulate::replay::{Changed, Replay};
 use pointsman::simulate::world::World;
 use proptest::prelude::*;
 
@@ -210,6 +212,38 @@ fn a_reload_keeps_the_beats_and_counts_the_new_time_from_the_last_one() {
         (health(&world, FRA), answered(&world)),
         (Health::Down, "10.0.0.2".into())
     );
+}
+
+#[test]
+fn a_recording_holds_the_beats_and_replays_to_what_happened() {
+    let plan = plan("min_down = \"0s\"");
+    let mut world = World::new(plan.clone(), Network::default(), 1);
+    world.recording = Some(vec![Entry::start(&plan, &Remembered::default(), world.now())]);
+    beats(&mut world, FRA, 1, 60);
+    beats(&mut world, NYC, 1, 300);
+    world.enter(Moment::from_secs(150), says(FRA, WordKind::Up, ""));
+    world.enter(Moment::from_secs(151), says(FRA, WordKind::Down, "tired"));
+    world.run_until(Moment::from_secs(200));
+    let mut replay = Replay::new(plan);
+    for entry in world.recording.take().unwrap() {
+        let line = serde_json::to_string(&entry).unwrap();
+        replay.feed(&serde_json::from_str(&line).unwrap());
+    }
+    let replayed = replay.finish();
+    let texts = |changes: &[Changed]| {
+        changes
+            .iter()
+            .map(|change| change.text.clone())
+            .collect::<Vec<_>>()
+    };
+    assert_eq!(texts(&replayed.now), texts(&replayed.then));
+    let downs = replayed
+        .now
+        .iter()
+        .filter(|change| change.text.contains("down"))
+        .count();
+    assert!(downs >= 2, "silence and its own word: {:?}", replayed.now);
+    assert!(replayed.unseen.is_empty() && replayed.unchecked.is_empty());
 }
 
 proptest! {

@@ -45,6 +45,7 @@ mod simulation_promise;
 mod simulation_reload;
 mod simulation_startup;
 mod support;
+mod treatments;
 mod zone_data;
 mod zone_form;
 mod zone_mistakes;

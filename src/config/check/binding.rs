@@ -71,7 +71,11 @@ impl<'a> LookedUp<'a> {
 
 impl KnownCheck {
     /// The port to probe at, for an endpoint that says `own`. Part of another check, its own port is the nearer word.
+    /// A heartbeat has none: 0.
     pub(super) fn port_for(&self, own: Option<u16>, is_part: bool) -> Option<u16> {
+        if let Some(CheckKind::Heartbeat(_)) = self.check.as_ref().map(|check| &check.kind) {
+            return Some(0);
+        }
         if is_part {
             self.port.or(own).or(self.usual_port)
         } else {
@@ -127,13 +131,19 @@ impl<'a> Expansion<'_, 'a> {
                 .parts
                 .iter()
                 .find_map(|part| self.without_port(&part.value, own, level + 1)),
-            CheckKind::Combined(_) | CheckKind::Heartbeat(_) => None,
+            CheckKind::Combined(_) => None,
             _ => known.port_for(own, level > 0).is_none().then(|| name.to_owned()),
         }
     }
 
     /// The stream of the check `name` against `address`; nothing when there is a mistake, which was reported.
-    fn bind(&mut self, name: &str, address: IpAddr, own: Option<u16>, level: usize) -> Option<TargetId> {
+    pub(super) fn bind(
+        &mut self,
+        name: &str,
+        address: IpAddr,
+        own: Option<u16>,
+        level: usize,
+    ) -> Option<TargetId> {
         let looked_up = self.looked_up;
         let known = looked_up.checks.get(name)?;
         let check = known.check.as_ref()?;
@@ -149,11 +159,7 @@ impl<'a> Expansion<'_, 'a> {
                 .collect();
             return Some(self.builder.derived(check, address, parts?));
         }
-        // Nothing is probed for a heartbeat: it has no port.
-        let port = match check.kind {
-            CheckKind::Heartbeat(_) => 0,
-            _ => known.port_for(own, level > 0)?,
-        };
+        let port = known.port_for(own, level > 0)?;
         Some(self.builder.target(check, address, port))
     }
 }

@@ -29,7 +29,7 @@ pub(crate) struct Expansion<'e, 'a> {
     service: ServiceId,
     label: &'e str,
     names: HashMap<String, usize>,
-    addresses: HashMap<IpAddr, String>,
+    pub(super) addresses: HashMap<IpAddr, String>,
     pools: HashSet<&'a str>,
     /// Levels of pools above the group that is being made.
     level: usize,
@@ -263,13 +263,15 @@ impl<'e, 'a> Expansion<'e, 'a> {
                 "write `check = …`, or remove it",
             );
         }
-        let addresses = self.addresses(raw, check, shadow);
+        let mut addresses = self.addresses(raw, check, shadow);
+        addresses.extend(self.stand_ins(raw, check, shadow));
         self.builder.endpoint(Endpoint {
             id: EndpointId(0),
             service: self.service,
             name: raw.name.value.clone(),
             addresses,
             alias: self.alias(raw, check, shadow),
+            cname: raw.cname.as_ref().map(|name| name.value.clone()),
         })
     }
 }

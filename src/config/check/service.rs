@@ -20,7 +20,7 @@ use crate::model::check::{Check, CheckKind, Expectation, Rules};
 use crate::model::facets::Facets;
 use crate::model::id::{CheckId, ServiceId, ZoneId};
 use crate::model::service::{
-    Failback, Group, Handover, MemberKind, Policy, Service, Switch, TtlRule, WhenAllDown,
+    Failback, Families, Group, Handover, MemberKind, Policy, Service, Switch, TtlRule, WhenAllDown,
 };
 use crate::model::time::Ttl;
 use crate::wire::name::Name;
@@ -70,6 +70,7 @@ pub(crate) fn services(builder: &mut Builder, raw: &RawZone, around: &Around<'_>
         if let (Some(owner), Some(group)) = (owner, group) {
             added.push(id);
             let facets = facets::facets(builder, &service.facets, &service.label, &owner, &group, around);
+            elsewhere::report_cname(service, &raw.pools, &owner, around);
             places.insert(owner.clone(), service.label.at);
             let exclusive = exclusive::judge(around.source, service, &group, builder);
             let parts = Parts {
@@ -245,7 +246,11 @@ fn service_of(
             Policy::Failover => WhenAllDown::Last,
             _ => WhenAllDown::AssumeUp,
         }),
-        families: raw.families,
+        // A CNAME holds for both.
+        families: match elsewhere::has_cname(&raw.group, &zone.pools, &mut Vec::new()) {
+            Some(_) => Families::Together,
+            None => raw.families,
+        },
         safety: raw.safety,
         recover_within: raw.recover_within.map(|length| length.value),
         facets,

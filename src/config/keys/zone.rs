@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use super::member;
+use super::ttl::TTL_FORMS;
 use super::{Fallback, Kind, Section, key};
 use crate::config::defaults;
 
@@ -10,7 +11,6 @@ use crate::config::defaults;
 pub const POLICIES: [&str; 7] = [
     "failover", "weighted", "all", "sticky", "subnet", "geo", "fastest",
 ];
-const TTL_FORMS: &str = "duration in whole seconds (fixed), or `{ mode = \"fixed\" | \"stable\" | \"strict\", max = \"10s\", min = \"2s\" }`";
 
 /// The top of a zone file.
 pub static ZONE: Section = Section {
@@ -302,7 +302,7 @@ pub static ENDPOINT: Section = Section {
         key(
             "address",
             Kind::Addresses,
-            Fallback::Words("none; this or `alias` is required"),
+            Fallback::Words("none; this, `alias` or `cname` is required"),
             "what is answered; each address is probed on its own",
         ),
         key(
@@ -310,6 +310,12 @@ pub static ENDPOINT: Section = Section {
             Kind::Name,
             Fallback::Nothing,
             "a name elsewhere: the server resolves it and answers its addresses, each probed on its own",
+        ),
+        key(
+            "cname",
+            Kind::Name,
+            Fallback::Nothing,
+            "a name that is answered by CNAME when the endpoint is chosen",
         ),
         key(
             "weight",
@@ -344,32 +350,6 @@ pub static ENDPOINT: Section = Section {
             Kind::Addresses,
             Fallback::Words("`address`"),
             "what is probed instead of what is answered: one for each address, in the same order",
-        ),
-    ],
-    later: &[("cname", "use `address`")],
-};
-
-/// The table form of `ttl`.
-pub static TTL: Section = Section {
-    title: "ttl",
-    keys: &[
-        key(
-            "mode",
-            Kind::OneOf(&["fixed", "stable", "strict"]),
-            Fallback::Required,
-            "how it follows the state",
-        ),
-        key(
-            "max",
-            Kind::Forms("duration in whole seconds"),
-            Fallback::Duration(defaults::TTL),
-            "while nothing is in doubt",
-        ),
-        key(
-            "min",
-            Kind::Forms("duration in whole seconds"),
-            Fallback::Words("`\"2s\"` for `stable`, `\"1s\"` for `strict`, never above `max`"),
-            "while a state is in doubt",
         ),
     ],
     later: &[],

@@ -13,6 +13,7 @@ use crate::config::check::elsewhere::one_way;
 use crate::config::check::hand;
 use crate::config::diagnostic::suggestion;
 use crate::config::keys;
+use crate::model::cname::is_stand_in;
 use crate::model::force::OwnSafety;
 use crate::model::service::{Failback, Families, Handover, Policy, Spread, Switch, TtlRule, WhenAllDown};
 use crate::wire::name::Name;
@@ -31,6 +32,8 @@ pub(crate) struct RawService {
     pub(crate) exclusive: Option<At<Handover>>,
     pub(crate) handover_at: Option<usize>,
     pub(crate) families: Families,
+    /// Where that is written.
+    pub(crate) families_at: Option<usize>,
     pub(crate) recover_within: Option<At<Duration>>,
     pub(crate) safety: OwnSafety,
     pub(crate) facets: RawFacets,
@@ -68,7 +71,8 @@ pub(crate) struct RawEndpoint {
     pub(crate) name: At<String>,
     pub(crate) addresses: Vec<At<IpAddr>>,
     pub(crate) alias: Option<At<Name>>,
-    /// As many as `addresses` (of an alias: one), or none.
+    pub(crate) cname: Option<At<Name>>,
+    /// As many as `addresses` (of an alias or a CNAME: one), or none.
     pub(crate) probed: Vec<At<IpAddr>>,
     /// Nothing when it is not written.
     pub(crate) weight: Option<u32>,
@@ -107,6 +111,7 @@ impl RawService {
                 .boolean_or_default("exclusive")
                 .then(|| At::new(table.place_of("exclusive"), handover)),
             handover_at: table.has("handover").then(|| table.place_of("handover")),
+            families_at: table.has("families").then(|| table.place_of("families")),
             families: match table.choice_or_default("families") {
                 "together" => Families::Together,
                 _ => Families::Apart,
@@ -207,7 +212,7 @@ impl RawEndpoint {
         }
         let probed = table.each("probe_address", usable_address);
         let count = table.value("probe_address").map(|value| value.elements().len());
-        let written: Vec<&str> = ["address", "alias"]
+        let written: Vec<&str> = ["address", "alias", "cname"]
             .into_iter()
             .filter(|key| table.has(key))
             .collect();
@@ -227,6 +232,7 @@ impl RawEndpoint {
         Some(Self {
             addresses,
             alias: table.name("alias"),
+            cname: table.name("cname"),
             probed,
             weight: weight(&table),
             serves: RawServes::read(&table),
@@ -271,7 +277,7 @@ fn usable_address(value: &Value<'_>) -> Option<At<IpAddr>> {
             format!("write \"{}\"", address.value.to_canonical()),
         );
     }
-    if address.value.is_unspecified() || address.value.is_multicast() || broadcast {
+    if address.value.is_multicast() || broadcast || is_stand_in(address.value) {
         return value.refuse(
             format!("no client can connect to {}", address.value),
             "write the address of one machine",
