@@ -95,6 +95,7 @@ fn settings() -> NodeSettings {
             message: Duration::ZERO,
         },
         probe_concurrency: 0,
+        exec_concurrency: 8,
         zones_directory: "".into(),
         watch: false,
         state_directory: "".into(),

@@ -30,7 +30,7 @@ use crate::config::load::{Loaded, load};
 use crate::control::event::Remembered;
 use crate::model::diagnostic::Diagnostic;
 use crate::model::plan::Plan;
-use crate::probe::runner::Runner;
+use crate::probe::runner::{Limits, Runner};
 use crate::publish::publisher::Publisher;
 use crate::resolve;
 use crate::store::Store;
@@ -122,7 +122,10 @@ pub async fn start(file: &Path) -> Result<Running, StartError> {
     let handle = tokio::runtime::Handle::current();
     let runner = Runner::new(
         handle,
-        plan.node.probe_concurrency,
+        Limits {
+            probes: plan.node.probe_concurrency,
+            programs: plan.node.exec_concurrency,
+        },
         Arc::new(clock),
         events.clone(),
     );

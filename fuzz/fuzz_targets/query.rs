@@ -11,6 +11,7 @@ use hickory_proto::op::Message;
 use libfuzzer_sys::fuzz_target;
 use pointsman::answer::snapshot::{Ask, Client, Outcome, Scratch, Snapshot, Transport};
 use pointsman::model::facets::Facets;
+use pointsman::model::force::{OwnSafety, SafetySettings};
 use pointsman::model::id::{GroupId, ServiceId, ZoneId};
 use pointsman::model::plan::{
     IsolationSettings, NodeSettings, Plan, Prefix, TcpSettings, TransferRules, ZonePlan,
@@ -65,10 +66,13 @@ fn node() -> NodeSettings {
         zones_directory: "".into(),
         watch: false,
         state_directory: "".into(),
+        record: None,
+        record_limit: 0,
         api: None,
         api_token: None,
         resolvers: Vec::new(),
         isolation: IsolationSettings::default(),
+        safety: SafetySettings::default(),
         keys: Vec::new(),
         trust_ecs: vec![Prefix { address: IpAddr::from([127, 0, 0, 0]), length: 8 }],
         geo: None,
@@ -96,6 +100,7 @@ fn snapshot() -> Arc<Snapshot> {
         failback: Failback::Auto,
         when_all_down: WhenAllDown::Last,
         families: Families::Apart,
+        safety: OwnSafety::default(),
         recover_within: None,
         facets: Facets::default(),
         exclusive: None,
@@ -119,6 +124,7 @@ fn snapshot() -> Arc<Snapshot> {
         endpoints: Vec::new(),
         checks: Vec::new(),
         targets: Vec::new(),
+        overrides: Vec::new(),
         groups: 0,
     };
     let file: Arc<Path> = Arc::from(Path::new("fuzz.zone"));

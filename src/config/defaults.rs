@@ -32,6 +32,8 @@ pub const TCP_MESSAGE: Duration = Duration::from_secs(10);
 
 /// Each probe under way holds one socket; 512 leave half of the usual 1,024 open files to clients.
 pub const PROBE_CONCURRENCY: i64 = 512;
+/// Programs take memory and processor time that answers need.
+pub const EXEC_CONCURRENCY: i64 = 8;
 
 /// Beside the folder of the configuration file, as in the sources' tree.
 pub const ZONES_DIRECTORY: &str = "../zones";
@@ -97,6 +99,20 @@ pub const KEEPALIVE: bool = false;
 pub const HTTP_PORT: i64 = 80;
 /// The port of `https` (RFC 9110 section 4.2.2).
 pub const HTTPS_PORT: i64 = 443;
+/// The port of DNS (RFC 1035 section 4.2).
+pub const DNS_PORT: i64 = 53;
+/// What clients are most often after.
+pub const QUERY_TYPE: &str = "A";
+/// What resolvers begin with.
+pub const TRANSPORT: &str = "udp";
+/// An answer that is one.
+pub const RCODE: &str = "NOERROR";
+/// Authoritative servers are asked what they know themselves.
+pub const RECURSION: bool = false;
+/// What `ping` sends.
+pub const PAYLOAD: i64 = 56;
+/// Within a site gRPC mostly runs without.
+pub const GRPC_TLS: bool = false;
 
 /// A cache forgets an answer as fast as a failure is found; shorter TTLs multiply queries for little gain.
 pub const TTL: Duration = Duration::from_secs(10);

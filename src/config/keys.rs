@@ -7,6 +7,7 @@ use std::time::Duration;
 use crate::config::duration;
 
 mod check;
+mod exec;
 mod facets;
 mod hand;
 mod member;
@@ -16,8 +17,10 @@ mod unprobed;
 mod zone;
 
 pub use check::{
-    BODY_JSON, CHECK, CHECK_HTTP, CHECK_SECURITY, CHECK_TCP, CHECK_TLS, CHECK_TYPES, LATER_CHECK_TYPES,
+    BODY_JSON, CHECK, CHECK_DNS, CHECK_GRPC, CHECK_HTTP, CHECK_ICMP, CHECK_SECURITY, CHECK_TCP, CHECK_TLS,
+    CHECK_TYPES, LATER_CHECK_TYPES,
 };
+pub use exec::CHECK_EXEC;
 pub use facets::{BINDING, MX, SRV};
 pub use hand::{OVERRIDE, OVERRIDES, OVERRIDES_FILE, SAFETY};
 pub use server::{
@@ -51,6 +54,10 @@ pub static SECTIONS: &[&Section] = &[
     &BODY_JSON,
     &CHECK_TCP,
     &CHECK_TLS,
+    &CHECK_EXEC,
+    &CHECK_DNS,
+    &CHECK_ICMP,
+    &CHECK_GRPC,
     &CHECK_SECURITY,
     &CHECK_HEARTBEAT,
     &CHECK_COMBINED,

@@ -4,7 +4,9 @@
 //! Nothing is meant yet: names are not looked up, defaults of other tables not applied.
 
 pub(crate) mod combined;
+pub(crate) mod dns;
 pub(crate) mod document;
+pub(crate) mod exec;
 pub(crate) mod facets;
 pub(crate) mod heartbeat;
 pub(crate) mod http;

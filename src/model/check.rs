@@ -1,12 +1,17 @@
 //! Checks: what is asked of an endpoint, how often, and what counts as an answer.
 
+mod exec;
 mod web;
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
-pub use web::{BodyMatch, HttpCheck, HttpVersion, Identity, Scalar, Security, TcpCheck, TlsCheck};
+pub use exec::ExecCheck;
+pub use web::{
+    BodyMatch, DnsCheck, GrpcCheck, HttpCheck, HttpVersion, IcmpCheck, Identity, RCODES, Rdata, Scalar,
+    Security, TcpCheck, TlsCheck, Transport,
+};
 
 use crate::model::id::{CheckId, TargetId, ZoneId};
 use crate::model::token::Token;
@@ -136,6 +141,14 @@ pub enum CheckKind {
     Tcp(TcpCheck),
     /// `tls`.
     Tls(Box<TlsCheck>),
+    /// `exec`.
+    Exec(ExecCheck),
+    /// `dns`.
+    Dns(Box<DnsCheck>),
+    /// `icmp`.
+    Icmp(IcmpCheck),
+    /// `grpc`.
+    Grpc(Box<GrpcCheck>),
     /// Others, judged together; nothing is probed for it.
     Combined(Combined),
     /// The endpoint reports itself; nothing is probed for it.

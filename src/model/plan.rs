@@ -149,6 +149,8 @@ pub struct NodeSettings {
     pub tcp: TcpSettings,
     /// `[probes] concurrency`: probes under way at once, at the most.
     pub probe_concurrency: usize,
+    /// `[probes] exec_concurrency`: programs that run at once, at the most.
+    pub exec_concurrency: usize,
     /// `[zones] directory`, resolved.
     pub zones_directory: PathBuf,
     /// `[zones] watch`.

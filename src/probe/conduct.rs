@@ -18,7 +18,7 @@ use crate::probe::http::question::Question;
 use crate::probe::sheet::{Farewell, Fault, Sheet};
 use crate::probe::tls::Authorities;
 use crate::probe::tls::secure::Secure;
-use crate::probe::{http, tcp, tls};
+use crate::probe::{dns, exec, grpc, http, icmp, tcp, tls};
 
 /// What all probes share.
 pub(crate) struct Tools {
@@ -159,6 +159,7 @@ async fn ask(sheet: &mut Sheet, target: &Target, tools: &Arc<Tools>) -> Result<(
     let address = SocketAddr::new(target.address, target.port);
     let local = |sheet: &Sheet, text| sheet.fault(FaultClass::Local, text);
     match &target.check.kind {
+        CheckKind::Exec(check) => exec::probe(sheet, check, &target.check.name, address).await,
         CheckKind::Tcp(check) => tcp::probe(sheet, check, address).await,
         // Never asked for: it is judged by its parts.
         // Never asked for: one is judged by its parts, the other reports itself.
@@ -175,6 +176,13 @@ async fn ask(sheet: &mut Sheet, target: &Target, tools: &Arc<Tools>) -> Result<(
             let secure = tools.secure(&target.check, &check.security);
             let secure = secure.map_err(|text| local(sheet, text))?;
             tls::check::probe(sheet, &secure, &check.talk, address, tools).await
+        }
+        CheckKind::Dns(check) => dns::probe(sheet, check, address, tools).await,
+        CheckKind::Icmp(check) => icmp::probe(sheet, *check, target.address, tools).await,
+        CheckKind::Grpc(check) => {
+            let secure = tools.secure(&target.check, &check.security);
+            let secure = secure.map_err(|text| local(sheet, text))?;
+            grpc::probe(sheet, check, &secure, address, tools).await
         }
     }
 }

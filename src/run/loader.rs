@@ -220,6 +220,10 @@ fn needs_restart(old: &NodeSettings, new: &NodeSettings) -> Vec<&'static str> {
             "[probes] concurrency",
             old.probe_concurrency != new.probe_concurrency,
         ),
+        (
+            "[probes] exec_concurrency",
+            old.exec_concurrency != new.exec_concurrency,
+        ),
         ("[resolver] nameservers", old.resolvers != new.resolvers),
         ("[state] directory", old.state_directory != new.state_directory),
         (

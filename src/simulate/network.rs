@@ -126,6 +126,7 @@ impl End {
 pub fn looks_at_certificates(kind: &CheckKind) -> bool {
     matches!(kind, CheckKind::Http(http) if http.tls && http.security.verify)
         || matches!(kind, CheckKind::Tls(tls) if tls.security.verify)
+        || matches!(kind, CheckKind::Grpc(grpc) if grpc.tls && grpc.security.verify)
 }
 
 impl Network {

@@ -78,6 +78,7 @@ impl PlanBuilder {
                 message: Duration::from_secs(10),
             },
             probe_concurrency: 1000,
+            exec_concurrency: 8,
             zones_directory: PathBuf::new(),
             watch: false,
             state_directory: PathBuf::new(),

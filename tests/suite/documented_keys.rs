@@ -103,10 +103,16 @@ fn placed(title: &str, line: &str) -> (String, String, &'static str) {
             zone_with(format!("[checks.c]\nwithin = \"15s\"\n{line}\n"))
         }
         "[checks.NAME] of type heartbeat" => zone_with(format!("[checks.c]\ntype = \"heartbeat\"\n{line}\n")),
+        "[checks.NAME] of type exec" => zone_with(format!("[checks.c]\ntype = \"exec\"\n{line}\n")),
         "[checks.NAME] over TLS" => zone_with(format!("[checks.c]\ntype = \"https\"\n{line}\n")),
         "body_json" => zone_with(format!(
             "[checks.c]\ntype = \"http\"\n[checks.c.body_json]\npointer = \"/a\"\n{line}\n"
         )),
+        "[checks.NAME] of type dns" => {
+            zone_with(format!("[checks.c]\ntype = \"dns\"\nname = \"a.test\"\n{line}\n"))
+        }
+        "[checks.NAME] of type icmp" => zone_with(format!("[checks.c]\ntype = \"icmp\"\n{line}\n")),
+        "[checks.NAME] of type grpc" => zone_with(format!("[checks.c]\ntype = \"grpc\"\n{line}\n")),
         "[checks.NAME] of type tls" => zone_with(format!("[checks.c]\ntype = \"tls\"\n{line}\n")),
         "[checks.NAME] of other checks" => zone_with(format!("[checks.c]\nany_of = [\"x\"]\n{line}\n")),
         "[checks.NAME] of type tcp" => zone_with(format!("[checks.c]\ntype = \"tcp\"\n{line}\n")),
@@ -237,6 +243,9 @@ fn every_default_that_is_written_out_changes_nothing() {
             // Other kinds of checks: the least that they need, and the default beside it.
             let head = match section.title {
                 "[checks.NAME] of type tcp" => Some("type = \"tcp\"\nport = 1\n"),
+                "[checks.NAME] of type dns" => Some("type = \"dns\"\nname = \"a.test\"\n"),
+                "[checks.NAME] of type icmp" => Some("type = \"icmp\"\n"),
+                "[checks.NAME] of type grpc" => Some("type = \"grpc\"\nport = 1\n"),
                 "[checks.NAME] of type tls" => Some("type = \"tls\"\n"),
                 _ => None,
             };

@@ -50,6 +50,11 @@ const ADDED: &[(&str, &str, &str)] = &[
         "sys::option",
         "socket options that neither std nor socket2 know",
     ),
+    (
+        "probe",
+        "sys::process",
+        "a program's process group is killed before its leader is reaped; std knows neither",
+    ),
     ("serve", "clock", "an edge reads the clock"),
     ("api", "wire::name", "questions come as names"),
     (

@@ -2,8 +2,12 @@
 //! that an operator understands.
 
 mod authority;
+mod dns_kind;
+mod exec;
+mod grpc_kind;
 mod haproxy;
 mod http_cases;
+mod icmp_kind;
 mod kept;
 mod nginx;
 mod own_faults;
@@ -24,7 +28,7 @@ use pointsman::control::event::{Event, ProbeTicket};
 use pointsman::health::observation::{FaultClass, Finding, Observation, Phase};
 use pointsman::model::check::{Check, CheckKind, HttpCheck, HttpVersion, Rules, Security, Target, TcpCheck};
 use pointsman::model::id::{CheckId, TargetId, ZoneId};
-use pointsman::probe::Runner;
+use pointsman::probe::{Limits, Runner};
 use tokio::runtime::Handle;
 use tokio::sync::mpsc;
 
@@ -70,7 +74,10 @@ fn runner(concurrency: usize) -> (Runner, mpsc::Receiver<Event>) {
     let (sender, events) = mpsc::channel(4096);
     let runner = Runner::new(
         Handle::current(),
-        concurrency,
+        Limits {
+            probes: concurrency,
+            programs: 3,
+        },
         Arc::new(SystemClock::start()),
         sender,
     );

@@ -27,7 +27,12 @@ pub(crate) fn default_port(kind: &CheckKind) -> Option<u16> {
     let port = match kind {
         CheckKind::Http(http) if !http.tls => defaults::HTTP_PORT,
         CheckKind::Http(_) | CheckKind::Tls(_) => defaults::HTTPS_PORT,
-        CheckKind::Tcp(_) | CheckKind::Combined(_) | CheckKind::Heartbeat(_) => return None,
+        CheckKind::Dns(_) => defaults::DNS_PORT,
+        // There are none, or none is needed; a target has the number all the same.
+        CheckKind::Icmp(_) | CheckKind::Exec(_) => 0,
+        CheckKind::Grpc(_) | CheckKind::Tcp(_) | CheckKind::Combined(_) | CheckKind::Heartbeat(_) => {
+            return None;
+        }
     };
     u16::try_from(port).ok()
 }

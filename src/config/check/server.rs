@@ -51,6 +51,7 @@ pub(crate) fn read(source: &Source, files: &mut Files, geo_before: Option<&Known
     };
     let tsig = tsig_keys(&table, files);
     let zones = table.table("zones", &keys::ZONES);
+    let probes = table.table("probes", &keys::PROBES);
     let transfer = RawTransfer::read(&zones)
         .map_or_else(TransferRules::default, |raw| transfer_rules(source, &raw, &tsig));
     let name = table
@@ -88,9 +89,8 @@ pub(crate) fn read(source: &Source, files: &mut Files, geo_before: Option<&Known
             .collect(),
         geo: geo.as_ref().map(Known::database),
         tcp: tcp(&dns.table("tcp", &keys::DNS_TCP)),
-        probe_concurrency: table
-            .table("probes", &keys::PROBES)
-            .integer_or_default("concurrency"),
+        probe_concurrency: probes.integer_or_default("concurrency"),
+        exec_concurrency: probes.integer_or_default("exec_concurrency"),
         zones_directory,
         watch: zones.boolean_or_default("watch"),
         state_directory: directory(&state, files, "directory"),

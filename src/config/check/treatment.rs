@@ -45,6 +45,10 @@ pub(crate) fn treatment(
     let without_tls = match kind {
         Some(CheckKind::Http(http)) if !http.tls => Some("http"),
         Some(CheckKind::Tcp(_)) => Some("tcp"),
+        Some(CheckKind::Exec(_)) => Some("exec"),
+        Some(CheckKind::Dns(_)) => Some("dns"),
+        Some(CheckKind::Icmp(_)) => Some("icmp"),
+        Some(CheckKind::Grpc(grpc)) if !grpc.tls => Some("grpc"),
         _ => None,
     };
     if let (Some(warning), Some(kind)) = (raw.certificate_warning, without_tls) {

@@ -5,11 +5,22 @@ use std::time::Duration;
 use super::server::rules;
 use super::{Fallback, Key, Kind, Section, key};
 use crate::config::defaults;
+use crate::model::check::RCODES;
 
 /// The kinds of checks of this version.
-pub const CHECK_TYPES: [&str; 5] = ["http", "https", "tcp", "tls", "heartbeat"];
+pub const CHECK_TYPES: [&str; 9] = [
+    "http",
+    "https",
+    "tcp",
+    "tls",
+    "dns",
+    "icmp",
+    "grpc",
+    "heartbeat",
+    "exec",
+];
 /// Kinds of the contract that this version does not have.
-pub const LATER_CHECK_TYPES: [&str; 5] = ["dns", "grpc", "postgres", "redis", "exec"];
+pub const LATER_CHECK_TYPES: [&str; 2] = ["postgres", "redis"];
 
 /// `[checks.NAME]`, whatever its type.
 pub static CHECK: Section = Section {
@@ -24,7 +35,7 @@ pub static CHECK: Section = Section {
         Fallback::Words("`[defaults.check]`"),
         Fallback::Words("`[defaults.check]`");
         key("type", Kind::OneOf(&CHECK_TYPES), Fallback::Required, "what is asked"),
-        key("port", Kind::Integer(1, 65_535), Fallback::Words("`80` for `http`, `443` for `https` and `tls`, required for `tcp`"), "port that is probed, unless the endpoint says otherwise"),
+        key("port", Kind::Integer(1, 65_535), Fallback::Words("`80` for `http`, `443` for `https` and `tls`, `53` for `dns`, required for `tcp` and `grpc`, none for `icmp`"), "port that is probed, unless the endpoint says otherwise"),
         key("source", Kind::Addresses, Fallback::Words("the system chooses"), "address of this node that probes come from; one for each family"),
         key("slow", Kind::Duration(Duration::from_millis(1), Duration::from_secs(60)), Fallback::Nothing, "successes that take longer, again and again, make an endpoint degraded; below `timeout`"),
         key("certificate_warning", Kind::Duration(Duration::ZERO, Duration::from_secs(365 * 86_400)), Fallback::Duration(defaults::CERTIFICATE_WARNING), "a certificate that ends sooner makes an endpoint degraded; `0s`: never"),
@@ -210,6 +221,89 @@ pub static CHECK_TLS: Section = Section {
             Kind::Text,
             Fallback::Nothing,
             "text that the first 64 KiB received must contain",
+        ),
+        PROXY_HEADER,
+    ],
+    later: &[],
+};
+
+/// `[checks.NAME]` with `type = "dns"`, besides [`CHECK`].
+pub static CHECK_DNS: Section = Section {
+    title: "[checks.NAME] of type dns",
+    keys: &[
+        key(
+            "name",
+            Kind::Name,
+            Fallback::Required,
+            "name that the server is asked for",
+        ),
+        key(
+            "query_type",
+            Kind::Text,
+            Fallback::Text(defaults::QUERY_TYPE),
+            "type that it is asked for: mnemonic, or `TYPEnnn`",
+        ),
+        key(
+            "transport",
+            Kind::OneOf(&["udp", "tcp"]),
+            Fallback::Text(defaults::TRANSPORT),
+            "over what; a truncated answer over UDP is asked for again over TCP",
+        ),
+        key(
+            "rcode",
+            Kind::OneOf(&RCODES),
+            Fallback::Text(defaults::RCODE),
+            "response code that is expected",
+        ),
+        key(
+            "expect",
+            Kind::Texts,
+            Fallback::Words("any data, with `NOERROR`"),
+            "data as in a master file, of which the answer must hold one",
+        ),
+        key(
+            "recursion",
+            Kind::Boolean,
+            Fallback::Boolean(defaults::RECURSION),
+            "whether recursion is desired",
+        ),
+    ],
+    later: &[],
+};
+
+/// `[checks.NAME]` with `type = "icmp"`, besides [`CHECK`].
+pub static CHECK_ICMP: Section = Section {
+    title: "[checks.NAME] of type icmp",
+    keys: &[key(
+        "payload",
+        Kind::Integer(0, 1452),
+        Fallback::Integer(defaults::PAYLOAD),
+        "octets after the header of the echo request",
+    )],
+    later: &[],
+};
+
+/// `[checks.NAME]` with `type = "grpc"`, besides [`CHECK`] and [`CHECK_SECURITY`].
+pub static CHECK_GRPC: Section = Section {
+    title: "[checks.NAME] of type grpc",
+    keys: &[
+        key(
+            "service",
+            Kind::Text,
+            Fallback::Words("the server as a whole"),
+            "service whose health is asked for",
+        ),
+        key(
+            "host",
+            Kind::Text,
+            Fallback::Words("the address and port"),
+            "`:authority`, and the name in SNI unless `sni` says otherwise",
+        ),
+        key(
+            "tls",
+            Kind::Boolean,
+            Fallback::Boolean(defaults::GRPC_TLS),
+            "whether TLS is spoken",
         ),
         PROXY_HEADER,
     ],

@@ -300,12 +300,20 @@ pub static DEFAULTS_CHECK: Section = Section {
 /// `[probes]`
 pub static PROBES: Section = Section {
     title: "[probes]",
-    keys: &[key(
-        "concurrency",
-        Kind::Integer(1, 65_535),
-        Fallback::Integer(defaults::PROBE_CONCURRENCY),
-        "probes under way at once, at the most",
-    )],
+    keys: &[
+        key(
+            "concurrency",
+            Kind::Integer(1, 65_535),
+            Fallback::Integer(defaults::PROBE_CONCURRENCY),
+            "probes under way at once, at the most",
+        ),
+        key(
+            "exec_concurrency",
+            Kind::Integer(1, 1024),
+            Fallback::Integer(defaults::EXEC_CONCURRENCY),
+            "programs of checks of type `exec` that run at once, at the most",
+        ),
+    ],
     later: &[],
 };
 

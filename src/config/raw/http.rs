@@ -63,7 +63,7 @@ fn token(value: &Value<'_>, what: &str, instead: &str) -> Option<String> {
     }
 }
 
-fn host(value: &Value<'_>) -> Option<String> {
+pub(super) fn host(value: &Value<'_>) -> Option<String> {
     let text = value.text()?.value;
     let odd = |c: char| c.is_whitespace() || c.is_control() || matches!(c, '/' | '@' | '?' | '#');
     if text.contains(odd) {

@@ -9,10 +9,10 @@ use super::document::{At, Table, Value};
 use super::heartbeat::RawHeartbeat;
 use super::treatment::RawTreatment;
 use super::way::RawWay;
-use super::{http, security};
+use super::{dns, exec, http, security};
 use crate::config::keys::{self, Section};
 use crate::config::load::files::Files;
-use crate::model::check::{CheckKind, TcpCheck, TlsCheck};
+use crate::model::check::{CheckKind, GrpcCheck, IcmpCheck, TcpCheck, TlsCheck};
 
 /// `[checks.NAME]` as it is written.
 #[derive(Debug)]
@@ -148,15 +148,30 @@ impl RawCheck {
             return check;
         };
         check.way.read_source(&table);
-        if ["http", "https", "tcp", "tls"].contains(&kind) {
+        if ["http", "https", "tcp", "tls", "grpc"].contains(&kind) {
             check.way.read_proxy_header(&table);
         }
         check.kind = match kind {
+            "exec" => exec::read(&table, &check.way, files).map(CheckKind::Exec),
             "tcp" => Some(CheckKind::Tcp(talk(&table))),
             "tls" => Some(CheckKind::Tls(Box::new(TlsCheck {
                 security: security::read(&table, files),
                 talk: talk(&table),
             }))),
+            "dns" => dns::read(&table).map(|check| CheckKind::Dns(Box::new(check))),
+            "icmp" => {
+                if table.has("port") {
+                    table.source.error(
+                        table.place_of("port"),
+                        "`port` in a check of type `icmp`, which has no ports",
+                        "remove it",
+                    );
+                }
+                Some(CheckKind::Icmp(IcmpCheck {
+                    payload: table.integer_or_default("payload"),
+                }))
+            }
+            "grpc" => Some(CheckKind::Grpc(Box::new(grpc(&table, files)))),
             _ => Some(CheckKind::Http(Box::new(http::read(
                 &table,
                 kind == "https",
@@ -171,8 +186,12 @@ impl RawCheck {
 fn sections(kind: &str) -> Option<Vec<&'static Section>> {
     Some(match kind {
         "http" | "https" => vec![&keys::CHECK, &keys::CHECK_SECURITY, &keys::CHECK_HTTP],
+        "exec" => vec![&keys::CHECK, &keys::CHECK_EXEC],
         "tcp" => vec![&keys::CHECK, &keys::CHECK_TCP],
         "tls" => vec![&keys::CHECK, &keys::CHECK_SECURITY, &keys::CHECK_TLS],
+        "dns" => vec![&keys::CHECK, &keys::CHECK_DNS],
+        "icmp" => vec![&keys::CHECK, &keys::CHECK_ICMP],
+        "grpc" => vec![&keys::CHECK, &keys::CHECK_SECURITY, &keys::CHECK_GRPC],
         _ => return None,
     })
 }
@@ -181,5 +200,20 @@ fn talk(table: &Table<'_>) -> TcpCheck {
     TcpCheck {
         send: table.text("send").map(|text| text.value.into_bytes()),
         expect: table.text("expect").map(|text| text.value.into_bytes()),
+    }
+}
+
+fn grpc(table: &Table<'_>, files: &mut Files) -> GrpcCheck {
+    let tls = table.boolean_or_default("tls");
+    if !tls {
+        security::refuse(table, "`tls = true`", "write tls = true");
+    }
+    GrpcCheck {
+        service: table
+            .text("service")
+            .map_or_else(String::new, |service| service.value),
+        host: table.value("host").and_then(|value| http::host(&value)),
+        tls,
+        security: security::read(table, files),
     }
 }

@@ -2,6 +2,8 @@
 
 use std::path::PathBuf;
 
+use crate::wire::name::Name;
+
 /// Settings of `http` and `https`.
 #[derive(Clone, Debug, PartialEq)]
 pub struct HttpCheck {
@@ -119,4 +121,62 @@ pub struct Identity {
     pub certificate: PathBuf,
     /// PEM file of its private key.
     pub key: PathBuf,
+}
+
+/// Settings of `dns`.
+#[derive(Clone, Debug, PartialEq)]
+pub struct DnsCheck {
+    /// The name that is asked for.
+    pub name: Name,
+    /// The type that is asked for.
+    pub rtype: u16,
+    /// Over what it is asked.
+    pub transport: Transport,
+    /// Whether recursion is desired (RD).
+    pub recursion: bool,
+    /// The response code that is expected, one of [`RCODES`].
+    pub rcode: u8,
+    /// Data of which the answer must hold one, when not empty.
+    pub expect: Vec<Rdata>,
+}
+
+/// Data that an answer may hold.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Rdata {
+    /// As it is written.
+    pub text: String,
+    /// In uncompressed wire form.
+    pub wire: Vec<u8>,
+}
+
+/// What carries a question.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Transport {
+    /// UDP, and TCP when the answer is truncated.
+    Udp,
+    /// TCP.
+    Tcp,
+}
+
+/// Response codes that may be expected (RFC 1035 section 4.1.1), by their number.
+pub const RCODES: [&str; 6] = ["NOERROR", "FORMERR", "SERVFAIL", "NXDOMAIN", "NOTIMP", "REFUSED"];
+
+/// Settings of `icmp`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct IcmpCheck {
+    /// Octets after the header of the echo request; 0 to 1452.
+    pub payload: u16,
+}
+
+/// Settings of `grpc`.
+#[derive(Clone, Debug, PartialEq)]
+pub struct GrpcCheck {
+    /// The service that is asked about; empty: the server as a whole.
+    pub service: String,
+    /// `:authority` and, unless `sni` says otherwise, the name in SNI; the address when `None`.
+    pub host: Option<String>,
+    /// Whether TLS is spoken.
+    pub tls: bool,
+    /// Keys of TLS.
+    pub security: Security,
 }

@@ -13,7 +13,7 @@ use crate::probe::http::idle::Idle;
 use crate::probe::tls::secure::Secure;
 
 /// Who is asking.
-const USER_AGENT: &str = concat!("pointsman/", env!("CARGO_PKG_VERSION"), " (health check)");
+pub(crate) const USER_AGENT: &str = concat!("pointsman/", env!("CARGO_PKG_VERSION"), " (health check)");
 
 /// Headers that say how a message is sent, not what is asked: a probe has no body and one question a connection.
 const FRAMING: [HeaderName; 5] = [

@@ -34,7 +34,7 @@ use crate::probe::tls::words;
 const HEAD: usize = 64 * 1024;
 
 /// The protocol in TLS's negotiation (RFC 7301).
-const H2: &[u8] = b"h2";
+pub(crate) const H2: &[u8] = b"h2";
 const HTTP1: &[u8] = b"http/1.1";
 
 /// The connection's own work.
@@ -301,7 +301,7 @@ impl Wire {
 }
 
 /// Polls the connection's work before each poll of `waiting`; forgets it when it is done.
-async fn driven<T>(driver: &mut Option<Driver>, waiting: impl Future<Output = T>) -> T {
+pub(crate) async fn driven<T>(driver: &mut Option<Driver>, waiting: impl Future<Output = T>) -> T {
     let mut waiting = pin!(waiting);
     poll_fn(|cx| {
         if let Some(work) = driver
@@ -317,7 +317,7 @@ async fn driven<T>(driver: &mut Option<Driver>, waiting: impl Future<Output = T>
 
 /// Runs hyper's tasks where all others run.
 #[derive(Clone)]
-struct Tasks(TaskTracker);
+pub(crate) struct Tasks(pub(crate) TaskTracker);
 
 impl<F> hyper::rt::Executor<F> for Tasks
 where

@@ -85,7 +85,7 @@ fn refusal(alert: &str) -> String {
 }
 
 /// `NoApplicationProtocol` as `no application protocol`.
-fn words(camel: &str) -> String {
+pub(crate) fn words(camel: &str) -> String {
     let mut words = String::with_capacity(camel.len().saturating_add(4));
     let mut within = false;
     for letter in camel.chars() {

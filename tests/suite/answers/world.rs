@@ -113,6 +113,7 @@ pub(crate) fn settings() -> NodeSettings {
             message: Duration::ZERO,
         },
         probe_concurrency: 1,
+        exec_concurrency: 8,
         zones_directory: PathBuf::new(),
         watch: false,
         state_directory: PathBuf::new(),

@@ -37,6 +37,7 @@ pub(crate) fn plan() -> Plan {
         udp_payload: 1232,
         tcp: TCP,
         probe_concurrency: 1,
+        exec_concurrency: 8,
         zones_directory: PathBuf::new(),
         watch: false,
         state_directory: PathBuf::new(),
