@@ -9,7 +9,7 @@ use crate::control::watch::Desk;
 use crate::model::cname::shown;
 use crate::model::id::{EndpointId, ServiceId, TargetId};
 use crate::model::plan::Plan;
-use crate::model::service::{Group, Member, MemberKind, Policy, Service};
+use crate::model::service::{Endpoint, Group, Member, MemberKind, Policy, Service};
 use crate::model::time::Now;
 use crate::policy::choice::{Choice, Decision, Pick};
 use crate::policy::decide::{Decided, decide};
@@ -38,6 +38,10 @@ impl Readings for Eyes<'_> {
 
     fn is_cut_off(&self) -> bool {
         self.control.isolation.is_frozen()
+    }
+
+    fn is_on_disk(&self, service: &Service, endpoint: &Endpoint) -> bool {
+        self.control.is_writer_at(&service.display_name(), endpoint)
     }
 
     fn held_but(&self, service: &Service, excepted: &[IpAddr]) -> Held {

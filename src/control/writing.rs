@@ -14,8 +14,7 @@ use crate::control::step::Control;
 use crate::control::storing::Awaiting;
 use crate::control::watch::Desk;
 use crate::model::human;
-use crate::model::id::EndpointId;
-use crate::model::service::{Handover, MemberKind, Service};
+use crate::model::service::{Endpoint, Handover, MemberKind, Service};
 use crate::model::time::{Moment, Now, Ttl};
 use crate::policy::decide::Decided;
 use crate::policy::exclusive::{Held, Stand, excepted, stands};
@@ -50,7 +49,6 @@ impl Control {
         if named && decided.elect.is_none() && !self.is_electing(&name) {
             // The writer is answered: nobody before it matters after a restart.
             self.keep(before_key(&name), String::new(), said);
-            self.keep(at_key(&name), self.addresses_of(&decided.answered), said);
             self.take_at_its_word(now, service, desk, decided);
         }
         let Some(member) = decided.elect.and_then(|index| service.group.members.get(index)) else {
@@ -64,14 +62,9 @@ impl Control {
         self.persist(now, records, Awaiting::Writer { service: name, to }, said);
     }
 
-    /// The addresses of endpoints, as they are kept.
-    fn addresses_of(&self, endpoints: &[EndpointId]) -> String {
-        let known = endpoints
-            .iter()
-            .filter_map(|id| self.plan.endpoints.get(id.index()));
-        let addresses = known.flat_map(|endpoint| &endpoint.addresses);
-        let words: Vec<String> = addresses.map(|known| known.address.to_string()).collect();
-        words.join(" ")
+    /// Whether `endpoint` is on disk as the writer under these very addresses.
+    pub(super) fn is_writer_at(&self, service: &str, endpoint: &Endpoint) -> bool {
+        self.remembered.get(&at_key(service)) == Some(&addresses_of(endpoint))
     }
 
     /// An operator's word stands in for a claim until the endpoint claims by itself.
@@ -92,6 +85,21 @@ impl Control {
                 }
             }
         }
+    }
+
+    fn member_named(&self, service: &Service, name: &str) -> Option<&Endpoint> {
+        service
+            .group
+            .members
+            .iter()
+            .find_map(|member| match &member.kind {
+                MemberKind::Endpoint(id) => self
+                    .plan
+                    .endpoints
+                    .get(id.index())
+                    .filter(|known| known.name == name),
+                MemberKind::Pool(_) => None,
+            })
     }
 
     fn is_electing(&self, name: &str) -> bool {
@@ -115,10 +123,17 @@ impl Control {
             .or(earlier)
             .cloned()
             .unwrap_or_default();
-        let mut records = vec![Record::Active {
-            group: before_key(&name),
-            active: before,
-        }];
+        let endpoint = self.member_named(service, to);
+        let mut records = vec![
+            Record::Active {
+                group: before_key(&name),
+                active: before,
+            },
+            Record::Active {
+                group: at_key(&name),
+                active: endpoint.map(addresses_of).unwrap_or_default(),
+            },
+        ];
         for family in Family::BOTH {
             let key = seat_key(service, &service.group, family);
             records.push(Record::Active {
@@ -208,6 +223,7 @@ impl Control {
             self.remembered.remove(&by_hand_key(&key));
             self.remembered.remove(&key);
         }
+        self.remembered.remove(&at_key(&service.display_name()));
         // Unknown, so that it is written again when a writer is named.
         let before = before_key(&service.display_name());
         self.remembered.insert(before, "?".to_owned());
@@ -252,24 +268,10 @@ impl Control {
             .remembered
             .get(&before_key(&name))
             .is_some_and(|before| !before.is_empty());
-        let endpoint = service
-            .group
-            .members
-            .iter()
-            .find_map(|member| match &member.kind {
-                MemberKind::Endpoint(id) => self
-                    .plan
-                    .endpoints
-                    .get(id.index())
-                    .filter(|known| known.name == *writer),
-                MemberKind::Pool(_) => None,
-            });
+        let endpoint = self.member_named(service, writer);
         match endpoint {
             // One that stood elsewhere may be held under its old addresses.
-            Some(endpoint)
-                if !before
-                    && self.remembered.get(&at_key(&name)) == Some(&self.addresses_of(&[endpoint.id])) =>
-            {
+            Some(endpoint) if !before && self.is_writer_at(&name, endpoint) => {
                 let addresses: Vec<_> = endpoint.addresses.iter().map(|known| known.address).collect();
                 for address in addresses {
                     self.ledger.inherit_address(&name, address, until);
@@ -388,6 +390,15 @@ impl Control {
 
 fn before_key(name: &str) -> String {
     format!("{name} before")
+}
+
+fn addresses_of(endpoint: &Endpoint) -> String {
+    let words: Vec<String> = endpoint
+        .addresses
+        .iter()
+        .map(|known| known.address.to_string())
+        .collect();
+    words.join(" ")
 }
 
 fn at_key(name: &str) -> String {

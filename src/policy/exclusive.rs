@@ -56,6 +56,8 @@ pub struct Stand {
     pub removed: bool,
     /// Its addresses.
     pub addresses: Vec<IpAddr>,
+    /// Whether these are on disk as the writer's.
+    pub on_disk: bool,
 }
 
 /// Everything that is ruled by.
@@ -155,15 +157,21 @@ pub fn rule(case: &Case<'_>, now: Moment, held: impl Fn(usize) -> Held) -> Rulin
                 ..Ruling::default()
             };
         }
-        return begin(
-            held(incumbent),
-            now,
+        let ruling = if stand(incumbent).is_some_and(|stand| stand.on_disk) {
             Ruling {
                 named: Some(incumbent),
                 why,
                 ..Ruling::default()
-            },
-        );
+            }
+        } else {
+            // It stands elsewhere than the disk says: a restart must know where.
+            Ruling {
+                elect: Some(incumbent),
+                why: Why::Electing,
+                ..Ruling::default()
+            }
+        };
+        return begin(held(incumbent), now, ruling);
     }
     let [one] = claimants.as_slice() else {
         let torn = !claimants.is_empty();
@@ -233,7 +241,7 @@ pub fn stands<R: Readings>(service: &Service, endpoints: &[Endpoint], readings: 
         .map(|member| match &member.kind {
             MemberKind::Endpoint(id) => endpoints
                 .get(id.index())
-                .map(|endpoint| of_endpoint(endpoint, readings))
+                .map(|endpoint| of_endpoint(service, endpoint, readings))
                 .unwrap_or_default(),
             // The configuration refuses pools here.
             MemberKind::Pool(_) => Stand::default(),
@@ -241,7 +249,7 @@ pub fn stands<R: Readings>(service: &Service, endpoints: &[Endpoint], readings: 
         .collect()
 }
 
-fn of_endpoint<R: Readings>(endpoint: &Endpoint, readings: &R) -> Stand {
+fn of_endpoint<R: Readings>(service: &Service, endpoint: &Endpoint, readings: &R) -> Stand {
     let removed = readings
         .forced(endpoint.id)
         .is_some_and(|forced| forced.kind.removes());
@@ -267,6 +275,7 @@ fn of_endpoint<R: Readings>(endpoint: &Endpoint, readings: &R) -> Stand {
         waiting: words.iter().any(|reading| reading.waiting),
         removed,
         addresses: endpoint.addresses.iter().map(|address| address.address).collect(),
+        on_disk: readings.is_on_disk(service, endpoint),
     }
 }
 

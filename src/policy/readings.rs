@@ -6,7 +6,7 @@ use std::time::Duration;
 use crate::model::check::Claim;
 use crate::model::force::ForceKind;
 use crate::model::id::{EndpointId, GroupId, TargetId};
-use crate::model::service::Service;
+use crate::model::service::{Endpoint, Service};
 use crate::model::time::Moment;
 use crate::policy::choice::Choice;
 use crate::policy::exclusive::Held;
@@ -168,6 +168,11 @@ pub trait Readings {
     /// Whether caches may hold any address of `service` that is not among `excepted`.
     fn held_but(&self, _service: &Service, _excepted: &[std::net::IpAddr]) -> Held {
         Held::No
+    }
+
+    /// Whether the disk knows the addresses of `endpoint` as those of the writer of `service`.
+    fn is_on_disk(&self, _service: &Service, _endpoint: &Endpoint) -> bool {
+        true
     }
 
     /// Of one address of an endpoint: what its target says, unless an operator says otherwise.

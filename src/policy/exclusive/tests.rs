@@ -6,6 +6,7 @@ fn stands(claims: [bool; 3]) -> Vec<Stand> {
     claims
         .map(|claims| Stand {
             claims,
+            on_disk: true,
             ..Stand::default()
         })
         .to_vec()

@@ -40,7 +40,7 @@ impl World {
                 let since = self.caches.began.get(other).copied().unwrap_or(Moment::ZERO);
                 // It is a standby, or was one after it had begun to be named.
                 let demoted =
-                    server.claim == Claim::Standby || server.demoted_at.is_some_and(|at| at >= since);
+                    server.claim == Claim::Standby || server.last_standby.is_some_and(|at| at >= since);
                 assert!(
                     self.shape.handover == Handover::Fast && demoted,
                     "seed {}: {named} is named at {now:?}, and caches hold {other} until {until:?}; {:?}",

@@ -20,12 +20,14 @@ impl World {
     }
 
     pub(super) fn promote(&mut self, server: usize) {
+        if self.servers[server].claim == Claim::Standby {
+            self.servers[server].last_standby = Some(self.now);
+        }
         self.servers[server].claim = Claim::Primary;
     }
 
     pub(super) fn demote(&mut self, server: usize) {
         self.servers[server].claim = Claim::Standby;
-        self.servers[server].demoted_at = Some(self.now);
     }
 
     pub(super) fn fall_behind(&mut self, server: usize, lag: Duration) {

@@ -25,7 +25,8 @@ pub(super) struct Server {
     pub(super) cut: bool,
     pub(super) claim: Claim,
     pub(super) lag: Duration,
-    pub(super) demoted_at: Option<Moment>,
+    /// When it was last a standby, before it became a primary.
+    pub(super) last_standby: Option<Moment>,
 }
 
 enum Happening {
@@ -106,11 +107,11 @@ impl World {
             cut: false,
             claim: Claim::Standby,
             lag: Duration::ZERO,
-            demoted_at: Some(Moment::ZERO),
+            last_standby: None,
         };
         let primary = Server {
             claim: Claim::Primary,
-            demoted_at: None,
+            last_standby: None,
             ..standby
         };
         let now = Moment::from_secs(1000);
