@@ -6,6 +6,7 @@ mod demo;
 mod dig;
 mod explain;
 mod failover;
+mod import;
 mod output;
 mod reload;
 mod serve;
@@ -87,6 +88,9 @@ enum Command {
     /// Switch a failover service by hand
     #[command(after_help = "Example:\n  pointsman failover db.example.test --to nyc")]
     Failover(failover::Options),
+    /// Make zones of what gdnsd, PowerDNS or Route 53 were told; lists what has no counterpart
+    #[command(after_help = "Example:\n  pointsman import gdnsd /etc/gdnsd --out imported")]
+    Import(import::Options),
     /// Read the configuration and zones again; mistakes change nothing
     #[command(after_help = "Example:\n  pointsman reload")]
     Reload,
@@ -111,6 +115,7 @@ pub fn main() -> ExitCode {
         Command::Status(options) => status::run(&common, &options),
         Command::Explain(options) => explain::run(&common, &options),
         Command::Failover(options) => failover::run(&common, &options),
+        Command::Import(options) => import::run(&common, &options),
         Command::Reload => reload::run(&common),
     };
     match done {

@@ -21,6 +21,7 @@ mod documented_keys;
 mod failover;
 mod hand;
 mod house;
+mod imports;
 mod packaging;
 mod probes;
 mod reload;
