@@ -17,6 +17,8 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use pointsman::answer::snapshot::{Ask, Client, Outcome, Scratch, Snapshot, Transport};
+use pointsman::model::facets::Facets;
+use pointsman::model::force::{OwnSafety, SafetySettings};
 use pointsman::model::id::{GroupId, ServiceId, ZoneId};
 use pointsman::model::plan::{IsolationSettings, NodeSettings, Plan, TcpSettings, TransferRules, ZonePlan};
 use pointsman::model::service::{Failback, Families, Group, Policy, Service, Switch, TtlRule, WhenAllDown};
@@ -97,6 +99,7 @@ fn settings() -> NodeSettings {
         api: None,
         api_token: None,
         isolation: IsolationSettings::default(),
+        safety: SafetySettings::default(),
         keys: Vec::new(),
     }
 }
@@ -119,7 +122,9 @@ fn plan() -> Plan {
         failback: Failback::Auto,
         when_all_down: WhenAllDown::Last,
         families: Families::Apart,
+        safety: OwnSafety::default(),
         recover_within: None,
+        facets: Facets::default(),
     };
     Plan {
         node: settings(),
@@ -135,6 +140,7 @@ fn plan() -> Plan {
         endpoints: Vec::new(),
         checks: Vec::new(),
         targets: Vec::new(),
+        overrides: Vec::new(),
         groups: 0,
     }
 }
@@ -155,6 +161,7 @@ fn decision(id: u32) -> Decision {
         },
         lifetime: Lifetime::Fixed(Ttl::from_secs(10)),
         said: [None, None],
+        usable: Vec::new(),
     }
 }
 

@@ -7,7 +7,9 @@ mod dig;
 mod explain;
 mod failover;
 mod import;
+mod offline;
 mod output;
+mod plan;
 mod reload;
 mod serve;
 mod status;
@@ -91,6 +93,9 @@ enum Command {
     /// Make zones of what gdnsd, PowerDNS or Route 53 were told; lists what has no counterpart
     #[command(after_help = "Example:\n  pointsman import gdnsd /etc/gdnsd --out imported")]
     Import(import::Options),
+    /// What another configuration would change: now, and under each single failure; and what has no standby
+    #[command(after_help = "Example:\n  pointsman plan /etc/pointsman/next/pointsman.toml")]
+    Plan(plan::Options),
     /// Read the configuration and zones again; mistakes change nothing
     #[command(after_help = "Example:\n  pointsman reload")]
     Reload,
@@ -116,6 +121,7 @@ pub fn main() -> ExitCode {
         Command::Explain(options) => explain::run(&common, &options),
         Command::Failover(options) => failover::run(&common, &options),
         Command::Import(options) => import::run(&common, &options),
+        Command::Plan(options) => plan::run(&common, &options),
         Command::Reload => reload::run(&common),
     };
     match done {

@@ -2,17 +2,22 @@
 //!
 //! [`step::Control`] owns everything that changes; its duties stand in files of their own: [`schedule`] says what is due
 //! when, `probing` sends probes and hears of them, `verdicts` believes or holds,
-//! `isolating` asks the references, `deciding` publishes,
-//! `startup` opens the sockets, `reload` brings what is known into a new plan, `command` obeys operators, `storing` waits for the disk before it does.
-//! [`status`] and [`explain`] show it all; [`promise`] computes what may be expected of a service.
+//! `isolating` asks the references, `degrading` tells of what is less than well, `deciding` publishes,
+//! `startup` opens the sockets, `reload` brings what is known into a new plan, `command` obeys operators, `storing` waits
+//! for the disk before it does. [`status`] and [`explain`] show it all; [`promise`] computes what may be expected of a
+//! service; [`foresee`] says what a new plan would change, and `losses` what any single failure would.
 
 pub mod chance;
 pub(crate) mod command;
 pub(crate) mod deciding;
+pub(crate) mod degrading;
 pub mod effect;
 pub mod event;
 pub mod explain;
+pub mod forecast;
+pub mod foresee;
 pub(crate) mod isolating;
+pub(crate) mod losses;
 pub(crate) mod probing;
 pub mod promise;
 pub(crate) mod reload;

@@ -8,9 +8,12 @@
 //!    that is cut off.
 //! 3. [`gate`]: how long down lasts at least, and how long a flapping target must prove itself ([`damping`]):
 //!    *effective* health, which is what policies see.
+//!
+//! Beside them [`degradation`] watches what answers, but not as it should.
 
 pub mod brake;
 pub mod damping;
+pub mod degradation;
 pub mod gate;
 pub mod isolation;
 pub mod leak;

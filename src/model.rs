@@ -2,7 +2,12 @@
 
 pub mod check;
 pub mod diagnostic;
+pub mod facets;
+pub mod force;
+pub mod human;
 pub mod id;
+pub mod near;
 pub mod plan;
+pub mod selector;
 pub mod service;
 pub mod time;

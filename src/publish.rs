@@ -1,6 +1,7 @@
 //! From decisions to a snapshot: encoded once, swapped whole.
 
+mod facets;
 pub mod flatten;
 pub mod publisher;
-pub mod service;
+mod service;
 pub mod tables;

@@ -8,6 +8,7 @@
 //! ```
 
 pub mod loader;
+pub mod rehearse;
 pub mod signal_box;
 mod sockets;
 mod tell;
@@ -107,6 +108,7 @@ pub async fn start(file: &Path) -> Result<Running, StartError> {
     let (events, event_inbox) = mpsc::channel(EVENTS);
     let (requests, request_inbox) = mpsc::channel(REQUESTS);
     let (reloads, reload_inbox) = mpsc::channel(RELOADS);
+    let (rehearsals, rehearsal_inbox) = mpsc::channel(RELOADS);
     let (open, open_wanted) = oneshot::channel();
     let (opened_tx, opened) = oneshot::channel();
     let (failed_tx, failed) = oneshot::channel();
@@ -139,12 +141,13 @@ pub async fn start(file: &Path) -> Result<Running, StartError> {
 
     let (tcp_changes, tcp) = watch::channel(plan.node.tcp);
     let loader = Loader::new(file.to_owned(), loaded, tables, messages.clone(), tcp_changes);
-    tracker.spawn(loader.run(reload_inbox, stop.clone()));
+    tracker.spawn(loader.run(reload_inbox, rehearsal_inbox, stop.clone()));
 
     let token = plan.node.api_token.as_deref().map(Arc::from);
     let live = Live {
         requests,
         reloads: reloads.clone(),
+        rehearsals,
         ready: Arc::clone(&ready),
         token,
     };

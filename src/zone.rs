@@ -6,6 +6,7 @@
 //! ```
 
 pub mod contents;
+pub mod difference;
 pub mod master;
 pub mod places;
 pub mod rdata;

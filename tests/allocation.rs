@@ -92,6 +92,8 @@ alias2 60 CNAME alias3
 alias3 60 CNAME www
 toservice 60 CNAME all
 nowhere 60 CNAME nx
+tofacets 60 CNAME facets
+tosrv 60 CNAME _s._tcp.facets
 elsewhere 60 CNAME www.child
 loop 60 CNAME loop2
 loop2 60 CNAME loop
@@ -125,6 +127,8 @@ service = [
   { owner = "nothing.test", pick = "nothing", error = 3 },
   { owner = "fail.test", pick = "fail", error = 22 },
   { owner = "undecided.test", pick = "undecided" },
+  { owner = "facets.test", addresses = ["192.0.2.1", "192.0.2.2", "2001:db8::1"], pick = "rotate", take = 1, flip = 3, mx = 5, https = true, srv = [["_s._tcp", 1, 2]], endpoint = [{ name = "one", addresses = ["192.0.2.1"] }, { name = "two", addresses = ["192.0.2.2", "2001:db8::1"] }] },
+  { owner = "*.bound.test", addresses = ["192.0.2.9"], https = true },
 ]
 [[zone]]
 origin = "child.test"
@@ -139,7 +143,7 @@ origin = "refused.test"
 refused = true
 "#;
 
-const NAMES: [&str; 36] = [
+const NAMES: [&str; 42] = [
     "test",
     "ns.test",
     "www.test",
@@ -171,6 +175,12 @@ const NAMES: [&str; 36] = [
     "nothing.test",
     "fail.test",
     "undecided.test",
+    "facets.test",
+    "one.facets.test",
+    "_s._tcp.facets.test",
+    "tofacets.test",
+    "tosrv.test",
+    "q.bound.test",
     "child.test",
     "up.child.test",
     "nx.child.test",
@@ -203,6 +213,7 @@ fn weighted() -> Decision {
         aaaa: Choice::default(),
         lifetime: Lifetime::Fixed(Ttl::from_secs(10)),
         said: [None, None],
+        usable: Vec::new(),
     }
 }
 

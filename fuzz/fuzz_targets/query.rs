@@ -10,6 +10,7 @@ use std::time::Duration;
 use hickory_proto::op::Message;
 use libfuzzer_sys::fuzz_target;
 use pointsman::answer::snapshot::{Ask, Client, Outcome, Scratch, Snapshot, Transport};
+use pointsman::model::facets::Facets;
 use pointsman::model::id::{GroupId, ServiceId, ZoneId};
 use pointsman::model::plan::{IsolationSettings, NodeSettings, Plan, TcpSettings, TransferRules, ZonePlan};
 use pointsman::model::service::{Failback, Families, Group, Policy, Service, Switch, TtlRule, WhenAllDown};
@@ -86,6 +87,7 @@ fn snapshot() -> Arc<Snapshot> {
         when_all_down: WhenAllDown::Last,
         families: Families::Apart,
         recover_within: None,
+        facets: Facets::default(),
     };
     let zone = |(id, (origin, _)): (u32, &(&str, &str))| ZonePlan {
         id: ZoneId(id),
@@ -142,6 +144,7 @@ fn snapshot() -> Arc<Snapshot> {
                 text: "all endpoints down; last answer kept".to_owned(),
             })
         }),
+        usable: Vec::new(),
     };
     let until = Lifetime::Until {
         flip: Moment::from_secs(5),

@@ -8,7 +8,7 @@ use crate::answer::lookup::{Asked, Place};
 use crate::answer::node::{CNAME, CUT, Node, target};
 use crate::answer::service::Given;
 use crate::answer::table::Standing;
-use crate::answer::{additional, negative, positive, referral};
+use crate::answer::{additional, facets, negative, positive, referral};
 use crate::wire::compose::{Full, Section};
 use crate::wire::name::{MAX_NAME, labels};
 use crate::wire::rtype::{self, rcode, target_at};
@@ -121,6 +121,9 @@ fn at_node<'s>(
             Given::Fail => positive::fail(reply),
         }
         positive::say_degraded(reply, answers, qtype);
+        return Next::End;
+    }
+    if facets::at_end(asked, reply, place, node, owner, data) {
         return Next::End;
     }
     if let Some(set) = node.set(qtype) {

@@ -1,11 +1,11 @@
 //! Answers from a node: its RRsets, or what the service there gives now.
 
-use crate::answer::additional;
 use crate::answer::fit::Reply;
 use crate::answer::lookup::{Asked, Place};
 use crate::answer::negative;
 use crate::answer::node::{Node, RECORD_HEADER, RrSet, expand, move_pointers};
 use crate::answer::service::{Given, ServiceAnswers};
+use crate::answer::{additional, facets};
 use crate::wire::compose::{Full, Section};
 use crate::wire::edns::ExtendedError;
 use crate::wire::rtype::{self, compressible, rcode, target_at};
@@ -21,11 +21,15 @@ pub(crate) fn at_question<'s>(
     shift: usize,
 ) -> bool {
     let qtype = asked.question.qtype;
-    if let Some(answers) = asked.service(place, node)
-        && let Some(given) = service_answer(asked, node, answers)
-    {
-        from_service(asked, reply, place, answers, given);
-        return true;
+    if let Some(answers) = asked.service(place, node) {
+        if let Some(given) = service_answer(asked, node, answers) {
+            from_service(asked, reply, place, answers, given);
+            return true;
+        }
+        if let Some(extra) = answers.extra(qtype) {
+            facets::at_question(asked, reply, place, node, answers, extra);
+            return true;
+        }
     }
     let set = match qtype {
         rtype::ANY => smallest(node),
@@ -66,7 +70,7 @@ pub(crate) fn service_answer<'s>(
     match (a, aaaa) {
         (Given::Records { .. }, _) => Some(a),
         (_, Given::Records { .. }) => Some(aaaa),
-        _ if node.sets().next().is_some() => None,
+        _ if node.sets().next().is_some() || answers.extra(rtype::ANY).is_some() => None,
         _ => Some(a),
     }
 }

@@ -1,5 +1,6 @@
 //! What a service answers now: its records, encoded for each address that may be picked.
 
+use crate::answer::facets::Extra;
 use crate::model::time::Moment;
 use crate::policy::choice::{Choice, Degraded, Lifetime, Pick, Picked};
 use crate::wire::rtype;
@@ -13,6 +14,10 @@ pub struct ServiceAnswers {
     pub aaaa: Family,
     /// TTL of the answers.
     pub lifetime: Lifetime,
+    /// Other types at the same name.
+    pub extras: Box<[Extra]>,
+    /// What is answered at the service's other names, in the order of `Facets::owners`.
+    pub facets: Box<[ServiceAnswers]>,
 }
 
 /// Answers of one address family.
@@ -64,11 +69,16 @@ impl Family {
 
     /// Every record that may be answered.
     pub fn all(&self) -> impl Iterator<Item = &[u8]> {
-        let shown = match self.choice.pick {
+        self.shown().chunks_exact(self.size.max(1))
+    }
+
+    /// Every record that may be answered, in one run.
+    #[must_use]
+    pub(crate) fn shown(&self) -> &[u8] {
+        match self.choice.pick {
             Pick::Nothing | Pick::Fail => &[],
-            _ => &*self.records,
-        };
-        shown.chunks_exact(self.size.max(1))
+            _ => &self.records,
+        }
     }
 
     /// Picks by one throw of the dice.

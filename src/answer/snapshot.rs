@@ -7,7 +7,7 @@ use crate::answer::admit::{Admission, admit};
 use crate::answer::fit::Reply;
 use crate::answer::service::ServiceAnswers;
 use crate::answer::table::Table;
-use crate::answer::zones::{Zone, Zones};
+use crate::answer::zones::{Tenant, Zone, Zones};
 use crate::answer::{chaos, lookup};
 use crate::model::id::{ServiceId, ZoneId};
 use crate::model::plan::{NodeSettings, TransferRules, TsigKey};
@@ -261,11 +261,16 @@ impl Snapshot {
     /// What the service with this number in `zone` answers.
     #[inline]
     pub(crate) fn service(&self, zone: &Zone, number: usize) -> Option<&ServiceAnswers> {
-        let &ServiceId(id) = zone.services.get(number)?;
+        let &Tenant {
+            service: ServiceId(id),
+            facet,
+        } = zone.tenants.get(number)?;
         let chunk = self.services.get(id as usize / SERVICES_PER_CHUNK)?;
-        chunk
-            .get(id as usize % SERVICES_PER_CHUNK)
-            .map(|answers| &**answers)
+        let answers = &**chunk.get(id as usize % SERVICES_PER_CHUNK)?;
+        match facet.checked_sub(1) {
+            None => Some(answers),
+            Some(index) => answers.facets.get(index as usize),
+        }
     }
 }
 

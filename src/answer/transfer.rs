@@ -58,7 +58,16 @@ impl Snapshot {
                 rdata: Cow::Borrowed(record.get(12..).unwrap_or(&[])),
             };
             let a = answers.a.all().map(move |record| of(rtype::A, record));
-            a.chain(answers.aaaa.all().map(move |record| of(rtype::AAAA, record)))
+            let addresses = a.chain(answers.aaaa.all().map(move |record| of(rtype::AAAA, record)));
+            addresses.chain(answers.extras.iter().flat_map(move |extra| {
+                let data = extra.data(answers, node.name()).into_iter();
+                data.map(move |rdata| ZoneRecord {
+                    owner: node.name(),
+                    rtype: extra.rtype,
+                    ttl,
+                    rdata: Cow::Owned(rdata),
+                })
+            }))
         })
     }
 }

@@ -8,6 +8,15 @@ use crate::model::id::ServiceId;
 use crate::model::plan::TransferRules;
 use crate::wire::name::Name;
 
+/// Whom a name belongs to: a service, at its own name or at one of its others.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Tenant {
+    /// The service.
+    pub service: ServiceId,
+    /// 0: its own name; else the number of the name among its facets, from 1.
+    pub facet: u32,
+}
+
 /// A zone as it is answered from.
 #[derive(Debug)]
 pub struct Zone {
@@ -18,7 +27,7 @@ pub struct Zone {
     /// Its names; `None` when the zone was refused.
     pub table: Option<Arc<Table>>,
     /// By the table's number of a service.
-    pub services: Box<[ServiceId]>,
+    pub tenants: Box<[Tenant]>,
     /// Who may transfer it.
     pub transfer: TransferRules,
 }
@@ -29,14 +38,14 @@ impl Zone {
     pub fn new(
         origin: &Name,
         table: Option<Arc<Table>>,
-        services: Box<[ServiceId]>,
+        tenants: Box<[Tenant]>,
         transfer: TransferRules,
     ) -> Self {
         Self {
             key: origin.as_wire().to_ascii_lowercase().into(),
             labels: origin.label_count(),
             table,
-            services,
+            tenants,
             transfer,
         }
     }

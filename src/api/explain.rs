@@ -11,9 +11,12 @@ use serde::Serialize;
 use crate::answer::snapshot::{Ask, Client, Outcome, Scratch, Snapshot, Transport};
 use crate::api::live::Question;
 use crate::control::explain::Explanation;
+use crate::control::status::ServiceStatus;
 use crate::control::step::Control;
 use crate::model::plan::Plan;
+use crate::model::service::Service;
 use crate::model::time::Now;
+use crate::wire::name::Name;
 
 /// What is answered to one question, and why.
 #[derive(Clone, Debug, Serialize)]
@@ -90,17 +93,17 @@ pub fn explain(plan: &Plan, control: &Control, snapshot: &Snapshot, question: &Q
             zone.source.display()
         )),
     }
-    let service = plan
-        .services
-        .iter()
-        .find(|service| service.owner == question.name);
+    // As the engine finds it: through a wildcard, or at another of its names, too.
+    let service = snapshot.service_at(question.name.as_wire());
+    let service = service.and_then(|id| plan.services.get(id.index()));
     let rtype = RecordType::from(question.rtype);
     let service = service.filter(|_| zone.is_some_and(|zone| !zone.refused));
     let explanation = service.map(|service| {
         steps.push(format!(
-            "service {}: policy {}; A and AAAA follow health, other types are static",
+            "service {}: policy {}; {}",
             service.display_name(),
-            service.group.policy.as_str()
+            service.group.policy.as_str(),
+            follows(service, &question.name)
         ));
         let explanation = control.explain(service.id, now);
         steps.extend(reasons(&explanation, question.rtype));
@@ -129,6 +132,33 @@ pub fn explain(plan: &Plan, control: &Control, snapshot: &Snapshot, question: &Q
         steps,
         answer,
     }
+}
+
+/// Which types follow health at `name`, and what that name is to the service.
+fn follows(service: &Service, name: &Name) -> String {
+    let facets = &service.facets;
+    if let Some(host) = facets.hosts.iter().find(|host| host.name == *name) {
+        let endpoint = host.name.labels().next().unwrap_or_default();
+        return format!(
+            "host name of endpoint {}: its addresses, while they are usable",
+            String::from_utf8_lossy(endpoint)
+        );
+    }
+    if facets.srv.iter().any(|srv| srv.owner == *name) {
+        return "SRV names the endpoints that A and AAAA may answer".to_owned();
+    }
+    let mx = facets.mx.map(|_| "MX".to_owned());
+    let bindings = facets
+        .bindings
+        .iter()
+        .map(|binding| RecordType::from(binding.rtype).to_string());
+    let types: Vec<String> = ["A", "AAAA"]
+        .into_iter()
+        .map(str::to_owned)
+        .chain(mx)
+        .chain(bindings)
+        .collect();
+    format!("{} follow health, other types are static", types.join(", "))
 }
 
 /// The signal box's reasons in sentences, for the family that was asked for (both for other types).
@@ -168,6 +198,7 @@ fn reasons(explanation: &Explanation, rtype: u16) -> Vec<String> {
             }),
     );
     if let Some(status) = &explanation.status {
+        sentences.extend(degraded(status));
         if let Some(degraded) = &status.degraded {
             sentences.push(format!("not as it should be: {degraded}"));
         }
@@ -180,6 +211,19 @@ fn reasons(explanation: &Explanation, rtype: u16) -> Vec<String> {
         sentences.push(format!("TTL {} s ({})", status.ttl, status.ttl_mode));
     }
     sentences
+}
+
+/// Which addresses are less than well, and why.
+fn degraded(status: &ServiceStatus) -> impl Iterator<Item = String> {
+    status.endpoints.iter().flat_map(|endpoint| {
+        endpoint.addresses.iter().filter_map(|address| {
+            let why = address.probe.as_ref()?.degraded.as_ref()?;
+            Some(format!(
+                "{} {} is degraded: {why}",
+                endpoint.name, address.address
+            ))
+        })
+    })
 }
 
 fn ask(snapshot: &Snapshot, question: &Question, rtype: RecordType, now: Now) -> Answer {

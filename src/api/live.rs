@@ -4,11 +4,13 @@ use std::net::IpAddr;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
+use serde::{Deserialize, Serialize};
 use tokio::sync::{mpsc, oneshot};
 
 use crate::api::explain::Report;
 use crate::control::effect::{Done, Refusal};
 use crate::control::event::{Command, Manner};
+use crate::control::forecast::Forecast;
 use crate::control::status::ServiceStatus;
 
 /// Something asked of the signal box.
@@ -59,6 +61,39 @@ pub struct Reload {
     pub reply: oneshot::Sender<Result<String, String>>,
 }
 
+/// A configuration to be tried on a copy of the running server's state.
+#[derive(Debug)]
+pub struct Rehearsal {
+    /// Its `pointsman.toml`, absolute.
+    pub config: std::path::PathBuf,
+    /// What it would change, or why that cannot be said.
+    pub reply: oneshot::Sender<Result<Outlook, String>>,
+}
+
+/// What a configuration would change.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+pub struct Outlook {
+    /// Services: now, under each single failure, and the audit.
+    #[serde(flatten)]
+    pub forecast: Forecast,
+    /// Static RRsets that differ.
+    pub records: Vec<RecordsDiffer>,
+}
+
+/// A static RRset that differs.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RecordsDiffer {
+    /// `mail.example.test.`
+    pub owner: String,
+    /// `MX`.
+    #[serde(rename = "type")]
+    pub rtype: String,
+    /// Records before; 0: there was none.
+    pub before: usize,
+    /// Records after; 0: it is gone.
+    pub after: usize,
+}
+
 /// What the API needs of the running server.
 #[derive(Clone, Debug)]
 pub struct Live {
@@ -66,6 +101,8 @@ pub struct Live {
     pub requests: mpsc::Sender<Request>,
     /// To the loader.
     pub reloads: mpsc::Sender<Reload>,
+    /// To the loader, too.
+    pub rehearsals: mpsc::Sender<Rehearsal>,
     /// Whether the sockets are open.
     pub ready: Arc<AtomicBool>,
     /// What a client must show, when there is one.

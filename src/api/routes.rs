@@ -1,6 +1,7 @@
 //! Paths to handlers.
 
 use std::net::{IpAddr, Ipv4Addr};
+use std::path::PathBuf;
 use std::sync::atomic::Ordering;
 
 use axum::extract::{Query, State};
@@ -14,7 +15,7 @@ use tokio::sync::oneshot;
 
 use crate::api::explain::{Report, rtype_named};
 use crate::api::guard::guard;
-use crate::api::live::{Live, Question, Reload, Request};
+use crate::api::live::{Live, Outlook, Question, Rehearsal, Reload, Request};
 use crate::api::page::PAGE;
 use crate::api::problem::Problem;
 use crate::control::event::{Command, Manner};
@@ -28,6 +29,7 @@ pub fn router(live: Live) -> Router {
         .route("/v1/status", get(status))
         .route("/v1/explain", get(explain))
         .route("/v1/reload", post(reload))
+        .route("/v1/plan", post(plan))
         .route("/v1/failover", post(failover))
         .layer(middleware::from_fn_with_state(live.clone(), guard));
     Router::new()
@@ -105,6 +107,25 @@ async fn reload(State(live): State<Live>) -> Result<Json<Value>, Problem> {
     match answer.await.map_err(|_| Problem::busy())? {
         Ok(detail) => Ok(Json(json!({ "detail": detail }))),
         Err(mistakes) => Err(Problem::new(StatusCode::UNPROCESSABLE_ENTITY, mistakes)),
+    }
+}
+
+#[derive(Deserialize)]
+struct PlanBody {
+    config: PathBuf,
+}
+
+/// What another configuration would change; nothing is changed by asking.
+async fn plan(State(live): State<Live>, Json(body): Json<PlanBody>) -> Result<Json<Outlook>, Problem> {
+    let (reply, answer) = oneshot::channel();
+    let rehearsal = Rehearsal {
+        config: body.config,
+        reply,
+    };
+    live.rehearsals.try_send(rehearsal).map_err(|_| Problem::busy())?;
+    match answer.await.map_err(|_| Problem::busy())? {
+        Ok(outlook) => Ok(Json(outlook)),
+        Err(why) => Err(Problem::new(StatusCode::UNPROCESSABLE_ENTITY, why)),
     }
 }
 

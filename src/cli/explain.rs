@@ -10,14 +10,10 @@ use serde_json::Value;
 use crate::api::explain::{explain, rtype_named};
 use crate::api::live::Question;
 use crate::cli::client::{Client, Unanswered};
-use crate::cli::{Common, output};
-use crate::clock::{Clock, SystemClock};
+use crate::cli::{Common, offline, output};
 use crate::config::diagnostic::render;
 use crate::config::load::load;
 use crate::control::effect::Effect;
-use crate::control::event::{Event, Remembered};
-use crate::control::step::Control;
-use crate::model::time::Now;
 use crate::publish::publisher::Publisher;
 use crate::wire::name::Name;
 
@@ -83,7 +79,7 @@ pub(super) fn run(common: &Common, options: &Options) -> anyhow::Result<ExitCode
     };
     let report = match report {
         Some(report) => report,
-        None => match offline(common, &question)? {
+        None => match undisturbed(common, &question)? {
             Some(report) => report,
             None => return Ok(ExitCode::from(2)),
         },
@@ -97,22 +93,13 @@ pub(super) fn run(common: &Common, options: &Options) -> anyhow::Result<ExitCode
 }
 
 /// The same code as the server's, on a plan without observations.
-fn offline(common: &Common, question: &Question) -> anyhow::Result<Option<Value>> {
+fn undisturbed(common: &Common, question: &Question) -> anyhow::Result<Option<Value>> {
     let loaded = load(&common.config_file()?);
     let Some(plan) = loaded.plan else {
         output::note(&render(&loaded.diagnostics, false));
         return Ok(None);
     };
-    let now = SystemClock::start().now();
-    let mut control = Control::new(plan.clone(), Remembered::default(), 0, now);
-    let mut effects = Vec::new();
-    control.step(now, Event::Woke, &mut effects);
-    // Past startup_wait, what has no verdict counts as up.
-    let now = Now {
-        moment: now.moment.after(plan.node.startup_wait),
-        wall: now.wall,
-    };
-    control.step(now, Event::Woke, &mut effects);
+    let (control, now, effects) = offline::signal_box(&plan);
     let mut publisher = Publisher::new(&plan, &loaded.contents, 0);
     for effect in effects {
         if let Effect::Publish(decisions) = effect {

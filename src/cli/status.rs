@@ -51,6 +51,7 @@ struct Probe {
     check: String,
     effective: String,
     held: Option<String>,
+    degraded: Option<String>,
     for_ms: u64,
     latency_us: Option<u64>,
     evidence: Option<Evidence>,
@@ -142,6 +143,10 @@ fn of_endpoints(service: &Service) -> impl Iterator<Item = Vec<String>> {
             let note = probe
                 .held
                 .clone()
+                .or_else(|| {
+                    let degraded = probe.degraded.as_ref()?;
+                    Some(format!("degraded: {degraded}"))
+                })
                 .or_else(|| probe.evidence.as_ref().map(|evidence| evidence.text.clone()));
             let latency = probe
                 .latency_us

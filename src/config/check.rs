@@ -2,6 +2,7 @@
 //! place where it can be mended.
 
 pub(crate) mod builder;
+mod facets;
 pub(crate) mod group;
 pub(crate) mod made;
 pub(crate) mod objective;
@@ -9,3 +10,4 @@ pub(crate) mod probe;
 pub(crate) mod server;
 pub(crate) mod service;
 pub(crate) mod statics;
+pub(crate) mod treatment;

@@ -61,6 +61,12 @@ pub const MIN_DOWN: Duration = Duration::from_secs(10);
 /// Flapping harms clients more than a spare that serves for longer than it must.
 pub const DAMPING: bool = true;
 
+/// Certificates of every lifetime in use are renewed with more left than this, those of six days, too (half-way);
+/// what has not been renewed by then will end.
+pub const CERTIFICATE_WARNING: Duration = Duration::from_secs(2 * 86_400);
+/// Success is success.
+pub const INVERTED: bool = false;
+
 /// What reads a page without changing anything.
 pub const HTTP_METHOD: &str = "GET";
 /// The root exists everywhere.
@@ -96,6 +102,14 @@ pub const FAMILIES: &str = "apart";
 pub const WEIGHT: i64 = 1;
 /// A pool with one healthy member can still answer.
 pub const MIN_UP: i64 = 1;
+/// Most preferred: who is named is the policy's business.
+pub const SRV_PRIORITY: i64 = 0;
+/// What mail administrators write for the first of several.
+pub const MX_PREFERENCE: i64 = 10;
+/// Service form (0 would be an alias), most preferred.
+pub const BINDING_PRIORITY: i64 = 1;
+/// Clients connect without waiting for A and AAAA, and to nobody whom these would not name.
+pub const HINTS: bool = true;
 
 /// TTL of the NS records and the SOA that `nameservers` and `hostmaster` make: RFC 1912 asks for about a day, an hour
 /// lets a move of the servers take effect within a maintenance window.

@@ -7,15 +7,17 @@ use std::time::Duration;
 use crate::config::duration;
 
 mod check;
+mod facets;
 mod server;
 mod zone;
 
 pub use check::{CHECK, CHECK_HTTP, CHECK_TCP, CHECK_TYPES, LATER_CHECK_TYPES};
+pub use facets::{BINDING, MX, SRV};
 pub use server::{API, DEFAULTS, DEFAULTS_CHECK, DNS, DNS_TCP, ISOLATION, KEY, PROBES, SERVER, STATE, ZONES};
 pub use zone::{ENDPOINT, LATER_POLICIES, POLICIES, POOL, SERVICE, TRANSFER, TTL, ZONE};
 
 /// All tables, in the order of the documentation.
-pub static SECTIONS: [&Section; 20] = [
+pub static SECTIONS: [&Section; 23] = [
     &SERVER,
     &DNS,
     &DNS_TCP,
@@ -36,6 +38,9 @@ pub static SECTIONS: [&Section; 20] = [
     &POOL,
     &ENDPOINT,
     &TTL,
+    &SRV,
+    &MX,
+    &BINDING,
 ];
 
 /// A table of a file.

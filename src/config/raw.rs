@@ -4,9 +4,11 @@
 //! Nothing is meant yet: names are not looked up, defaults of other tables not applied.
 
 pub(crate) mod document;
+pub(crate) mod facets;
 pub(crate) mod keyed;
 pub(crate) mod probe;
 pub(crate) mod service;
+pub(crate) mod treatment;
 pub(crate) mod ttl;
 pub(crate) mod value;
 pub(crate) mod zone;

@@ -135,6 +135,15 @@ pub enum HistoryKind {
         /// As the extended error says it.
         what: Option<String>,
     },
+    /// An address answers, but less than well (`Some`: why), or is well again (`None`).
+    TargetDegraded {
+        /// `check address:port`.
+        target: String,
+        /// Services that use it.
+        services: Vec<String>,
+        /// `slow, 740 ms of 500 ms`.
+        why: Option<String>,
+    },
     /// Probes of a target fail through this node's own fault; told at the first, second, fourth, eighth… one.
     ProbeFault {
         /// `check address:port`.

@@ -130,15 +130,15 @@ impl Control {
         } else if flight.role == Role::Confirming {
             watch.confirming = watch.confirming.saturating_sub(1);
         }
-        let local = matches!(
-            seen.finding,
-            Finding::Bad {
-                class: FaultClass::Local,
-                ..
-            }
-        );
-        let finding = seen.finding;
-        watch.seen.note(seen, !local);
+        let mut finding = seen.finding;
+        if let Some(seen) = watch.measured(seen, flight.role) {
+            finding = seen.finding;
+            watch.measure(&seen, &rules);
+            watch
+                .seen
+                .note(seen, !finding.is_own_fault(), watch.treatment.inverted);
+        }
+        let local = finding.is_own_fault();
         if local {
             if watch.seen.local.is_power_of_two() {
                 let (target, why) = (self.target_name(target), self.evidence_text(target));
@@ -161,6 +161,9 @@ impl Control {
             },
             &rules,
         );
+        if turn.is_some_and(|turn| turn.to == Health::Down) {
+            watch.degradation.down();
+        }
         let failing = watch.monitor.run().failures() > 0;
         if was_failing && !failing || turn.is_some() {
             watch.epoch = watch.epoch.wrapping_add(1);
@@ -192,6 +195,7 @@ impl Control {
             self.turned(now, target, turn, effects);
             self.refresh(now, target);
         }
+        self.tell_degradation(now, target, effects);
         if self.isolation.is_frozen() || !self.pending.is_empty() {
             self.references_spoke(now, effects);
         }

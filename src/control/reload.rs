@@ -32,17 +32,16 @@ impl Control {
             std::mem::take(&mut self.watches).into_iter().map(Some).collect();
         let trial = now.moment.after(plan.node.startup_wait);
         let mut new = Vec::new();
-        for (index, from) in matched.iter().enumerate() {
+        for (index, (from, target)) in matched.iter().zip(&plan.targets).enumerate() {
             let kept = from
                 .and_then(|old| watches.get_mut(old.index()))
                 .and_then(Option::take);
             if kept.is_none() {
                 new.push(TargetId::from_index(index));
             }
-            let mut watch = kept.unwrap_or_else(|| {
-                let expects = plan.targets.get(index).map(|target| target.check.expects);
-                Watch::new(now, Some(trial), expects.unwrap_or_default())
-            });
+            let mut watch = kept.unwrap_or_else(|| Watch::new(now, Some(trial), &target.check));
+            watch.expects = target.check.expects;
+            watch.treatment = target.check.treatment;
             watch.counted = Census::default();
             watch.strict = false;
             self.watches.push(watch);
@@ -124,6 +123,7 @@ impl Control {
                             known.is_same_stream(target)
                         } else {
                             known.check.kind == target.check.kind
+                                && known.check.treatment.inverted == target.check.treatment.inverted
                         }
                     })
                 });

@@ -33,7 +33,7 @@ impl Control {
         self.watches = plan
             .targets
             .iter()
-            .map(|target| Watch::new(now, Some(trial), target.check.expects))
+            .map(|target| Watch::new(now, Some(trial), &target.check))
             .collect();
         self.on_trial = self.watches.len();
         self.desks = plan

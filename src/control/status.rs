@@ -2,13 +2,13 @@
 
 use std::time::Duration;
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::control::deciding::choice_in_words;
 use crate::control::step::Control;
 use crate::control::watch::{Desk, Watch};
 use crate::health::observation::Finding;
-use crate::health::standing::{Hold, Standing};
+use crate::health::standing::{Health, Hold, Standing};
 use crate::model::id::{EndpointId, TargetId};
 use crate::model::service::{
     EndpointAddress, Failback, Families, Policy, Service, Switch, TtlRule, WhenAllDown,
@@ -54,7 +54,7 @@ pub struct ServiceStatus {
 }
 
 /// What is answered for one family.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct AnswerStatus {
     /// Every address that may be answered.
     pub addresses: Vec<String>,
@@ -91,12 +91,14 @@ pub struct ProbeStatus {
     pub check: String,
     /// Address and port.
     pub target: String,
-    /// What the probes alone say: `unknown`, `up`, `down`.
+    /// What the probes alone say: `unknown`, `up`, `degraded`, `down`.
     pub real: &'static str,
     /// What counts.
     pub effective: &'static str,
     /// Why that differs, and for how long.
     pub held: Option<String>,
+    /// Why it is less than well: `slow, 740 ms of 500 ms`.
+    pub degraded: Option<String>,
     /// Since when `effective` is what it is, in milliseconds since 1970.
     pub since_unix_ms: u64,
     /// For how long, in milliseconds.
@@ -155,8 +157,8 @@ impl Control {
         let watch = self.watches.get(target.index())?;
         let rules = self.rules(target)?;
         Some(Standing {
-            real: watch.monitor.health(),
-            effective: watch.gate.effective(),
+            real: shown(watch, watch.monitor.health()),
+            effective: shown(watch, watch.gate.effective()),
             held: watch.gate.held(),
             in_doubt: watch.in_doubt(),
             earliest_flip: watch.earliest_flip(now, &rules),
@@ -275,9 +277,10 @@ impl Control {
         Some(ProbeStatus {
             check: described.check.name.clone(),
             target: std::net::SocketAddr::new(described.address, described.port).to_string(),
-            real: watch.monitor.health().as_str(),
-            effective: watch.gate.effective().as_str(),
+            real: shown(watch, watch.monitor.health()).as_str(),
+            effective: shown(watch, watch.gate.effective()).as_str(),
             held: watch.gate.held().map(|hold| hold_in_words(hold, now.moment)),
+            degraded: watch.degraded(now.wall),
             since_unix_ms: watch.gate.since().wall.0,
             for_ms: millis(now.moment.since(watch.gate.since().moment)),
             in_doubt: watch.in_doubt(),
@@ -302,7 +305,7 @@ impl Control {
     }
 }
 
-fn answer_status(choice: Option<&Choice>, why: Option<String>) -> AnswerStatus {
+pub(super) fn answer_status(choice: Option<&Choice>, why: Option<String>) -> AnswerStatus {
     AnswerStatus {
         addresses: choice.map(choice_in_words).unwrap_or_default(),
         pick: match choice.map(|choice| (&choice.pick, choice.addresses.len())) {
@@ -316,8 +319,19 @@ fn answer_status(choice: Option<&Choice>, why: Option<String>) -> AnswerStatus {
     }
 }
 
+/// A state as it is shown: up is degraded when something is not as it should be.
+fn shown(watch: &Watch, health: Health) -> Health {
+    match health {
+        Health::Up if watch.degradation.is_some() => Health::Degraded,
+        other => other,
+    }
+}
+
 fn last_in_words(watch: &Watch) -> Option<String> {
     Some(match watch.seen.finding? {
+        Finding::Good if watch.seen.inverted.is_some() => {
+            format!("good ({})", watch.seen.inverted.as_deref().unwrap_or_default())
+        }
         Finding::Good => "good".to_owned(),
         Finding::Bad { phase, class } => format!("{phase} {class}"),
     })

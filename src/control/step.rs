@@ -15,8 +15,9 @@ use crate::model::id::{ServiceId, TargetId};
 use crate::model::plan::Plan;
 use crate::model::time::{Moment, Now};
 
-/// Everything that decides: owns all health, all memory of policies, and the schedule.
-#[derive(Debug)]
+/// Everything that decides: owns all health, all memory of policies, and the schedule. A clone goes its own way from
+/// the same state: what-if questions are put to one.
+#[derive(Clone, Debug)]
 pub struct Control {
     pub(super) plan: Arc<Plan>,
     /// By `TargetId`.

@@ -3,12 +3,13 @@
 use std::time::Duration;
 
 use crate::control::event::ProbeTicket;
+use crate::health::degradation::Degradation;
 use crate::health::gate::Gate;
 use crate::health::isolation::Census;
 use crate::health::monitor::{Monitor, Role};
-use crate::health::observation::{Evidence, Finding, Report};
+use crate::health::observation::{Evidence, Finding, Observation, Report};
 use crate::health::standing::{Health, Hold};
-use crate::model::check::{Claim, Expectation, Rules};
+use crate::model::check::{Check, Claim, Expectation, Rules, Treatment};
 use crate::model::id::{ServiceId, TargetId};
 use crate::model::time::{Moment, Now, UnixTime};
 use crate::policy::choice::Decision;
@@ -46,6 +47,11 @@ pub(crate) struct Watch {
     pub seen: LastSeen,
     /// Which role it must have.
     pub expects: Expectation,
+    /// How its results are taken.
+    pub treatment: Treatment,
+    pub degradation: Degradation,
+    /// Whether it was said to be degraded.
+    pub said_degraded: bool,
     pub counted: Census,
     pub reading: (Tier, bool, bool),
 }
@@ -54,6 +60,8 @@ pub(crate) struct Watch {
 #[derive(Clone, Debug, Default)]
 pub(crate) struct LastSeen {
     pub finding: Option<Finding>,
+    /// What an inverted check saw, when that became a success.
+    pub inverted: Option<String>,
     pub at: Now,
     pub latency: Option<Duration>,
     /// Of the last failure, until the next success.
@@ -94,7 +102,7 @@ pub(crate) struct Desk {
 }
 
 impl Watch {
-    pub(crate) fn new(now: Now, trial: Option<Moment>, expects: Expectation) -> Self {
+    pub(crate) fn new(now: Now, trial: Option<Moment>, check: &Check) -> Self {
         Self {
             monitor: Monitor::default(),
             gate: Gate::new(now),
@@ -108,7 +116,10 @@ impl Watch {
             users: Box::default(),
             strict: false,
             seen: LastSeen::default(),
-            expects,
+            expects: check.expects,
+            treatment: check.treatment,
+            degradation: Degradation::default(),
+            said_degraded: false,
             counted: Census::default(),
             reading: (Tier::Up, trial.is_some(), false),
         }
@@ -125,7 +136,7 @@ impl Watch {
             (Health::Down, Health::Up | Health::Degraded) if self.is_as_expected() => Tier::Held,
             (Health::Down, _) => Tier::Down,
             _ if !self.is_as_expected() => Tier::Down,
-            _ if self.seen.report.degraded.is_some() => Tier::Degraded,
+            _ if self.degradation.is_some() => Tier::Degraded,
             _ => Tier::Up,
         }
     }
@@ -163,6 +174,44 @@ impl Watch {
 
     /// When what counts could change at the earliest.
     pub(crate) fn earliest_flip(&self, now: Moment, rules: &Rules) -> Moment {
+        let health = self.health_flips(now, rules);
+        if self.gate.effective() == Health::Down {
+            return health;
+        }
+        health.min(self.degradation_flips(now, rules))
+    }
+
+    /// When it could become degraded, or well again, at the earliest.
+    fn degradation_flips(&self, now: Moment, rules: &Rules) -> Moment {
+        let next = if self.regular.is_some() {
+            now
+        } else {
+            self.due.max(now)
+        };
+        // What the endpoint says itself counts at the next probe.
+        let speaks = self.expects != Expectation::default() || self.seen.report != Report::default();
+        // So does a certificate, once its time is near.
+        let expires = self
+            .seen
+            .certificate_expiry
+            .zip(self.treatment.certificate_warning)
+            .is_some_and(|(ends, warning)| {
+                let soon = rules.interval.saturating_mul(2).saturating_add(warning);
+                ends.secs() < self.seen.at.wall.secs().saturating_add(soon.as_secs())
+            });
+        if speaks || expires {
+            return next;
+        }
+        match self.degradation.flips_after(&self.treatment, rules.rise) {
+            Some(successes) => {
+                let gap = rules.fast_interval.min(rules.interval).mul_f64(0.9);
+                next.after(gap.saturating_mul(successes.saturating_sub(1)))
+            }
+            None => Moment::FAR,
+        }
+    }
+
+    fn health_flips(&self, now: Moment, rules: &Rules) -> Moment {
         let next = if self.regular.is_some() || self.on_trial() {
             now
         } else {
@@ -196,7 +245,7 @@ impl Watch {
 
 impl LastSeen {
     /// Notes a probe's result, cut to what is worth keeping.
-    pub(crate) fn note(&mut self, seen: crate::health::observation::Observation, counts: bool) {
+    pub(crate) fn note(&mut self, seen: Observation, counts: bool, inverted: bool) {
         if counts {
             self.probes = self.probes.saturating_add(1);
         } else {
@@ -207,6 +256,7 @@ impl LastSeen {
         if seen.evidence.certificate_expiry.is_some() {
             self.certificate_expiry = seen.evidence.certificate_expiry;
         }
+        self.inverted = (inverted && seen.finding.is_good()).then(|| seen.evidence.text.clone());
         if seen.finding.is_good() {
             self.latency = Some(seen.phases.total);
             self.report = seen.report;

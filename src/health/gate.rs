@@ -60,6 +60,15 @@ impl Gate {
         true
     }
 
+    /// Takes this for granted from `now` on: what-if, never what is.
+    pub fn suppose(&mut self, health: Health, now: Now) {
+        self.held = None;
+        if self.effective != health {
+            self.effective = health;
+            self.since = now;
+        }
+    }
+
     /// Really down, but not believed yet, for this reason.
     pub fn doubt(&mut self, hold: Hold) {
         self.held = Some(hold);

@@ -21,6 +21,36 @@ pub struct Observation {
     pub report: Report,
 }
 
+impl Observation {
+    /// The same with success and failure exchanged, which the evidence says. A failure of this node's own stays one.
+    #[must_use]
+    pub fn inverted(mut self) -> Self {
+        let text = std::mem::take(&mut self.evidence.text);
+        self.finding = match self.finding {
+            Finding::Good => {
+                self.evidence.text = format!("inverted: the probe succeeded ({text})");
+                Finding::Bad {
+                    phase: self.phases.last(),
+                    class: FaultClass::Content,
+                }
+            }
+            local @ Finding::Bad {
+                class: FaultClass::Local,
+                ..
+            } => {
+                self.evidence.text = text;
+                local
+            }
+            Finding::Bad { .. } => {
+                self.evidence.text = format!("inverted: {text}");
+                Finding::Good
+            }
+        };
+        self.report = Report::default();
+        self
+    }
+}
+
 /// What an endpoint that answered said of itself.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Report {
@@ -51,6 +81,18 @@ impl Finding {
     #[must_use]
     pub fn is_good(self) -> bool {
         matches!(self, Self::Good)
+    }
+
+    /// Whether this node itself was at fault.
+    #[must_use]
+    pub fn is_own_fault(self) -> bool {
+        matches!(
+            self,
+            Self::Bad {
+                class: FaultClass::Local,
+                ..
+            }
+        )
     }
 }
 
@@ -145,6 +187,22 @@ pub struct Phases {
     pub total: Duration,
 }
 
+impl Phases {
+    /// The last phase that was reached.
+    #[must_use]
+    pub fn last(&self) -> Phase {
+        let reached = [
+            (self.body, Phase::Body),
+            (self.first_byte, Phase::FirstByte),
+            (self.tls, Phase::Tls),
+        ];
+        reached
+            .into_iter()
+            .find_map(|(took, phase)| took.map(|_| phase))
+            .unwrap_or(Phase::Connect)
+    }
+}
+
 /// What an operator wants to see of a probe.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Evidence {
@@ -156,4 +214,47 @@ pub struct Evidence {
     pub body: Vec<u8>,
     /// When the certificate ends.
     pub certificate_expiry: Option<UnixTime>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn seen(finding: Finding, text: &str) -> Observation {
+        Observation {
+            at: Now::default(),
+            finding,
+            phases: Phases::default(),
+            evidence: Evidence {
+                text: text.to_owned(),
+                ..Evidence::default()
+            },
+            report: Report::default(),
+        }
+    }
+
+    #[test]
+    fn an_inverted_observation_says_so_and_twice_inverted_is_good_again() {
+        let refused = Finding::Bad {
+            phase: Phase::Connect,
+            class: FaultClass::Refused,
+        };
+        let good = seen(refused, "connection refused").inverted();
+        assert_eq!(good.finding, Finding::Good);
+        assert_eq!(good.evidence.text, "inverted: connection refused");
+        let bad = seen(Finding::Good, "status 200").inverted();
+        assert!(matches!(bad.finding, Finding::Bad { class, .. } if class.is_spoken()));
+        assert_eq!(bad.evidence.text, "inverted: the probe succeeded (status 200)");
+        assert!(bad.inverted().finding.is_good());
+    }
+
+    #[test]
+    fn an_own_fault_stays_one() {
+        let local = Finding::Bad {
+            phase: Phase::Connect,
+            class: FaultClass::Local,
+        };
+        let seen = seen(local, "no free file descriptor");
+        assert_eq!(seen.clone().inverted(), seen);
+    }
 }

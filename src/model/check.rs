@@ -22,6 +22,21 @@ pub struct Check {
     pub rules: Rules,
     /// Which role an endpoint must have, for checks that can tell.
     pub expects: Expectation,
+    /// How a probe's result is taken before the rules judge it.
+    pub treatment: Treatment,
+}
+
+/// How a probe's result is taken before the rules judge it, and what makes a target that answers less than well.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Treatment {
+    /// `inverted`: success counts as failure and the other way round; this node's own faults stay what they are.
+    pub inverted: bool,
+    /// `shadow`: probed and shown, not counted.
+    pub shadow: bool,
+    /// `slow`: a success that takes longer, again and again, makes the target degraded. `None`: however long.
+    pub slow: Option<Duration>,
+    /// `certificate_warning`: a certificate that ends sooner makes the target degraded. `None`: none does.
+    pub certificate_warning: Option<Duration>,
 }
 
 /// What an endpoint says it is, for checks that can tell (databases).
@@ -167,5 +182,6 @@ impl Target {
             && self.check.kind == other.check.kind
             && self.check.rules == other.check.rules
             && self.check.expects == other.check.expects
+            && self.check.treatment == other.check.treatment
     }
 }

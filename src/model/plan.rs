@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::model::check::{Check, Target};
+use crate::model::force::{FileOverride, SafetySettings};
 use crate::model::id::{ServiceId, ZoneId};
 use crate::model::service::{Endpoint, Service};
 use crate::wire::name::Name;
@@ -25,6 +26,8 @@ pub struct Plan {
     pub checks: Vec<Arc<Check>>,
     /// By `TargetId`.
     pub targets: Vec<Target>,
+    /// `overrides.toml`, in the order written.
+    pub overrides: Vec<FileOverride>,
     /// How many `GroupId`s there are.
     pub groups: usize,
 }
@@ -157,6 +160,8 @@ pub struct NodeSettings {
     pub api_token: Option<String>,
     /// `[isolation]`.
     pub isolation: IsolationSettings,
+    /// `[safety]`.
+    pub safety: SafetySettings,
     /// `[keys]`.
     pub keys: Vec<TsigKey>,
 }

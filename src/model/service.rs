@@ -3,6 +3,8 @@
 use std::net::IpAddr;
 use std::time::Duration;
 
+use crate::model::facets::Facets;
+use crate::model::force::OwnSafety;
 use crate::model::id::{EndpointId, GroupId, ServiceId, TargetId, ZoneId};
 use crate::model::time::Ttl;
 use crate::wire::name::Name;
@@ -30,8 +32,12 @@ pub struct Service {
     pub when_all_down: WhenAllDown,
     /// Whether A and AAAA are judged together.
     pub families: Families,
+    /// What one command may take away, where it differs from `[safety]`.
+    pub safety: OwnSafety,
     /// An objective: the promise must not be worse.
     pub recover_within: Option<Duration>,
+    /// What it answers besides addresses.
+    pub facets: Facets,
 }
 
 impl Service {
@@ -186,6 +192,17 @@ pub enum Families {
     Apart,
     /// An endpoint is healthy only when all its addresses of both families are.
     Together,
+}
+
+/// As operators say it.
+impl std::fmt::Display for TtlRule {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Fixed(ttl) => write!(f, "{}s", ttl.secs()),
+            Self::Stable { max, min } => write!(f, "stable {}s, in doubt {}s", max.secs(), min.secs()),
+            Self::Strict { max, min } => write!(f, "strict {}s to {}s", min.secs(), max.secs()),
+        }
+    }
 }
 
 /// As written in a zone file.

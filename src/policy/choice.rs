@@ -18,6 +18,9 @@ pub struct Decision {
     pub lifetime: Lifetime,
     /// For types A and AAAA: said by an extended error when the answer is not what the operator would wish.
     pub said: [Option<Degraded>; 2],
+    /// Addresses that are not down: what the host names of endpoints answer besides the above. Empty where endpoints
+    /// have none.
+    pub usable: Vec<IpAddr>,
 }
 
 impl Decision {

@@ -5,7 +5,7 @@ use crate::model::service::{Endpoint, Service, TtlRule, WhenAllDown};
 use crate::model::time::{Moment, Now};
 use crate::policy::all_down::{OTHER, remains};
 use crate::policy::choice::{Choice, Decision, Degraded};
-use crate::policy::members::{could_matter, has_family, has_min_up, is_known_bad, waits};
+use crate::policy::members::{could_matter, has_family, has_min_up, is_known_bad, usable, waits};
 use crate::policy::readings::{Family, Memory, Readings, Tier};
 use crate::policy::spread::Blend;
 use crate::policy::tree::{Demand, Judged, Proposal, Walk};
@@ -127,16 +127,19 @@ pub fn decide<R: Readings, W: Witness>(
             || a.blend
                 .addresses()
                 .chain(aaaa.blend.addresses())
-                .filter_map(|p| p.target)
-                .any(|t| readings.of(t).in_doubt),
+                .any(|p| readings.seen(p.endpoint, p.target).in_doubt),
         flip: if matches!(service.ttl, TtlRule::Strict { .. }) {
             let watched = could_matter(service, &answered);
             watched
                 .iter()
                 .filter_map(|id| endpoints.get(id.index()))
-                .flat_map(|endpoint| endpoint.addresses.iter())
-                .filter_map(|address| address.target)
-                .map(|target| readings.of(target).earliest_flip)
+                .flat_map(|endpoint| {
+                    endpoint
+                        .addresses
+                        .iter()
+                        .map(|address| (endpoint.id, address.target))
+                })
+                .map(|(endpoint, target)| readings.seen(endpoint, target).earliest_flip)
                 .chain(a.wake)
                 .chain(aaaa.wake)
                 .min()
@@ -152,6 +155,7 @@ pub fn decide<R: Readings, W: Witness>(
             aaaa: aaaa.choice,
             lifetime: lifetime(service.ttl, outlook),
             said,
+            usable: usable(service, endpoints, readings),
         },
         answered,
         all_down: [a.all_down, aaaa.all_down],

@@ -3,7 +3,7 @@
 use crate::model::id::EndpointId;
 use crate::model::service::{Endpoint, Failback, Group, Member, MemberKind, Policy, Service};
 use crate::policy::choice::Choice;
-use crate::policy::readings::{Family, Reading, Readings, Tier};
+use crate::policy::readings::{Family, Readings, Tier};
 use crate::policy::tree::endpoints_of;
 
 /// Whose change could change the answer: under `failover` nobody behind the active one, and nobody before it when
@@ -11,7 +11,9 @@ use crate::policy::tree::endpoints_of;
 pub(super) fn could_matter(service: &Service, answered: &[EndpointId]) -> Vec<EndpointId> {
     let mut all = Vec::new();
     endpoints_of(&service.group, &mut all);
-    let plain = service.group.policy == Policy::Failover
+    // Host names of endpoints change with each of them.
+    let plain = service.facets.hosts.is_empty()
+        && service.group.policy == Policy::Failover
         && service
             .group
             .members
@@ -60,13 +62,9 @@ pub(super) fn is_known_bad<R: Readings>(
     let mut known = all
         .iter()
         .filter_map(|id| endpoints.get(id.index()))
-        .flat_map(|endpoint| endpoint.addresses.iter())
-        .filter(|known| choice.addresses.contains(&known.address))
-        .map(|known| {
-            known
-                .target
-                .map_or(Reading::UNPROBED, |target| readings.of(target))
-        })
+        .flat_map(|endpoint| endpoint.addresses.iter().map(|address| (endpoint.id, address)))
+        .filter(|(_, known)| choice.addresses.contains(&known.address))
+        .map(|(endpoint, known)| readings.seen(endpoint, known.target))
         .peekable();
     known.peek().is_some() && known.all(|reading| reading.tier == Tier::Down && !reading.waiting)
 }
@@ -76,10 +74,30 @@ pub(super) fn waits<R: Readings>(group: &Group, endpoints: &[Endpoint], readings
     endpoints_of(group, &mut all);
     all.iter()
         .filter_map(|id| endpoints.get(id.index()))
-        .flat_map(|endpoint| endpoint.addresses.iter())
-        .filter_map(|address| address.target)
-        .any(|target| {
-            let Reading { waiting, .. } = readings.of(target);
-            waiting
+        .flat_map(|endpoint| {
+            endpoint
+                .addresses
+                .iter()
+                .map(|address| (endpoint.id, address.target))
         })
+        .any(|(endpoint, target)| readings.seen(endpoint, target).waiting)
+}
+
+/// Addresses that are not down, where endpoints have host names.
+pub(super) fn usable<R: Readings>(
+    service: &Service,
+    endpoints: &[Endpoint],
+    readings: &R,
+) -> Vec<std::net::IpAddr> {
+    let hosts = service.facets.hosts.iter();
+    hosts
+        .filter_map(|host| endpoints.get(host.endpoint.index()))
+        .flat_map(|endpoint| &endpoint.addresses)
+        .filter(|known| {
+            known
+                .target
+                .is_none_or(|target| readings.of(target).tier > Tier::Down)
+        })
+        .map(|known| known.address)
+        .collect()
 }

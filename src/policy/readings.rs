@@ -4,7 +4,8 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use crate::model::check::Claim;
-use crate::model::id::{GroupId, TargetId};
+use crate::model::force::ForceKind;
+use crate::model::id::{EndpointId, GroupId, TargetId};
 use crate::model::time::Moment;
 use crate::policy::choice::Choice;
 use crate::policy::failover::Seat;
@@ -102,10 +103,56 @@ impl Reading {
     };
 }
 
+/// What an operator made of an endpoint, whatever its probes say.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Forced {
+    /// What.
+    pub kind: ForceKind,
+    /// Until then; [`Moment::FAR`] for good.
+    pub until: Moment,
+}
+
+impl Forced {
+    /// What policies see instead of `reading`.
+    #[must_use]
+    pub fn over(self, reading: Reading) -> Reading {
+        Reading {
+            tier: if self.kind.removes() { Tier::Down } else { Tier::Up },
+            waiting: false,
+            earliest_flip: self.until,
+            ..reading
+        }
+    }
+
+    /// Why it is chosen, or not.
+    #[must_use]
+    pub fn reason(self) -> &'static str {
+        match self.kind {
+            ForceKind::Drain => "drained by an operator",
+            ForceKind::Down => "forced down by an operator",
+            ForceKind::Up => "forced up by an operator",
+        }
+    }
+}
+
 /// Health as policies see it.
 pub trait Readings {
     /// Of this target.
     fn of(&self, target: TargetId) -> Reading;
+
+    /// What an operator laid upon an endpoint.
+    fn forced(&self, _: EndpointId) -> Option<Forced> {
+        None
+    }
+
+    /// Of one address of an endpoint: what its target says, unless an operator says otherwise.
+    fn seen(&self, endpoint: EndpointId, target: Option<TargetId>) -> Reading {
+        let reading = target.map_or(Reading::UNPROBED, |target| self.of(target));
+        match self.forced(endpoint) {
+            Some(forced) => forced.over(reading),
+            None => reading,
+        }
+    }
 }
 
 impl<F: Fn(TargetId) -> Reading> Readings for F {

@@ -11,7 +11,7 @@ use crate::model::service::{
 };
 use crate::model::time::{Moment, Now};
 use crate::policy::failover::{Reason, Rule};
-use crate::policy::readings::{Family, Memory, Reading, Readings, Tier};
+use crate::policy::readings::{Family, Forced, Memory, Reading, Readings, Tier};
 use crate::policy::spread::{Blend, Pickable};
 use crate::policy::witness::{Note, Witness};
 
@@ -74,9 +74,7 @@ pub struct Walk<'a, R, W> {
 
 impl<R: Readings, W: Witness> Walk<'_, R, W> {
     fn reading(&self, pickable: &Pickable) -> Reading {
-        pickable
-            .target
-            .map_or(Reading::UNPROBED, |target| self.readings.of(target))
+        self.readings.seen(pickable.endpoint, pickable.target)
     }
 
     fn endpoint(&self, id: EndpointId) -> Judged {
@@ -184,7 +182,7 @@ impl<R: Readings, W: Witness> Walk<'_, R, W> {
                 reasons = (0..members.len())
                     .map(|at| match members.get(at) {
                         _ if at == index => reason,
-                        Some(member) if !member.up => "not usable",
+                        Some(member) if !member.up => self.unusable(group, at),
                         _ if at < index => "better placed, but not returned to yet",
                         _ => "stands by",
                     })
@@ -212,7 +210,7 @@ impl<R: Readings, W: Witness> Walk<'_, R, W> {
                         (true, _, _) if group.policy == Policy::Weighted => "answered by its weight",
                         (true, _, _) => "answered in rotation",
                         (_, _, false) => "has no address of this family",
-                        (_, false, _) => "not usable",
+                        (_, false, _) => self.unusable(group, reasons.len()),
                         _ if member.weight == 0 => "weight 0 serves only when no other can",
                         _ => "not chosen",
                     });
@@ -254,7 +252,12 @@ impl<R: Readings, W: Witness> Walk<'_, R, W> {
         let usable: Vec<bool> = members.iter().map(|judged| judged.up).collect();
         let own = group.pool.is_none();
         let rule = Rule {
-            switch: if own { self.service.switch } else { Switch::Auto },
+            // An operator who takes the active one out has decided already.
+            switch: if own && !self.is_taken_out(group) {
+                self.service.switch
+            } else {
+                Switch::Auto
+            },
             failback: match self.demand.tier {
                 // Among members that nobody trusts there is no coming home; and the last answer, after a restart,
                 // is the one that is remembered.
@@ -303,6 +306,37 @@ impl<R: Readings, W: Witness> Walk<'_, R, W> {
             Reason::SwitchManual => "stays active although it is not usable: switch is manual",
         };
         Some((ruling.chosen, reason))
+    }
+
+    /// Why a member that is not up is not.
+    fn unusable(&self, group: &Group, index: usize) -> &'static str {
+        let forced = match group.members.get(index).map(|member| &member.kind) {
+            Some(MemberKind::Endpoint(id)) => self.readings.forced(*id),
+            Some(MemberKind::Pool(_)) | None => None,
+        };
+        forced.map_or("not usable", Forced::reason)
+    }
+
+    /// Whether an operator took the active member out, with all that is in it.
+    fn is_taken_out(&self, group: &Group) -> bool {
+        let seat = self.memory.seats.get(&(group.id, self.family));
+        let Some(active) = seat
+            .and_then(|seat| seat.active)
+            .and_then(|at| group.members.get(at))
+        else {
+            return false;
+        };
+        let mut all = Vec::new();
+        match &active.kind {
+            MemberKind::Endpoint(id) => all.push(*id),
+            MemberKind::Pool(pool) => endpoints_of(pool, &mut all),
+        }
+        let removed = |id: &EndpointId| {
+            self.readings
+                .forced(*id)
+                .is_some_and(|forced| forced.kind.removes())
+        };
+        !all.is_empty() && all.iter().all(removed)
     }
 
     fn tell(&mut self, group: &Group, tiers: &[Tier], chosen: &[bool], reasons: &[&'static str]) {

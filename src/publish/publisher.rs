@@ -8,8 +8,9 @@ use crate::answer::snapshot::{SERVICES_PER_CHUNK, ServiceChunk, Settings, Snapsh
 use crate::answer::zones::{Zone, Zones};
 use crate::model::plan::Plan;
 use crate::policy::choice::Decision;
+use crate::publish::facets::Template;
 use crate::publish::service::{encode, undecided};
-use crate::publish::tables::Tables;
+use crate::publish::tables::{Tables, tenants};
 use crate::wire::name::Name;
 use crate::zone::contents::Contents;
 
@@ -17,7 +18,8 @@ use crate::zone::contents::Contents;
 #[derive(Debug)]
 pub struct Publisher {
     tables: Tables,
-    owners: Vec<Name>,
+    /// By `ServiceId`: where each stands, and what follows from its decision.
+    layouts: Vec<Layout>,
     zones: Arc<Zones>,
     services: Arc<[ServiceChunk]>,
     settings: Arc<Settings>,
@@ -30,7 +32,7 @@ impl Publisher {
     pub fn new(plan: &Plan, contents: &[Option<Arc<Contents>>], seed: u64) -> Self {
         let tables = Tables::build(plan, contents, seed);
         let mut publisher = Self {
-            owners: Vec::new(),
+            layouts: Vec::new(),
             zones: Arc::new(Zones::new(Vec::new(), tables.hash().clone())),
             services: Arc::from([]),
             settings: Arc::new(Settings::of(&plan.node)),
@@ -58,8 +60,8 @@ impl Publisher {
         self.settings = Arc::new(Settings::of(&plan.node));
         self.keep_services(plan);
         let zones = plan.zones.iter().enumerate().map(|(index, zone)| {
-            let services = zone.services.clone().into();
-            Zone::new(&zone.origin, tables.get(index), services, zone.transfer.clone())
+            let tenants = tenants(plan, zone);
+            Zone::new(&zone.origin, tables.get(index), tenants, zone.transfer.clone())
         });
         let zones = zones.collect();
         self.zones = Arc::new(Zones::new(zones, tables.hash().clone()));
@@ -82,8 +84,9 @@ impl Publisher {
                 let chunk = spine.get_mut(index / SERVICES_PER_CHUNK);
                 if let Some(slot) =
                     chunk.and_then(|chunk| Arc::make_mut(chunk).get_mut(index % SERVICES_PER_CHUNK))
+                    && let Some(layout) = self.layouts.get(index)
                 {
-                    *slot = Arc::new(encode(decision));
+                    *slot = Arc::new(encode(decision, &layout.template));
                 }
             }
             self.services = spine.into();
@@ -103,21 +106,38 @@ impl Publisher {
             let chunk = self.services.get(id / SERVICES_PER_CHUNK)?;
             chunk.get(id % SERVICES_PER_CHUNK).cloned()
         };
-        let before: HashMap<&Name, Arc<ServiceAnswers>> = (0..)
-            .zip(&self.owners)
-            .filter_map(|(id, owner)| Some((owner, answers(id)?)))
+        let before: HashMap<&Name, (&Layout, Arc<ServiceAnswers>)> = (0..)
+            .zip(&self.layouts)
+            .filter_map(|(id, layout)| Some((&layout.owner, (layout, answers(id)?))))
             .collect();
         let nothing = Arc::new(undecided());
-        let now: Vec<Arc<ServiceAnswers>> = plan
+        let layouts: Vec<Layout> = plan
             .services
             .iter()
-            .map(|service| before.get(&service.owner).unwrap_or(&nothing).clone())
+            .map(|service| Layout {
+                owner: service.owner.clone(),
+                template: Template::of(plan, service),
+            })
+            .collect();
+        let now: Vec<Arc<ServiceAnswers>> = layouts
+            .iter()
+            .map(|layout| match before.get(&layout.owner) {
+                Some((old, answers)) if old.template == layout.template => Arc::clone(answers),
+                // Its other names are numbered anew: answers of before would stand at the wrong ones.
+                _ if layout.template.is_empty() => before
+                    .get(&layout.owner)
+                    .map_or_else(|| Arc::clone(&nothing), |(_, answers)| Arc::clone(answers)),
+                _ => Arc::new(layout.template.fail(undecided)),
+            })
             .collect();
         self.services = now.chunks(SERVICES_PER_CHUNK).map(Arc::from).collect();
-        self.owners = plan
-            .services
-            .iter()
-            .map(|service| service.owner.clone())
-            .collect();
+        self.layouts = layouts;
     }
+}
+
+/// Where a service stands, and what follows from its decision.
+#[derive(Debug)]
+struct Layout {
+    owner: Name,
+    template: Template,
 }

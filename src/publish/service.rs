@@ -5,15 +5,16 @@ use std::net::IpAddr;
 use crate::answer::service::{Family, ServiceAnswers};
 use crate::model::time::Ttl;
 use crate::policy::choice::{Choice, Decision, Degraded, Lifetime, Pick};
+use crate::publish::facets::Template;
 use crate::wire::edns::NOT_READY;
 use crate::wire::rtype;
 
 /// EXTRA-TEXT is kept short, so that question, OPT, NSID and it fit into 512 octets together.
 const EXTRA_TEXT: usize = 64;
 
-/// Encodes what `decision` answers.
+/// Encodes what `decision` answers, with what follows from it by `template`.
 #[must_use]
-pub fn encode(decision: &Decision) -> ServiceAnswers {
+pub(super) fn encode(decision: &Decision, template: &Template) -> ServiceAnswers {
     let ttl = match decision.lifetime {
         Lifetime::Fixed(ttl) => ttl,
         Lifetime::Until { most, .. } => most, // patched when answered
@@ -29,16 +30,20 @@ pub fn encode(decision: &Decision) -> ServiceAnswers {
                 .collect(),
         })
     });
-    ServiceAnswers {
+    let mut answers = ServiceAnswers {
         a: family(&decision.a, rtype::A, ttl, a),
         aaaa: family(&decision.aaaa, rtype::AAAA, ttl, aaaa),
         lifetime: decision.lifetime,
-    }
+        extras: Box::default(),
+        facets: Box::default(),
+    };
+    template.fill(decision, ttl, &mut answers);
+    answers
 }
 
 /// What a service answers before anything was decided: SERVFAIL, "not ready".
 #[must_use]
-pub fn undecided() -> ServiceAnswers {
+pub(super) fn undecided() -> ServiceAnswers {
     let fail = || Choice {
         addresses: Vec::new(),
         pick: Pick::Fail,
@@ -53,10 +58,12 @@ pub fn undecided() -> ServiceAnswers {
         a: family(&fail(), rtype::A, Ttl::default(), said()),
         aaaa: family(&fail(), rtype::AAAA, Ttl::default(), said()),
         lifetime: Lifetime::Fixed(Ttl::default()),
+        extras: Box::default(),
+        facets: Box::default(),
     }
 }
 
-fn family(choice: &Choice, rtype: u16, ttl: Ttl, said: Option<Degraded>) -> Family {
+pub(super) fn family(choice: &Choice, rtype: u16, ttl: Ttl, said: Option<Degraded>) -> Family {
     let length: u8 = if rtype == rtype::A { 4 } else { 16 };
     let size = 12 + usize::from(length);
     let mut records = Vec::with_capacity(size * choice.addresses.len());

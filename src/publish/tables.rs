@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use crate::answer::hash::NameHash;
 use crate::answer::table::Table;
-use crate::model::id::ServiceId;
+use crate::answer::zones::Tenant;
 use crate::model::plan::{Plan, ZonePlan};
 use crate::publish::flatten::flatten;
 use crate::wire::name::Name;
@@ -96,10 +96,26 @@ impl Tables {
 
 /// Owners of a zone's services, in the order of their numbers.
 fn owners(plan: &Plan, zone: &ZonePlan) -> Vec<Name> {
-    let owner = |id: &ServiceId| {
-        plan.services
-            .get(id.index())
-            .map_or_else(Name::root, |service| service.owner.clone())
+    names(plan, zone).map(|(name, _)| name.clone()).collect()
+}
+
+/// Whose each number is.
+pub(super) fn tenants(plan: &Plan, zone: &ZonePlan) -> Box<[Tenant]> {
+    names(plan, zone).map(|(_, tenant)| tenant).collect()
+}
+
+/// The names of a zone's services: their own first, so that a service without facets has the number of its place.
+fn names<'p>(plan: &'p Plan, zone: &'p ZonePlan) -> impl Iterator<Item = (&'p Name, Tenant)> {
+    let services = || {
+        zone.services
+            .iter()
+            .filter_map(|id| plan.services.get(id.index()))
     };
-    zone.services.iter().map(owner).collect()
+    let own = services().map(|service| (&service.owner, 0, service.id));
+    let others = services().flat_map(|service| {
+        let owners = (1..).zip(service.facets.owners());
+        owners.map(|(facet, name)| (name, facet, service.id))
+    });
+    own.chain(others)
+        .map(|(name, facet, service)| (name, Tenant { service, facet }))
 }

@@ -7,13 +7,14 @@ use std::sync::Arc;
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio_util::sync::CancellationToken;
 
-use crate::api::live::Reload;
+use crate::api::live::{Rehearsal, Reload};
 use crate::config::diagnostic::render;
 use crate::config::load::{Loaded, load_with};
 use crate::config::watch::Watch;
 use crate::model::diagnostic::Diagnostic;
 use crate::model::plan::{NodeSettings, Plan, TcpSettings};
 use crate::publish::tables::Tables;
+use crate::run::rehearse::rehearse;
 use crate::run::signal_box::Message;
 
 /// Owns what was loaded last.
@@ -46,7 +47,12 @@ impl Loader {
     }
 
     /// Serves reload requests until `stop`; starts the watcher when the configuration wants one.
-    pub async fn run(mut self, mut inbox: mpsc::Receiver<Reload>, stop: CancellationToken) {
+    pub async fn run(
+        mut self,
+        mut inbox: mpsc::Receiver<Reload>,
+        mut rehearsals: mpsc::Receiver<Rehearsal>,
+        stop: CancellationToken,
+    ) {
         let (watch, mut changes) = self.watch();
         loop {
             let reply = tokio::select! {
@@ -55,6 +61,12 @@ impl Loader {
                     None => return,
                     Some(request) => Some(request.reply),
                 },
+                Some(rehearsal) = rehearsals.recv() => {
+                    // Beside reloads, which must not wait for it.
+                    let (current, messages) = (Arc::clone(&self.current), self.messages.clone());
+                    tokio::spawn(rehearse(rehearsal, current, messages));
+                    continue;
+                }
                 () = changed(&mut changes) => None,
             };
             let outcome = self.reload(watch.as_ref()).await;

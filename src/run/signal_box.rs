@@ -19,7 +19,7 @@ use crate::control::effect::{Done, Effect, Record, Refusal};
 use crate::control::event::{CommandTicket, Event, Remembered, StoreTicket};
 use crate::control::step::Control;
 use crate::model::plan::Plan;
-use crate::model::time::Moment;
+use crate::model::time::{Moment, Now};
 use crate::policy::choice::Decision;
 use crate::probe::runner::Runner;
 use crate::publish::publisher::Publisher;
@@ -37,6 +37,8 @@ const REFERENCE_BUDGET: Duration = Duration::from_secs(1);
 pub enum Message {
     /// A new configuration with its tables; replied to when it is in force.
     Replan(Arc<Plan>, Tables, oneshot::Sender<()>),
+    /// A copy of the signal box at this moment, for what-if questions.
+    Copy(oneshot::Sender<(Box<Control>, Now)>),
     /// End.
     Stop,
 }
@@ -140,6 +142,10 @@ impl Desk {
                 message = inbox.messages.recv() => match message {
                     None | Some(Message::Stop) => return,
                     Some(Message::Replan(plan, tables, reply)) => self.replan(plan, tables, reply),
+                    Some(Message::Copy(reply)) => {
+                        // Whoever asked may have left.
+                        let _ = reply.send((Box::new(self.control.clone()), self.parts.clock.now()));
+                    }
                 },
                 event = inbox.events.recv() => match event {
                     None => return,

@@ -65,6 +65,21 @@ pub(super) fn tell(event: &HistoryEvent, published: Moment) {
         HistoryKind::Degraded { service, what: None } => {
             tracing::info!(target: "pointsman::answer", %service, "the answer is what it should be again");
         }
+        HistoryKind::TargetDegraded {
+            target,
+            services,
+            why,
+        } => {
+            let services = services.join(",");
+            match why {
+                Some(why) => {
+                    tracing::warn!(target: "pointsman::state", address = %target, %services, %why, "degraded");
+                }
+                None => {
+                    tracing::info!(target: "pointsman::state", address = %target, %services, "no longer degraded");
+                }
+            }
+        }
         HistoryKind::ProbeFault { target, why } => {
             tracing::warn!(target: "pointsman::probe", address = %target, %why, "this node cannot probe; such results do not count");
         }

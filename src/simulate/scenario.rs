@@ -5,7 +5,9 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::model::check::{Check, CheckKind, Expectation, Rules, Target, TcpCheck};
+use crate::model::check::{Check, CheckKind, Expectation, Rules, Target, TcpCheck, Treatment};
+use crate::model::facets::Facets;
+use crate::model::force::{OwnSafety, SafetySettings};
 use crate::model::id::{CheckId, EndpointId, GroupId, ServiceId, TargetId, ZoneId};
 use crate::model::plan::{IsolationSettings, NodeSettings, Plan, TcpSettings, TransferRules, ZonePlan};
 use crate::model::service::{
@@ -57,6 +59,7 @@ impl PlanBuilder {
             }),
             rules,
             expects: Expectation::default(),
+            treatment: Treatment::default(),
         });
         let node = NodeSettings {
             name: "simulated".to_owned(),
@@ -80,6 +83,7 @@ impl PlanBuilder {
             api: None,
             api_token: None,
             isolation: IsolationSettings::default(),
+            safety: SafetySettings::default(),
             keys: Vec::new(),
         };
         let plan = Plan {
@@ -96,6 +100,7 @@ impl PlanBuilder {
             endpoints: Vec::new(),
             checks: vec![check.clone()],
             targets: Vec::new(),
+            overrides: Vec::new(),
             groups: 0,
         };
         Self { plan, check }
@@ -112,6 +117,18 @@ impl PlanBuilder {
     #[must_use]
     pub fn brake(mut self, share: f64) -> Self {
         self.plan.node.isolation.max_down_per_minute = Some(share);
+        self
+    }
+
+    /// How the check's results are taken.
+    #[must_use]
+    pub fn treatment(mut self, treatment: Treatment) -> Self {
+        let check = Arc::new(Check {
+            treatment,
+            ..Check::clone(&self.check)
+        });
+        self.plan.checks = vec![check.clone()];
+        self.check = check;
         self
     }
 
@@ -147,7 +164,9 @@ impl PlanBuilder {
                 Policy::Weighted | Policy::All { .. } => WhenAllDown::AssumeUp,
             },
             families: Families::Apart,
+            safety: OwnSafety::default(),
             recover_within: None,
+            facets: Facets::default(),
         };
         change(&mut service);
         if let Some(zone) = self.plan.zones.first_mut() {

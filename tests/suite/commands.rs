@@ -7,7 +7,7 @@ use crate::support::server::{BINARY, Folder};
 #[test]
 fn every_command_has_help_with_an_example() {
     for command in [
-        "serve", "demo", "check", "status", "explain", "failover", "import", "reload",
+        "serve", "demo", "check", "status", "explain", "failover", "import", "plan", "reload",
     ] {
         let output = Command::new(BINARY).args([command, "--help"]).output().unwrap();
         let text = String::from_utf8_lossy(&output.stdout).into_owned();

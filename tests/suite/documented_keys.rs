@@ -94,6 +94,8 @@ fn placed(title: &str, line: &str) -> (String, String, &'static str) {
         "[services.NAME]" => zone_with(format!("[services.s]\n{line}\n")),
         "[pools.NAME]" => zone_with(format!("[pools.p]\n{line}\n")),
         "endpoint" => zone_with(format!("[[services.s.endpoints]]\n{line}\n")),
+        "srv" => zone_with(format!("[[services.s.srv]]\n{line}\n")),
+        "mx" | "https" => zone_with(format!("[services.s.{title}]\n{line}\n")),
         other => panic!("no place for {other}"),
     }
 }
@@ -189,8 +191,21 @@ fn every_default_that_is_written_out_changes_nothing() {
             };
             let line = format!("{} = {written}\n", key.name);
             let server = "zones.directory = \"zones\"\n";
+            // Tables that mean something by being there.
+            let service = |rest: &str| match section.title {
+                "srv" => format!("srv = [{{ name = \"_x._tcp\", port = 1{rest} }}]\n"),
+                title => format!("{title} = {{ {} }}\n", rest.trim_start_matches(',')),
+            };
+            if ["srv", "mx", "https"].contains(&section.title) {
+                let with = |rest: &str| show(server, &base_zone("", &service(rest), "", "", ""));
+                let written = with(&format!(", {}", line.trim()));
+                assert_eq!(written, with(""), "{} {}", section.title, key.name);
+                continue;
+            }
             let (server, zone) = match section.title {
-                "[checks.NAME] of type http, https" => (server.to_owned(), base_zone(&line, "", "", "", "")),
+                "[checks.NAME]" | "[checks.NAME] of type http, https" => {
+                    (server.to_owned(), base_zone(&line, "", "", "", ""))
+                }
                 "[services.NAME]" => (server.to_owned(), base_zone("", &line, "", "", "")),
                 "endpoint" => (server.to_owned(), base_zone("", "", &line, "", "")),
                 "zone file" => (server.to_owned(), base_zone("", "", "", &line, "")),

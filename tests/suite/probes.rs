@@ -114,6 +114,7 @@ fn target(kind: CheckKind, address: SocketAddr) -> Target {
                 damping: true,
             },
             expects: Default::default(),
+            treatment: Default::default(),
         }),
         address: address.ip(),
         port: address.port(),

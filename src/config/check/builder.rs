@@ -72,6 +72,11 @@ impl Builder {
         self.services.get(id.index())
     }
 
+    /// The endpoint of this number.
+    pub(crate) fn endpoint_at(&self, id: EndpointId) -> Option<&Endpoint> {
+        self.endpoints.get(id.index())
+    }
+
     /// A group's number.
     pub(crate) fn group(&mut self) -> GroupId {
         let id = GroupId::from_index(self.groups);
@@ -129,6 +134,7 @@ impl Builder {
             endpoints: self.endpoints,
             checks: self.checks,
             targets: self.targets,
+            overrides: Vec::new(),
             groups: self.groups,
         }
     }

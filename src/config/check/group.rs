@@ -338,15 +338,26 @@ impl<'e, 'a> Expansion<'e, 'a> {
                 "write `check = …`, or remove it",
             );
         }
+        if let (Some(probed), None) = (raw.probed.first(), check) {
+            source.warn(
+                probed.at,
+                format!(
+                    "`probe_address` of endpoint `{}` has no effect without a check",
+                    raw.name.value
+                ),
+                "write `check = …`, or remove it",
+            );
+        }
         let addresses = raw
             .addresses
             .iter()
-            .map(|address| EndpointAddress {
+            .enumerate()
+            .map(|(nth, address)| EndpointAddress {
                 address: address.value,
-                target: known
-                    .as_ref()
-                    .zip(port)
-                    .map(|((check, _), port)| self.builder.target(check, address.value, port)),
+                target: known.as_ref().zip(port).map(|((check, _), port)| {
+                    let probed = raw.probed.get(nth).map_or(address.value, |probed| probed.value);
+                    self.builder.target(check, probed, port)
+                }),
             })
             .collect();
         self.builder.endpoint(Endpoint {

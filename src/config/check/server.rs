@@ -14,6 +14,7 @@ use crate::config::raw::document::{At, Source, Table, Value};
 use crate::config::raw::probe::RawRules;
 use crate::config::raw::zone::RawTransfer;
 use crate::model::check::Rules;
+use crate::model::force::SafetySettings;
 use crate::model::plan::{
     IsolationSettings, NodeSettings, TcpSettings, TransferRules, TsigAlgorithm, TsigKey,
 };
@@ -83,6 +84,7 @@ pub(crate) fn read(source: &Source, files: &mut Files) -> ServerFile {
         api,
         api_token,
         isolation: isolation(&table.table("isolation", &keys::ISOLATION)),
+        safety: SafetySettings::default(),
         keys: tsig,
         name,
     };

@@ -4,14 +4,18 @@ use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use super::builder::Builder;
+use super::facets;
 use super::group::{self, Expansion, LookedUp};
 use super::probe;
 use super::statics;
+use super::treatment::treatment;
 use crate::config::defaults;
 use crate::config::raw::document::{At, Source};
 use crate::config::raw::service::RawService;
 use crate::config::raw::zone::RawZone;
 use crate::model::check::{Check, CheckKind, Expectation, Rules};
+use crate::model::facets::Facets;
+use crate::model::force::OwnSafety;
 use crate::model::id::{CheckId, ServiceId, ZoneId};
 use crate::model::service::{Failback, Group, MemberKind, Policy, Service, Switch, TtlRule, WhenAllDown};
 use crate::model::time::Ttl;
@@ -37,7 +41,7 @@ pub(crate) fn services(builder: &mut Builder, raw: &RawZone, around: &Around<'_>
     let looked_up = LookedUp::new(around.source, checks, &raw.pools);
     looked_up.report_loops();
     let mut owners: HashMap<Name, &str> = HashMap::new();
-    let mut added = Vec::new();
+    let (mut added, mut places) = (Vec::new(), HashMap::new());
     for service in &raw.services {
         let owner = owner(around, &service.label);
         if let Some(owner) = &owner {
@@ -58,9 +62,12 @@ pub(crate) fn services(builder: &mut Builder, raw: &RawZone, around: &Around<'_>
         let group = expansion.service(&service.group);
         if let (Some(owner), Some(group)) = (owner, group) {
             added.push(id);
-            builder.service(service_of(service, id, owner, group, raw, around));
+            let facets = facets::facets(builder, &service.facets, &service.label, &owner, &group, around);
+            places.insert(owner.clone(), service.label.at);
+            builder.service(service_of(service, id, owner, group, facets, raw, around));
         }
     }
+    facets::report_shared(builder, &added, &places, around);
     looked_up.report_unused();
     added
 }
@@ -78,6 +85,7 @@ fn checks<'a>(
             Some(CheckKind::Http(_)) => u16::try_from(defaults::HTTP_PORT).ok(),
             Some(CheckKind::Tcp(_)) | None => None,
         };
+        let treatment = treatment(around.source, &check.treatment, check.kind.as_ref(), &rules);
         let added = check.kind.clone().map(|kind| {
             builder.check(Check {
                 id: CheckId(0),
@@ -86,6 +94,7 @@ fn checks<'a>(
                 kind,
                 rules,
                 expects: Expectation::default(),
+                treatment,
             })
         });
         known.insert(
@@ -167,6 +176,7 @@ fn service_of(
     id: ServiceId,
     owner: Name,
     group: Group,
+    facets: Facets,
     zone: &RawZone,
     around: &Around<'_>,
 ) -> Service {
@@ -203,7 +213,9 @@ fn service_of(
             Policy::Weighted | Policy::All { .. } => WhenAllDown::AssumeUp,
         }),
         families: raw.families,
+        safety: OwnSafety::default(),
         recover_within: raw.recover_within.map(|length| length.value),
+        facets,
         group,
     }
 }

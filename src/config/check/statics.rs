@@ -33,14 +33,18 @@ pub(crate) fn records_at<'c>(
 
 /// Reports static records that a service at `owner` would contradict.
 pub(crate) fn report_collisions(around: &Around<'_>, at: usize, owner: &Name) {
+    report_static(around, at, owner, &[(A, "A"), (AAAA, "AAAA")]);
+    report_above(around, at, owner);
+}
+
+/// Reports static records of these `types` at `owner`, which answers them itself; a CNAME leaves no place for any.
+pub(super) fn report_static(around: &Around<'_>, at: usize, owner: &Name, types: &[(u16, &'static str)]) {
     let Some(contents) = around.contents else { return };
     let mut seen = Vec::new();
     for record in records_at(contents, owner.as_wire()) {
-        let word = match record.rtype {
-            A => "A",
-            AAAA => "AAAA",
-            CNAME => "CNAME",
-            _ => continue,
+        let mut types = types.iter().chain(&[(CNAME, "CNAME")]);
+        let Some(&(_, word)) = types.find(|(rtype, _)| *rtype == record.rtype) else {
+            continue;
         };
         if !seen.contains(&word) {
             seen.push(word);
@@ -51,10 +55,15 @@ pub(crate) fn report_collisions(around: &Around<'_>, at: usize, owner: &Name) {
             );
         }
     }
+}
+
+/// Reports delegations and DNAMEs that hide `owner`.
+pub(super) fn report_above(around: &Around<'_>, at: usize, owner: &Name) {
+    let Some(contents) = around.contents else { return };
     let mut above = Some(owner.clone());
     while let Some(name) = above {
         if name != *owner || name != *around.origin {
-            report_above(around, contents, at, owner, &name);
+            report_hiding(around, contents, at, owner, &name);
         }
         if name == *around.origin {
             break;
@@ -63,7 +72,7 @@ pub(crate) fn report_collisions(around: &Around<'_>, at: usize, owner: &Name) {
     }
 }
 
-fn report_above(around: &Around<'_>, contents: &Contents, at: usize, owner: &Name, name: &Name) {
+fn report_hiding(around: &Around<'_>, contents: &Contents, at: usize, owner: &Name, name: &Name) {
     let has = |rtype: u16| records_at(contents, name.as_wire()).any(|record| record.rtype == rtype);
     if name != around.origin && has(NS) {
         around.source.error(

@@ -24,7 +24,10 @@ pub static CHECK: Section = Section {
         Fallback::Words("`[defaults.check]`"),
         Fallback::Words("`[defaults.check]`");
         key("type", Kind::OneOf(&CHECK_TYPES), Fallback::Required, "what is asked"),
-        key("port", Kind::Integer(1, 65_535), Fallback::Words("`80` for `http`, `443` for `https`, required for `tcp`"), "port that is probed, unless the endpoint says otherwise")
+        key("port", Kind::Integer(1, 65_535), Fallback::Words("`80` for `http`, `443` for `https`, required for `tcp`"), "port that is probed, unless the endpoint says otherwise"),
+        key("slow", Kind::Duration(Duration::from_millis(1), Duration::from_secs(60)), Fallback::Nothing, "successes that take longer, again and again, make an endpoint degraded; below `timeout`"),
+        key("certificate_warning", Kind::Duration(Duration::ZERO, Duration::from_secs(365 * 86_400)), Fallback::Duration(defaults::CERTIFICATE_WARNING), "a certificate that ends sooner makes an endpoint degraded; `0s`: never"),
+        key("inverted", Kind::Boolean, Fallback::Boolean(defaults::INVERTED), "success counts as failure and the other way round")
     ),
     later: &[
         ("role", "this version has the checks `http`, `https` and `tcp`"),

@@ -160,6 +160,36 @@ pub static SERVICE: Section = Section {
             Fallback::Nothing,
             "an objective: the configuration is refused when its promise is worse",
         ),
+        key(
+            "endpoint_names",
+            Kind::Boolean,
+            Fallback::Words("`false`; `true` with `srv` or `mx`"),
+            "whether each endpoint has a host name `ENDPOINT.SERVICE`, which answers its addresses while they are usable",
+        ),
+        key(
+            "srv",
+            Kind::Forms("list of tables, see `srv`"),
+            Fallback::Nothing,
+            "SRV records that name the endpoints that are answered",
+        ),
+        key(
+            "mx",
+            Kind::Table("mx"),
+            Fallback::Nothing,
+            "MX records at the service's name that name the endpoints that are answered",
+        ),
+        key(
+            "https",
+            Kind::Table("https"),
+            Fallback::Nothing,
+            "an HTTPS record at the service's name, its hints the addresses that are answered",
+        ),
+        key(
+            "svcb",
+            Kind::Table("https"),
+            Fallback::Nothing,
+            "an SVCB record at the service's name, its hints the addresses that are answered",
+        ),
     ],
     later: &[(
         "exclusive",
@@ -250,6 +280,12 @@ pub static ENDPOINT: Section = Section {
             Kind::Integer(1, 65_535),
             Fallback::Words("that of the check"),
             "port that is probed",
+        ),
+        key(
+            "probe_address",
+            Kind::Addresses,
+            Fallback::Words("`address`"),
+            "what is probed instead of what is answered: one for each address, in the same order",
         ),
     ],
     later: &[

@@ -10,6 +10,7 @@ use super::records::{self, Records, RecordsCache};
 use crate::config::check::made;
 use crate::config::check::server::ServerFile;
 use crate::config::raw::document::Source;
+use crate::config::raw::facets::endpoint_names;
 use crate::config::raw::zone::RawZone;
 use crate::model::diagnostic::{Diagnostic, Place};
 use crate::wire::name::Name;
@@ -254,10 +255,19 @@ impl Reading<'_> {
 
 /// The names that services answer for, as far as they are names.
 fn owners(raw: &RawZone, origin: &Name) -> Vec<Name> {
-    raw.services
-        .iter()
-        .filter_map(|service| Name::from_text_below(service.label.value.as_bytes(), origin.as_wire()).ok())
-        .collect()
+    let mut owners = Vec::new();
+    for service in &raw.services {
+        let Ok(owner) = Name::from_text_below(service.label.value.as_bytes(), origin.as_wire()) else {
+            continue;
+        };
+        if service.facets.names_hosts().is_some() {
+            let names = endpoint_names(&service.group, &raw.pools);
+            let host = |name: &str| Name::from_text_below(name.as_bytes(), owner.as_wire()).ok();
+            owners.extend(names.into_iter().filter_map(host));
+        }
+        owners.push(owner);
+    }
+    owners
 }
 
 fn origin_from(name: &str) -> Option<Name> {

@@ -290,6 +290,9 @@ impl<'d> Table<'d> {
             "endpoint" => "an endpoint",
             "zone file" => "the zone file",
             "ttl" => "`ttl`",
+            "srv" => "`srv`",
+            "mx" => "`mx`",
+            "https" => "`https` or `svcb`",
             title => title,
         }
     }

@@ -5,6 +5,7 @@ use std::time::Duration;
 use toml::de::DeValue;
 
 use super::document::{At, Table, Value, in_order};
+use super::treatment::RawTreatment;
 use crate::config::keys;
 use crate::config::load::files::Files;
 use crate::model::check::{BodyMatch, CheckKind, HttpCheck, HttpVersion, TcpCheck};
@@ -17,6 +18,7 @@ pub(crate) struct RawCheck {
     pub(crate) kind: Option<CheckKind>,
     pub(crate) port: Option<u16>,
     pub(crate) rules: RawRules,
+    pub(crate) treatment: RawTreatment,
 }
 
 /// How results are judged, as far as it is written.
@@ -57,6 +59,7 @@ impl RawCheck {
             kind: None,
             port: None,
             rules: RawRules::default(),
+            treatment: RawTreatment::default(),
         };
         let kind = match value.toml {
             DeValue::Table(entries) => entries.get("type").and_then(|kind| kind.get_ref().as_str()),
@@ -88,6 +91,7 @@ impl RawCheck {
             .one_of(&keys::CHECK_TYPES, &[])
         });
         check.rules = RawRules::read(&table);
+        check.treatment = RawTreatment::read(&table);
         check.port = table
             .integer("port")
             .and_then(|port| u16::try_from(port.value).ok());

@@ -6,6 +6,7 @@ use std::time::Duration;
 use toml::de::DeValue;
 
 use super::document::{At, Table, Value};
+use super::facets::RawFacets;
 use super::ttl;
 use crate::config::diagnostic::suggestion;
 use crate::config::keys;
@@ -22,6 +23,7 @@ pub(crate) struct RawService {
     pub(crate) when_all_down: Option<WhenAllDown>,
     pub(crate) families: Families,
     pub(crate) recover_within: Option<At<Duration>>,
+    pub(crate) facets: RawFacets,
 }
 
 /// `[pools.NAME]` as it is written.
@@ -48,6 +50,8 @@ pub(crate) struct RawGroup {
 pub(crate) struct RawEndpoint {
     pub(crate) name: At<String>,
     pub(crate) addresses: Vec<At<IpAddr>>,
+    /// As many as `addresses`, or none.
+    pub(crate) probed: Vec<At<IpAddr>>,
     pub(crate) weight: u32,
     pub(crate) weight_at: Option<usize>,
     pub(crate) check: Option<At<String>>,
@@ -78,6 +82,7 @@ impl RawService {
                 _ => Families::Apart,
             },
             recover_within: table.duration("recover_within"),
+            facets: RawFacets::read(&table),
         })
     }
 }
@@ -175,8 +180,19 @@ impl RawEndpoint {
                 "write at least one address",
             );
         }
+        let probed = table.each("probe_address", usable_address);
+        let count = table.value("probe_address").map(|value| value.elements().len());
+        let answered = table.value("address").map_or(0, |value| value.elements().len());
+        if let Some(count) = count.filter(|count| *count != answered) {
+            table.source.error(
+                table.place_of("probe_address"),
+                format!("`probe_address` has {count}, `address` has {answered}"),
+                "write one for each address, in the same order",
+            );
+        }
         Some(Self {
             addresses,
+            probed,
             weight: table.integer_or_default("weight"),
             weight_at: table.has("weight").then(|| table.place_of("weight")),
             check: table.text("check"),

@@ -120,6 +120,7 @@ async fn what_belongs_to_vanished_checks_is_dropped() {
                 damping: true,
             },
             expects: Default::default(),
+            treatment: Default::default(),
         }),
         address: [127, 0, 0, 1].into(),
         port,

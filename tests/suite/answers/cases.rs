@@ -111,6 +111,12 @@ fn lines(records: &[Record]) -> Vec<String> {
                         .unwrap()
                         .to_string()
                 }
+                // hickory ends each parameter with a comma.
+                data @ (RData::SVCB(_) | RData::HTTPS(_)) => {
+                    let data = data.to_string();
+                    let words = data.split_whitespace().map(|word| word.trim_end_matches(','));
+                    words.collect::<Vec<_>>().join(" ")
+                }
                 data => data.to_string(),
             };
             format!("{} {} {} {data}", record.name, record.ttl, record.record_type())

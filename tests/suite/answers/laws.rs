@@ -48,6 +48,8 @@ service = [
   { owner = "s.test", addresses = ["192.0.2.1", "192.0.2.2", "2001:db8::1"], pick = "rotate", take = 2, error = 3 },
   { owner = "*.sw.test", addresses = ["192.0.2.9"], flip = 3 },
   { owner = "fail.test", pick = "fail", error = 22 },
+  { owner = "f.test", addresses = ["192.0.2.1", "192.0.2.2", "2001:db8::1"], pick = "rotate", take = 1, flip = 3, mx = 5, https = true, srv = [["_s._tcp", 1, 2]], endpoint = [{ name = "one", addresses = ["192.0.2.1"] }, { name = "two", addresses = ["192.0.2.2", "2001:db8::1"] }] },
+  { owner = "*.fw.test", addresses = ["192.0.2.9"], https = true },
 ]
 [[zone]]
 origin = "child.test"
@@ -66,9 +68,9 @@ static SNAPSHOT: LazyLock<Arc<Snapshot>> = LazyLock::new(|| {
     snapshot(&world)
 });
 
-const LABELS: [&str; 22] = [
+const LABELS: [&str; 27] = [
     "www", "alias", "alias2", "away", "loop", "x", "w", "ent", "b", "sub", "ns1", "big", "srv", "https", "s",
-    "sw", "fail", "child", "up", "refused", "*", "nx",
+    "sw", "fail", "child", "up", "refused", "*", "nx", "f", "one", "_tcp", "_s", "fw",
 ];
 
 const TYPES: [u16; 18] = [

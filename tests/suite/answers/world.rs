@@ -6,9 +6,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use pointsman::answer::snapshot::{Ask, Client, Outcome, Scratch, Snapshot, Transport};
-use pointsman::model::id::{GroupId, ServiceId, ZoneId};
+use pointsman::model::facets::{Binding, Facets, Host, Srv};
+use pointsman::model::force::{OwnSafety, SafetySettings};
+use pointsman::model::id::{EndpointId, GroupId, ServiceId, ZoneId};
 use pointsman::model::plan::{IsolationSettings, NodeSettings, Plan, TcpSettings, TransferRules, ZonePlan};
-use pointsman::model::service::{Failback, Families, Group, Policy, Service, Switch, TtlRule, WhenAllDown};
+use pointsman::model::service::{
+    Endpoint, EndpointAddress, Failback, Families, Group, Policy, Service, Switch, TtlRule, WhenAllDown,
+};
 use pointsman::model::time::{Moment, Ttl};
 use pointsman::policy::choice::{Choice, Decision, Degraded, Lifetime, Pick};
 use pointsman::publish::publisher::Publisher;
@@ -54,6 +58,29 @@ pub(crate) struct Decided {
     /// TTL of strict mode: seconds until the earliest flip, between 1 and `ttl`.
     pub(crate) flip: Option<u64>,
     pub(crate) error: Option<u16>,
+    /// Endpoints with host names.
+    #[serde(default)]
+    pub(crate) endpoint: Vec<Named>,
+    /// `[name, priority, port]` of SRV.
+    #[serde(default)]
+    pub(crate) srv: Vec<(String, u16, u16)>,
+    /// Preference of MX.
+    pub(crate) mx: Option<u16>,
+    /// Whether HTTPS has hints; none: no HTTPS.
+    pub(crate) https: Option<bool>,
+    /// Addresses that are not answered, but would serve.
+    #[serde(default)]
+    pub(crate) usable: Vec<IpAddr>,
+}
+
+/// An endpoint that has a host name.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Named {
+    pub(crate) name: String,
+    pub(crate) addresses: Vec<IpAddr>,
+    #[serde(default)]
+    pub(crate) weight: u16,
 }
 
 fn fixed() -> String {
@@ -87,6 +114,7 @@ pub(crate) fn settings() -> NodeSettings {
         api: None,
         api_token: None,
         isolation: IsolationSettings::default(),
+        safety: SafetySettings::default(),
         keys: Vec::new(),
     }
 }
@@ -101,7 +129,50 @@ pub(crate) fn contents(origin: &str, text: &str) -> Arc<Contents> {
     Arc::new(zone.contents)
 }
 
-fn service(id: ServiceId, zone: ZoneId, decided: &Decided) -> Service {
+fn below(owner: &str, name: &str) -> Name {
+    Name::from_text(&format!("{name}.{owner}")).unwrap()
+}
+
+/// What the service answers besides addresses; its endpoints are numbered from `first`.
+fn facets(decided: &Decided, first: usize) -> Facets {
+    let host = |(index, named): (usize, &Named)| Host {
+        endpoint: EndpointId::from_index(first + index),
+        name: below(&decided.owner, &named.name),
+        weight: named.weight,
+    };
+    let srv = |(name, priority, port): &(String, u16, u16)| Srv {
+        owner: below(&decided.owner, name),
+        port: *port,
+        priority: *priority,
+        weight: None,
+    };
+    let https = |hints: bool| Binding {
+        rtype: 65,
+        head: b"\x00\x01\x00\x00\x01\x00\x03\x02h2".to_vec(),
+        hints,
+    };
+    Facets {
+        hosts: decided.endpoint.iter().enumerate().map(host).collect(),
+        srv: decided.srv.iter().map(srv).collect(),
+        mx: decided.mx,
+        bindings: decided.https.map(https).into_iter().collect(),
+    }
+}
+
+fn endpoint(id: usize, service: ServiceId, named: &Named) -> Endpoint {
+    let address = |address: &IpAddr| EndpointAddress {
+        address: *address,
+        target: None,
+    };
+    Endpoint {
+        id: EndpointId::from_index(id),
+        service,
+        name: named.name.clone(),
+        addresses: named.addresses.iter().map(address).collect(),
+    }
+}
+
+fn service(id: ServiceId, zone: ZoneId, decided: &Decided, first: usize) -> Service {
     Service {
         id,
         zone,
@@ -119,7 +190,9 @@ fn service(id: ServiceId, zone: ZoneId, decided: &Decided) -> Service {
         failback: Failback::Auto,
         when_all_down: WhenAllDown::Last,
         families: Families::Apart,
+        safety: OwnSafety::default(),
         recover_within: None,
+        facets: facets(decided, first),
     }
 }
 
@@ -164,6 +237,7 @@ pub(crate) fn decision(id: ServiceId, decided: &Decided) -> Option<Decision> {
                 text: "degraded".to_owned(),
             })
         }),
+        usable: decided.usable.clone(),
     })
 }
 
@@ -176,6 +250,7 @@ pub(crate) fn plan(world: &World) -> (Plan, Vec<Option<Arc<Contents>>>) {
         endpoints: Vec::new(),
         checks: Vec::new(),
         targets: Vec::new(),
+        overrides: Vec::new(),
         groups: 0,
     };
     for (index, zone) in world.zone.iter().enumerate() {
@@ -184,7 +259,12 @@ pub(crate) fn plan(world: &World) -> (Plan, Vec<Option<Arc<Contents>>>) {
         for decided in &zone.service {
             let service_id = ServiceId::from_index(plan.services.len());
             services.push(service_id);
-            plan.services.push(service(service_id, id, decided));
+            let first = plan.endpoints.len();
+            plan.services.push(service(service_id, id, decided, first));
+            for named in &decided.endpoint {
+                let endpoint = endpoint(plan.endpoints.len(), service_id, named);
+                plan.endpoints.push(endpoint);
+            }
         }
         plan.zones.push(ZonePlan {
             id,

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use pointsman::answer::published::Published;
 use pointsman::clock::SystemClock;
+use pointsman::model::force::SafetySettings;
 use pointsman::model::plan::{IsolationSettings, NodeSettings, Plan, TcpSettings};
 use pointsman::publish::publisher::Publisher;
 use pointsman::serve::counters::Counters;
@@ -42,6 +43,7 @@ pub(crate) fn plan() -> Plan {
         api: None,
         api_token: None,
         isolation: IsolationSettings::default(),
+        safety: SafetySettings::default(),
         keys: Vec::new(),
     };
     Plan {
@@ -51,6 +53,7 @@ pub(crate) fn plan() -> Plan {
         endpoints: Vec::new(),
         checks: Vec::new(),
         targets: Vec::new(),
+        overrides: Vec::new(),
         groups: 0,
     }
 }
