@@ -21,7 +21,9 @@ use pointsman::model::facets::Facets;
 use pointsman::model::force::{OwnSafety, SafetySettings};
 use pointsman::model::id::{GroupId, ServiceId, ZoneId};
 use pointsman::model::plan::{IsolationSettings, NodeSettings, Plan, TcpSettings, TransferRules, ZonePlan};
-use pointsman::model::service::{Failback, Families, Group, Policy, Service, Switch, TtlRule, WhenAllDown};
+use pointsman::model::service::{
+    Failback, Families, Group, Policy, Service, Spread, Switch, TtlRule, WhenAllDown,
+};
 use pointsman::model::time::{Moment, Ttl};
 use pointsman::policy::choice::{Choice, Decision, Lifetime, Pick};
 use pointsman::publish::publisher::Publisher;
@@ -93,14 +95,20 @@ fn settings() -> NodeSettings {
             message: Duration::ZERO,
         },
         probe_concurrency: 0,
+        exec_concurrency: 8,
         zones_directory: "".into(),
         watch: false,
         state_directory: "".into(),
+        record: None,
+        record_limit: 0,
         api: None,
         api_token: None,
+        resolvers: Vec::new(),
         isolation: IsolationSettings::default(),
         safety: SafetySettings::default(),
         keys: Vec::new(),
+        trust_ecs: Vec::new(),
+        geo: None,
     }
 }
 
@@ -116,6 +124,7 @@ fn plan() -> Plan {
             policy: Policy::Failover,
             members: Vec::new(),
             min_up: 1,
+            spread: Spread::default(),
         },
         ttl: TtlRule::Fixed(Ttl::from_secs(10)),
         switch: Switch::Auto,

@@ -5,6 +5,7 @@
 //! the snapshot was published ([`positive`], [`negative`]), the others step by step ([`alias`], [`referral`]).
 //! [`fit`] knows how much room there is and closes the message.
 
+pub mod cname;
 pub mod facets;
 pub mod hash;
 pub mod node;

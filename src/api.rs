@@ -4,6 +4,8 @@
 
 pub mod explain;
 pub mod guard;
+pub(crate) mod hand;
+pub(crate) mod heartbeat;
 pub mod live;
 pub mod page;
 pub mod problem;

@@ -6,12 +6,15 @@ mod demo;
 mod dig;
 mod explain;
 mod failover;
+mod hand;
 mod import;
 mod offline;
 mod output;
 mod plan;
 mod reload;
+mod replay;
 mod serve;
+mod simulate;
 mod status;
 mod table;
 
@@ -96,6 +99,28 @@ enum Command {
     /// What another configuration would change: now, and under each single failure; and what has no standby
     #[command(after_help = "Example:\n  pointsman plan /etc/pointsman/next/pointsman.toml")]
     Plan(plan::Options),
+    /// Feed recorded probes to a configuration, and show what it would have done
+    #[command(
+        after_help = "Example:\n  pointsman replay /var/lib/pointsman/probes.jsonl --config next/pointsman.toml"
+    )]
+    Replay(replay::Options),
+    /// Let a written incident happen on virtual time, and hold it against its objective
+    #[command(after_help = "Example:\n  pointsman simulate tests/scenarios/site-loss.toml")]
+    Simulate(simulate::Options),
+    /// Take endpoints out of the answers: no new client is sent there
+    #[command(after_help = "Example:\n  pointsman drain '*/fra-*' --for 30m --reason 'new kernel'")]
+    Drain(hand::DrainOptions),
+    /// Let endpoints count as up or down, whatever their probes say
+    #[command(
+        after_help = "Example:\n  pointsman force down www.example.test/fra --reason 'serves old pages'"
+    )]
+    Force(hand::ForceOptions),
+    /// Lift what was laid upon endpoints by drain or force
+    #[command(after_help = "Example:\n  pointsman release www.example.test/fra")]
+    Release(hand::Target),
+    /// What operators laid upon endpoints, and until when
+    #[command(after_help = "Example:\n  pointsman overrides --json")]
+    Overrides,
     /// Read the configuration and zones again; mistakes change nothing
     #[command(after_help = "Example:\n  pointsman reload")]
     Reload,
@@ -122,6 +147,12 @@ pub fn main() -> ExitCode {
         Command::Failover(options) => failover::run(&common, &options),
         Command::Import(options) => import::run(&common, &options),
         Command::Plan(options) => plan::run(&common, &options),
+        Command::Replay(options) => replay::run(&common, &options),
+        Command::Simulate(options) => simulate::run(&common, &options),
+        Command::Drain(options) => hand::drain(&common, &options),
+        Command::Force(options) => hand::force(&common, &options),
+        Command::Release(options) => hand::release(&common, &options),
+        Command::Overrides => hand::overrides(&common),
         Command::Reload => reload::run(&common),
     };
     match done {

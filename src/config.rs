@@ -12,6 +12,7 @@
 //!
 //! Not here: master files (`zone::master`), opening of anything but files, decisions.
 
+pub(crate) mod atlas;
 pub mod check;
 pub mod defaults;
 pub mod diagnostic;

@@ -2,25 +2,40 @@
 //!
 //! [`step::Control`] owns everything that changes; its duties stand in files of their own: [`schedule`] says what is due
 //! when, `probing` sends probes and hears of them, `verdicts` believes or holds,
-//! `isolating` asks the references, `degrading` tells of what is less than well, `deciding` publishes,
+//! `isolating` asks the references, `combining` judges some targets by others, `degrading` tells of what
+//! is less than well, `deciding` publishes,
 //! `startup` opens the sockets, `reload` brings what is known into a new plan, `command` obeys operators, `storing` waits
-//! for the disk before it does. [`status`] and [`explain`] show it all; [`promise`] computes what may be expected of a
-//! service; [`foresee`] says what a new plan would change, and `losses` what any single failure would.
+//! for the disk before it does; [`overrides`] is what operators laid upon endpoints, `hand` lays and lifts it, `lasting`
+//! ends it in time, `safety` says how much may go at once, `masked` says again and again what a forced state hides, [`draining`] when a server may be stopped; [`ledger`] knows until when
+//! caches may hold what is answered no more.
+//! [`status`], [`listing`] and [`explain`] show it all; [`promise`] computes what may be expected of a service; [`foresee`] says what
+//! a new plan would change, and `losses` what any single failure would.
 
 pub mod chance;
+pub(crate) mod combining;
 pub(crate) mod command;
 pub(crate) mod deciding;
 pub(crate) mod degrading;
+pub mod draining;
 pub mod effect;
 pub mod event;
 pub mod explain;
 pub mod forecast;
 pub mod foresee;
+pub(crate) mod hand;
+pub(crate) mod heartbeat;
 pub(crate) mod isolating;
+pub(crate) mod lasting;
+pub mod ledger;
+pub mod listing;
 pub(crate) mod losses;
+pub(crate) mod masked;
+pub mod overrides;
+pub mod probe_status;
 pub(crate) mod probing;
 pub mod promise;
 pub(crate) mod reload;
+pub(crate) mod safety;
 pub mod schedule;
 pub(crate) mod startup;
 pub mod status;

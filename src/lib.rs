@@ -47,6 +47,8 @@ pub mod clock;
 pub mod config;
 /// Targets to observations.
 pub mod probe;
+/// Names of endpoints elsewhere to their addresses.
+pub mod resolve;
 /// Composition root of `serve`.
 pub mod run;
 /// Sockets to answers.

@@ -1,13 +1,18 @@
 //! What the operator described, checked and numbered. No I/O, no clock, no chance.
 
+pub mod alias;
 pub mod check;
+pub mod cname;
 pub mod diagnostic;
 pub mod facets;
 pub mod force;
 pub mod human;
 pub mod id;
 pub mod near;
+pub mod place;
 pub mod plan;
+pub mod reach;
 pub mod selector;
 pub mod service;
 pub mod time;
+pub mod token;

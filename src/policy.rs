@@ -4,7 +4,11 @@
 //! nothing is healthy; [`ttl`] says for how long; [`witness`] records the reasons when somebody asks for them.
 
 pub mod all_down;
+mod among;
+pub mod capacity;
 pub mod choice;
+pub mod combined;
+mod compile;
 
 pub mod decide;
 pub mod failover;

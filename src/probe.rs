@@ -1,7 +1,7 @@
 //! Targets to observations: the only part that talks to the endpoints themselves.
 //!
 //! ```text
-//! Runner::probe ─► permit ─► conduct (the budget begins) ─► tcp | http ─► Observation ─► Event::Probed
+//! Runner::probe ─► permit ─► conduct (the budget begins) ─► tcp | http | … ─► Observation ─► Event::Probed
 //!                                      │
 //!                                      └ Sheet: phase reached, times, evidence — also when the time ran out
 //! ```
@@ -17,12 +17,16 @@ pub mod runner;
 mod certificate;
 mod conduct;
 mod dial;
+mod dns;
+mod exec;
 mod fault;
+mod grpc;
 mod http;
+mod icmp;
 mod reference;
 mod sheet;
 mod stopwatch;
 mod tcp;
 mod tls;
 
-pub use runner::{Load, Runner};
+pub use runner::{Limits, Load, Runner};

@@ -8,6 +8,7 @@
 //! ```
 
 pub mod loader;
+pub mod recorder;
 pub mod rehearse;
 pub mod signal_box;
 mod sockets;
@@ -29,10 +30,12 @@ use crate::config::load::{Loaded, load};
 use crate::control::event::Remembered;
 use crate::model::diagnostic::Diagnostic;
 use crate::model::plan::Plan;
-use crate::probe::runner::Runner;
+use crate::probe::runner::{Limits, Runner};
 use crate::publish::publisher::Publisher;
+use crate::resolve;
 use crate::store::Store;
 use loader::Loader;
+use recorder::Recorder;
 use signal_box::{Inbox, Message, SignalBox};
 
 /// Reload requests that may wait; more are told that the server is busy.
@@ -95,14 +98,17 @@ pub async fn start(file: &Path) -> Result<Running, StartError> {
         }
     }
 
+    let (stop, tracker) = (CancellationToken::new(), TaskTracker::new());
+    let (mut resolver, resolving) = resolve::resolver(&plan.node.resolvers, Arc::new(clock));
+    tracker.spawn(resolving.run(stop.clone()));
+    let plan = loader::with_names(&plan, &mut resolver).await;
+
     let (store, remembered) = open_store(&plan);
     let seed = seed();
     let publisher = Publisher::new(&plan, &loaded.contents, seed);
     let tables = publisher.tables().clone();
     let published = Arc::new(Published::new(publisher.snapshot()));
 
-    let stop = CancellationToken::new();
-    let tracker = TaskTracker::new();
     let ready = Arc::new(AtomicBool::new(false));
     let (messages, message_inbox) = mpsc::channel(RELOADS);
     let (events, event_inbox) = mpsc::channel(EVENTS);
@@ -116,7 +122,10 @@ pub async fn start(file: &Path) -> Result<Running, StartError> {
     let handle = tokio::runtime::Handle::current();
     let runner = Runner::new(
         handle,
-        plan.node.probe_concurrency,
+        Limits {
+            probes: plan.node.probe_concurrency,
+            programs: plan.node.exec_concurrency,
+        },
         Arc::new(clock),
         events.clone(),
     );
@@ -131,6 +140,7 @@ pub async fn start(file: &Path) -> Result<Running, StartError> {
         events,
         remembered,
         seed,
+        recorder: open_recorder(&plan),
     };
     let inbox = Inbox {
         messages: message_inbox,
@@ -140,7 +150,14 @@ pub async fn start(file: &Path) -> Result<Running, StartError> {
     let thread = signal_box::spawn(signal_box, inbox, failed_tx).context("cannot start a thread")?;
 
     let (tcp_changes, tcp) = watch::channel(plan.node.tcp);
-    let loader = Loader::new(file.to_owned(), loaded, tables, messages.clone(), tcp_changes);
+    let loader = Loader::new(
+        file.to_owned(),
+        loaded,
+        tables,
+        messages.clone(),
+        tcp_changes,
+        (resolver, Arc::clone(&plan)),
+    );
     tracker.spawn(loader.run(reload_inbox, rehearsal_inbox, stop.clone()));
 
     let token = plan.node.api_token.as_deref().map(Arc::from);
@@ -259,6 +276,18 @@ fn open_store(plan: &Plan) -> (Store, Remembered) {
         Err(error) => {
             tracing::error!(target: "pointsman::store", "{error}; serving without memory: nothing will survive a restart");
             (Store::nowhere(), Remembered::default())
+        }
+    }
+}
+
+/// The recorder, where one is wanted; without it the server serves all the same.
+fn open_recorder(plan: &Plan) -> Option<Recorder> {
+    let path = plan.node.record.as_ref()?;
+    match Recorder::open(path, plan.node.record_limit) {
+        Ok(recorder) => Some(recorder),
+        Err(error) => {
+            tracing::error!(target: "pointsman::record", %error, path = %path.display(), "probes are not recorded");
+            None
         }
     }
 }

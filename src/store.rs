@@ -1,4 +1,5 @@
-//! What survives a restart, in SQLite (WAL): which member of each failover group was active.
+//! What survives a restart, in SQLite (WAL): which member of each failover group was active, and what operators laid
+//! upon endpoints.
 //!
 //! A broken or full disk never stops an answer: every failure is logged, counted, and the server goes on with
 //! what it has in memory. Writes are made by one thread; between two transactions only the last value of each
@@ -6,6 +7,7 @@
 
 mod actives;
 mod migrate;
+mod overrides;
 mod writer;
 
 use std::path::{Path, PathBuf};
@@ -119,8 +121,8 @@ impl Store {
         };
         let connection = rusqlite::Connection::open(path).map_err(failed)?;
         migrate::prepare(&connection, path)?;
-        let actives = actives::read(&connection).map_err(failed)?;
-        Ok((connection, Remembered { actives }))
+        let remembered = recall(&connection).map_err(failed)?;
+        Ok((connection, remembered))
     }
 
     /// What is remembered by a file that nobody can write now: a full disk, a directory that is read-only.
@@ -128,16 +130,15 @@ impl Store {
         use rusqlite::OpenFlags;
         let flags = OpenFlags::SQLITE_OPEN_READ_ONLY;
         // Beside a journal it must be read with it; without one SQLite would want to make it.
-        let with_journal = rusqlite::Connection::open_with_flags(path, flags)
-            .and_then(|connection| actives::read(&connection));
-        let actives = with_journal.or_else(|_| {
+        let with_journal =
+            rusqlite::Connection::open_with_flags(path, flags).and_then(|connection| recall(&connection));
+        with_journal.or_else(|_| {
             let file = path.to_string_lossy().replace('%', "%25");
             let file = file.replace('?', "%3f").replace('#', "%23");
             let uri = format!("file:{file}?immutable=1");
             rusqlite::Connection::open_with_flags(uri, flags | OpenFlags::SQLITE_OPEN_URI)
-                .and_then(|connection| actives::read(&connection))
-        })?;
-        Ok(Remembered { actives })
+                .and_then(|connection| recall(&connection))
+        })
     }
 
     /// A store that keeps nothing, for `explain` and for a state directory that cannot be used.
@@ -176,6 +177,19 @@ impl Store {
     }
 }
 
+fn recall(connection: &rusqlite::Connection) -> rusqlite::Result<Remembered> {
+    let format: i64 = connection.pragma_query_value(None, "user_version", |row| row.get(0))?;
+    Ok(Remembered {
+        actives: actives::read(connection)?,
+        // A file of an earlier version that cannot be written has no such table.
+        overrides: if format < 2 {
+            Vec::new()
+        } else {
+            overrides::read(connection)?
+        },
+    })
+}
+
 fn is_corrupt(error: &rusqlite::Error) -> bool {
     use rusqlite::ErrorCode::{DatabaseCorrupt, NotADatabase};
     matches!(error.sqlite_error_code(), Some(DatabaseCorrupt | NotADatabase))
@@ -184,6 +198,9 @@ fn is_corrupt(error: &rusqlite::Error) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::control::overrides::StoredOverride;
+    use crate::model::force::ForceKind;
+    use crate::model::time::UnixTime;
 
     fn active(group: &str, active: &str) -> Record {
         Record::Active {
@@ -232,6 +249,34 @@ mod tests {
         let refused = persist(active("www.example.test", "fra")).unwrap();
         assert!(refused.unwrap_err().contains("active"));
         assert!(Store::nowhere().persist(Vec::new(), Box::new(|_| ())).is_err());
+    }
+
+    #[test]
+    fn overrides_are_kept_changed_and_gone() {
+        let directory = tempfile::tempdir().unwrap();
+        let over = |id, reason: Option<&str>| StoredOverride {
+            id,
+            select: "*/fra-*".to_owned(),
+            kind: ForceKind::Drain,
+            owner: "alice@ops".to_owned(),
+            reason: reason.map(str::to_owned),
+            created: UnixTime(1_767_225_600_000),
+            until: Some(UnixTime(1_767_227_400_000)),
+            length: Some(std::time::Duration::from_secs(1800)),
+            break_glass: true,
+        };
+        let (store, ..) = Store::open(directory.path()).unwrap();
+        for id in [3, 1, 2] {
+            store.remember(Record::Override(over(id, None)));
+        }
+        store.remember(Record::Override(over(1, Some("maintenance"))));
+        store.remember(Record::Released(2));
+        drop(store);
+        let (_, remembered, _) = Store::open(directory.path()).unwrap();
+        assert_eq!(
+            remembered.overrides,
+            [over(1, Some("maintenance")), over(3, None)]
+        );
     }
 
     #[test]

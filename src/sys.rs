@@ -11,3 +11,4 @@ pub mod limit;
 pub mod memory;
 pub mod option;
 pub mod origin;
+pub mod process;

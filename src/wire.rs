@@ -6,3 +6,4 @@ pub mod name;
 pub mod places;
 pub mod query;
 pub mod rtype;
+pub mod subnet;

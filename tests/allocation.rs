@@ -24,6 +24,12 @@ use world::World;
 #[allow(dead_code, reason = "the answers' tests use the rest of it")]
 mod world;
 
+#[path = "suite/support/mmdb.rs"]
+mod mmdb;
+#[path = "suite/policies/town.rs"]
+#[allow(dead_code, reason = "the policies' tests use the rest of it")]
+mod town;
+
 thread_local! {
     /// What this thread asked for: others, such as the harness's, are not of interest.
     static COUNT: Cell<usize> = const { Cell::new(0) };
@@ -340,4 +346,42 @@ fn answers_ask_for_no_memory() {
         [0, 1, 2, 3, 5].iter().all(|rcode| seen.contains(rcode)),
         "{seen:?}"
     );
+}
+
+/// Policies that depend on the client, nested, asked by a resolver that tells its client's network.
+#[test]
+fn policies_that_depend_on_the_client_ask_for_no_memory_either() {
+    let places = mmdb::database(&[("192.0.2.0/24", "EU", "DE", "BE", Some((52.5, 13.4)))]);
+    let zone = "[pools.pinned]\npolicy = \"sticky\"\nregions = [\"DE\"]\nendpoints = [\
+                { name = \"a\", address = \"192.0.2.1\" }, { name = \"b\", address = \"192.0.2.2\" }]\n\
+                [pools.near]\npolicy = \"geo\"\npools = [\"pinned\", \"far\"]\n\
+                [pools.far]\npolicy = \"weighted\"\nlocation = [0, 0]\nendpoints = [\
+                { name = \"c\", address = \"192.0.2.3\" }, { name = \"d\", address = \"192.0.2.4\" }]\n\
+                [pools.office]\npolicy = \"all\"\nnetworks = [\"10.0.0.0/8\"]\nendpoints = [\
+                { name = \"e\", address = \"192.0.2.5\" }]\n\
+                [services.www]\npolicy = \"subnet\"\npools = [\"near\", \"office\"]\n";
+    let server = "[dns]\ntrust_ecs = [\"192.0.2.7\"]\n[geo]\ndatabase = \"places.mmdb\"\n";
+    let snapshot = town::Town::new(server, zone, Some(&places)).snapshot();
+    let mut queries = Vec::new();
+    for network in [[192, 0, 2], [10, 0, 1], [8, 8, 8]] {
+        let mut octets = vec![0x12, 0x34, 1, 0, 0, 1, 0, 0, 0, 0, 0, 1];
+        octets.extend(Name::from_text("www.example.test").unwrap().as_wire());
+        octets.extend([
+            0, 1, 0, 1, 0, 0, 41, 4, 208, 0, 0, 0, 0, 0, 11, 0, 8, 0, 7, 0, 1, 24, 0,
+        ]);
+        octets.extend(network);
+        queries.push(octets);
+    }
+    let (mut scratch, mut out) = (Scratch::default(), vec![0; 65_535]);
+    answer(&snapshot, &queries, &mut scratch, &mut out, |_, _| {});
+    let mut replies = 0;
+    let asked = allocations(|| {
+        for _ in 0..500 {
+            answer(&snapshot, &queries, &mut scratch, &mut out, |rcode, _| {
+                assert_eq!(rcode, 0);
+                replies += 1;
+            });
+        }
+    });
+    assert_eq!((asked, replies), (0, 3000));
 }

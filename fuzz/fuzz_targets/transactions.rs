@@ -11,6 +11,7 @@ use libfuzzer_sys::fuzz_target;
 use pointsman::answer::published::Published;
 use pointsman::answer::snapshot::Transport;
 use pointsman::clock::SystemClock;
+use pointsman::model::force::SafetySettings;
 use pointsman::model::id::ZoneId;
 use pointsman::model::plan::{
     IsolationSettings, NodeSettings, Plan, Prefix, TcpSettings, TransferRules, TsigAlgorithm, TsigKey, ZonePlan,
@@ -42,10 +43,16 @@ fn published() -> Arc<Published> {
         zones_directory: PathBuf::new(),
         watch: false,
         state_directory: PathBuf::new(),
+        record: None,
+        record_limit: 0,
         api: None,
         api_token: None,
+        resolvers: Vec::new(),
         isolation: IsolationSettings::default(),
+        safety: SafetySettings::default(),
         keys: vec![TsigKey { name: name("k"), algorithm: TsigAlgorithm::HmacSha256, secret: b"secret".to_vec() }],
+        trust_ecs: Vec::new(),
+        geo: None,
     };
     let zone = ZonePlan {
         id: ZoneId(0),
@@ -65,6 +72,7 @@ fn published() -> Arc<Published> {
         endpoints: Vec::new(),
         checks: Vec::new(),
         targets: Vec::new(),
+        overrides: Vec::new(),
         groups: 0,
     };
     let mut contents = Contents::new(name("t"));

@@ -118,7 +118,10 @@ pub(crate) fn addresses<'s>(
         if let Some(answers) = service
             && let Some(family) = answers.family(rtype)
         {
-            let given = family.give(asked.dice);
+            let given = family.give(&asked.client, asked.dice);
+            if answers.cname_of(&given).is_some() {
+                return Ok(()); // an alias: resolvers follow it by themselves
+            }
             let ttl = answers.ttl(asked.now);
             write_given(reply, Section::Additional, owner, rtype, ttl, given)?;
         } else if let Some(set) = node.set(rtype) {

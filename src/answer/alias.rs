@@ -5,7 +5,7 @@
 
 use crate::answer::fit::Reply;
 use crate::answer::lookup::{Asked, Place};
-use crate::answer::node::{CNAME, CUT, Node, target};
+use crate::answer::node::{CNAME, CUT, Node, expand, target};
 use crate::answer::service::Given;
 use crate::answer::table::Standing;
 use crate::answer::{additional, facets, negative, positive, referral};
@@ -103,6 +103,23 @@ fn at_node<'s>(
     data: &mut Vec<u8>,
 ) -> Next {
     let qtype = asked.question.qtype;
+    if let Some((answers, chosen)) = asked.cname(place, node) {
+        reply.tailored(chosen.scope);
+        let _ = expand(rtype::CNAME, chosen.record.data, node.name(), data);
+        let ttl = answers.ttl(asked.now);
+        let written = reply
+            .composer
+            .record(Section::Answer, owner, rtype::CNAME, ttl, data);
+        positive::say_degraded(reply, answers, qtype);
+        reply.truncated |= written.is_err();
+        if written.is_err() || matches!(qtype, rtype::CNAME | rtype::ANY) {
+            return Next::End;
+        }
+        return match target(chosen.record.data, 0, node.name(), name) {
+            0 => Next::End,
+            length => Next::Name(length),
+        };
+    }
     if let Some(answers) = asked.service(place, node)
         && let Some(given) = positive::service_answer(asked, node, answers)
     {

@@ -64,8 +64,9 @@ enum Got<'s> {
     Nothing,
     Fail,
     Set(RrSet<'s>),
-    /// So many octets of the buffer: a record whose owner is the question.
-    Record(usize),
+    /// So many octets of the buffer: a record whose owner is the question; and how many bits of the client's address
+    /// decided.
+    Record(usize, u8),
 }
 
 /// The addresses of a family, in runs of records.
@@ -90,10 +91,15 @@ impl Extra {
             }
             Form::Binding { head, hints } => (head, *hints),
         };
-        let given = [&answers.a, &answers.aaaa].map(|family| family.give(asked.dice));
+        let given = [&answers.a, &answers.aaaa].map(|family| family.give(&asked.client, asked.dice));
         if given.iter().any(|given| matches!(given, Given::Fail)) {
             return Got::Fail;
         }
+        let scopes = given.iter().map(|given| match given {
+            Given::Records { scope, .. } => *scope,
+            Given::Nothing | Given::Fail => 0,
+        });
+        let scope = scopes.max().unwrap_or(0);
         let runs = given.map(|given| match given {
             Given::Records { first, second, .. } => Some([first, second]),
             Given::Nothing | Given::Fail => None,
@@ -114,7 +120,7 @@ impl Extra {
         if let Some(header) = record.first_chunk_mut::<RECORD_HEADER>() {
             *header = [0xc0, 0x0c, t0, t1, 0, 1, a, b, c, d, l0, l1];
         }
-        Got::Record(at)
+        Got::Record(at, scope)
     }
 
     /// The data of every record that may be answered, names whole: for transfers.
@@ -207,7 +213,8 @@ pub(crate) fn at_question<'s>(
             }
             Err(Full) => reply.truncated = true,
         },
-        Got::Record(length) => {
+        Got::Record(length, scope) => {
+            reply.tailored(scope);
             let whole = record.get(..length).unwrap_or(&[]);
             if reply.composer.copy(Section::Answer, 1, whole).is_err() {
                 reply.truncated = true;
@@ -263,7 +270,8 @@ pub(crate) fn at_end<'s>(
                 additional::of_set(asked, reply, place, node, set, skip);
             }
         }
-        Got::Record(length) => {
+        Got::Record(length, scope) => {
+            reply.tailored(scope);
             let bound = record.get(RECORD_HEADER..length).unwrap_or(&[]);
             let written = reply
                 .composer

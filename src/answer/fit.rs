@@ -5,6 +5,7 @@ use crate::wire::compose::{AA, Composer, Header, Mark, QR, TC};
 use crate::wire::edns::{ExtendedError, OptReply};
 use crate::wire::places::Places;
 use crate::wire::query::Query;
+use crate::wire::subnet::ClientSubnet;
 
 /// Every UDP client takes this much (RFC 1035 section 4.2.1), and no EDNS payload counts for less (RFC 6891 section
 /// 6.2.5).
@@ -27,12 +28,14 @@ pub(crate) struct Reply<'o, 's> {
 }
 
 impl<'o, 's> Reply<'o, 's> {
-    /// Begins the reply to `query`: its question, and room for OPT when it has one.
+    /// Begins the reply to `query`: its question, and room for OPT when it has one. `subnet` is what is heeded of what
+    /// was told of the client.
     #[inline]
     pub(crate) fn begin(
         query: &Query<'_>,
         settings: &'s Settings,
         transport: Transport,
+        subnet: Option<ClientSubnet>,
         out: &'o mut [u8],
         places: &'o mut Places,
     ) -> Self {
@@ -47,9 +50,10 @@ impl<'o, 's> Reply<'o, 's> {
             rcode_high: 0,
             dnssec_ok: edns.dnssec_ok,
             nsid: edns.nsid.then_some(&*settings.nsid),
+            subnet: subnet.map(|subnet| (subnet, 0)),
             error: None,
         });
-        // Question, OPT and NSID fit into 512 octets together, see `Settings`.
+        // Question, OPT, NSID and the client's subnet fit into 512 octets together, see `Settings`.
         let opt = opt.filter(|opt| composer.reserve(opt.length()));
         let &[id_high, id_low, flags] = query.octets.first_chunk().unwrap_or(&[0; 3]);
         Self {
@@ -65,6 +69,18 @@ impl<'o, 's> Reply<'o, 's> {
                 rcode_low: 0,
             },
             qtype: query.question.map_or(0, |question| question.qtype),
+        }
+    }
+
+    /// Notes that what is answered holds for clients that share so many bits of their addresses.
+    #[inline]
+    pub(crate) fn tailored(&mut self, scope: u8) {
+        if let Some(OptReply {
+            subnet: Some((_, widest)),
+            ..
+        }) = &mut self.opt
+        {
+            *widest = scope.max(*widest);
         }
     }
 

@@ -8,6 +8,7 @@ use crate::answer::table::{Standing, Table};
 use crate::answer::zones::Zone;
 use crate::answer::{alias, negative, positive, referral};
 use crate::model::time::Moment;
+use crate::policy::choice::client::ClientKey;
 use crate::wire::edns::{ExtendedError, INVALID_DATA};
 use crate::wire::name::labels;
 use crate::wire::query::Question;
@@ -18,6 +19,7 @@ use crate::wire::rtype::{self, rcode};
 pub(crate) struct Asked<'s> {
     pub(crate) snapshot: &'s Snapshot,
     pub(crate) question: Question,
+    pub(crate) client: ClientKey<'s>,
     pub(crate) dice: u64,
     pub(crate) now: Moment,
 }
@@ -72,10 +74,15 @@ impl<'s> Asked<'s> {
         if positive::at_question(self, reply, place, node, shift) {
             return;
         }
-        if node.is(CNAME) {
+        let alias = self.cname(place, node).is_some();
+        if alias || node.is(CNAME) {
             return alias::chase(self, reply, place, hash, standing, name, data);
         }
-        negative::at_question(reply, self.question, table, None);
+        // Where the next decision may bring an alias, nobody shall remember an absence for longer than the answer.
+        let service = self.service(place, node);
+        let changing = service.filter(|answers| !answers.cnames.is_empty());
+        let most = changing.map(|answers| answers.ttl(self.now));
+        negative::at_question(reply, self.question, table, most);
     }
 
     /// The zone that answers: the one found, but DS at its apex is the business of the zone above (RFC 4035 section

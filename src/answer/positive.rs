@@ -4,7 +4,7 @@ use crate::answer::fit::Reply;
 use crate::answer::lookup::{Asked, Place};
 use crate::answer::negative;
 use crate::answer::node::{Node, RECORD_HEADER, RrSet, expand, move_pointers};
-use crate::answer::service::{Given, ServiceAnswers};
+use crate::answer::service::{Family, Given, ServiceAnswers};
 use crate::answer::{additional, facets};
 use crate::wire::compose::{Full, Section};
 use crate::wire::edns::ExtendedError;
@@ -22,6 +22,9 @@ pub(crate) fn at_question<'s>(
 ) -> bool {
     let qtype = asked.question.qtype;
     if let Some(answers) = asked.service(place, node) {
+        if !answers.cnames.is_empty() && asked.cname(place, node).is_some() {
+            return false; // an alias, which is followed elsewhere
+        }
         if let Some(given) = service_answer(asked, node, answers) {
             from_service(asked, reply, place, answers, given);
             return true;
@@ -64,9 +67,14 @@ pub(crate) fn service_answer<'s>(
     answers: &'s ServiceAnswers,
 ) -> Option<Given<'s>> {
     if asked.question.qtype != rtype::ANY {
-        return Some(answers.family(asked.question.qtype)?.give(asked.dice));
+        return Some(
+            answers
+                .family(asked.question.qtype)?
+                .give(&asked.client, asked.dice),
+        );
     }
-    let (a, aaaa) = (answers.a.give(asked.dice), answers.aaaa.give(asked.dice));
+    let give = |family: &'s Family| family.give(&asked.client, asked.dice);
+    let (a, aaaa) = (give(&answers.a), give(&answers.aaaa));
     match (a, aaaa) {
         (Given::Records { .. }, _) => Some(a),
         (_, Given::Records { .. }) => Some(aaaa),
@@ -83,7 +91,13 @@ fn from_service<'s>(
     given: Given<'s>,
 ) {
     match given {
-        Given::Records { first, second, count } => {
+        Given::Records {
+            first,
+            second,
+            count,
+            scope,
+        } => {
+            reply.tailored(scope);
             let mark = reply.composer.mark();
             let written = reply
                 .composer
@@ -197,9 +211,13 @@ pub(crate) fn write_given(
     ttl: u32,
     given: Given<'_>,
 ) -> Result<(), Full> {
-    let Given::Records { first, second, .. } = given else {
+    let Given::Records {
+        first, second, scope, ..
+    } = given
+    else {
         return Ok(());
     };
+    reply.tailored(scope);
     let mark = reply.composer.mark();
     for record in [first, second]
         .iter()

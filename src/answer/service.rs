@@ -1,7 +1,9 @@
 //! What a service answers now: its records, encoded for each address that may be picked.
 
+use crate::answer::cname::Cname;
 use crate::answer::facets::Extra;
 use crate::model::time::Moment;
+use crate::policy::choice::client::ClientKey;
 use crate::policy::choice::{Choice, Degraded, Lifetime, Pick, Picked};
 use crate::wire::rtype;
 
@@ -18,6 +20,8 @@ pub struct ServiceAnswers {
     pub extras: Box<[Extra]>,
     /// What is answered at the service's other names, in the order of `Facets::owners`.
     pub facets: Box<[ServiceAnswers]>,
+    /// Endpoints that are answered by CNAME.
+    pub cnames: Box<[Cname]>,
 }
 
 /// Answers of one address family.
@@ -44,6 +48,8 @@ pub enum Given<'s> {
         second: &'s [u8],
         /// How many in both.
         count: u16,
+        /// How many bits of the client's address decided, see [`Picked::scope`].
+        scope: u8,
     },
 }
 
@@ -81,16 +87,17 @@ impl Family {
         }
     }
 
-    /// Picks by one throw of the dice.
+    /// Picks for `client` by one throw of the dice.
     #[inline]
     #[must_use]
-    pub fn give(&self, dice: u64) -> Given<'_> {
+    pub fn give(&self, client: &ClientKey<'_>, dice: u64) -> Given<'_> {
         let Some(Picked {
             first,
             count,
             start,
             take,
-        }) = self.choice.pick(dice)
+            scope,
+        }) = self.choice.pick(client, dice)
         else {
             return match self.choice.pick {
                 Pick::Fail => Given::Fail,
@@ -108,6 +115,7 @@ impl Family {
             first: run(start, before_end),
             second: run(0, take - before_end),
             count: u16::try_from(take).unwrap_or(u16::MAX),
+            scope,
         }
     }
 }

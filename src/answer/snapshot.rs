@@ -10,10 +10,14 @@ use crate::answer::table::Table;
 use crate::answer::zones::{Tenant, Zone, Zones};
 use crate::answer::{chaos, lookup};
 use crate::model::id::{ServiceId, ZoneId};
-use crate::model::plan::{NodeSettings, TransferRules, TsigKey};
+use crate::model::place::Atlas;
+use crate::model::plan::{NodeSettings, Prefix, TransferRules, TsigKey};
 use crate::model::time::Moment;
+use crate::policy::choice::client::ClientKey;
 use crate::wire::places::Places;
 use crate::wire::query::{Query, Question};
+use crate::wire::rtype::rcode;
+use crate::wire::subnet::{ClientSubnet, Told};
 
 /// Services per chunk of the spine: publishing one service copies one chunk and the spine.
 pub const SERVICES_PER_CHUNK: usize = 64;
@@ -42,6 +46,10 @@ pub struct Settings {
     pub identity: Option<Box<[u8]>>,
     /// TSIG keys.
     pub keys: Box<[TsigKey]>,
+    /// Resolvers whose word on their clients' networks is taken.
+    pub trust_ecs: Box<[Prefix]>,
+    /// Who knows where clients are.
+    pub atlas: Option<Arc<dyn Atlas>>,
 }
 
 impl Settings {
@@ -54,6 +62,19 @@ impl Settings {
             version: node.version.as_deref().map(chaos::record),
             identity: node.identity.as_deref().map(chaos::record),
             keys: node.keys.clone().into(),
+            trust_ecs: node.trust_ecs.clone().into(),
+            atlas: node.geo.as_ref().map(|geo| Arc::clone(&geo.atlas)),
+        }
+    }
+
+    /// What of `told` is heeded when it comes from `resolver`: nothing from strangers, as if the option were unknown
+    /// here (RFC 7871 section 7.2.1).
+    #[cold]
+    fn heeded(&self, told: Told, resolver: IpAddr) -> Told {
+        if self.trust_ecs.iter().any(|trusted| trusted.contains(resolver)) {
+            told
+        } else {
+            Told::Nothing
         }
     }
 }
@@ -202,12 +223,23 @@ impl Snapshot {
             return Outcome::Transaction;
         }
         let Scratch { places, data } = scratch;
-        let mut reply = Reply::begin(query, &self.settings, ask.client.transport, out, places);
+        let told = match query.edns {
+            None => Told::Nothing,
+            Some(edns) if edns.told == Told::Nothing => Told::Nothing,
+            Some(edns) => self.settings.heeded(edns.told, ask.client.address),
+        };
+        let (subnet, admission) = match told {
+            Told::Nothing => (None, admission),
+            Told::Subnet(subnet) => (Some(subnet), admission),
+            Told::Malformed => (None, Admission::Refuse(rcode::FORMERR)),
+        };
+        let mut reply = Reply::begin(query, &self.settings, ask.client.transport, subnet, out, places);
         match admission {
             Admission::Answer(question) => {
                 let asked = lookup::Asked {
                     snapshot: self,
                     question,
+                    client: self.client(ask, subnet),
                     dice: ask.dice,
                     now: ask.now,
                 };
@@ -220,6 +252,20 @@ impl Snapshot {
             Admission::Transaction => {}
         }
         reply.finish()
+    }
+
+    /// Whom the answer is for: whom the resolver named, else whoever sent the query.
+    #[inline]
+    fn client(&self, ask: &Ask<'_>, subnet: Option<ClientSubnet>) -> ClientKey<'_> {
+        let atlas = self.settings.atlas.as_deref();
+        match subnet.and_then(|subnet| subnet.network()) {
+            None => ClientKey::whole(ask.client.address, atlas),
+            Some((address, length)) => ClientKey {
+                address,
+                length,
+                atlas,
+            },
+        }
     }
 
     /// Answers `ask` into `out` (at least 512 octets; 65,535 for TCP).

@@ -57,8 +57,31 @@ impl Snapshot {
                 ttl,
                 rdata: Cow::Borrowed(record.get(12..).unwrap_or(&[])),
             };
-            let a = answers.a.all().map(move |record| of(rtype::A, record));
-            let addresses = a.chain(answers.aaaa.all().map(move |record| of(rtype::AAAA, record)));
+            // A CNAME stands alone: it is transferred when the first that may be answered is one, else addresses are.
+            let first = [&answers.a, &answers.aaaa]
+                .into_iter()
+                .find_map(|family| family.all().next());
+            let alias = first.and_then(|record| answers.cname_at(record)).map(|record| {
+                let mut data = Vec::new();
+                let _ = expand(rtype::CNAME, record.data, node.name(), &mut data);
+                ZoneRecord {
+                    owner: node.name(),
+                    rtype: rtype::CNAME,
+                    ttl,
+                    rdata: Cow::Owned(data),
+                }
+            });
+            let addresses = [(rtype::A, &answers.a), (rtype::AAAA, &answers.aaaa)]
+                .into_iter()
+                .filter({
+                    let stands_alone = alias.is_some();
+                    move |_| !stands_alone
+                })
+                .flat_map(move |(rtype, family)| {
+                    let real = family.all().filter(|record| answers.cname_at(record).is_none());
+                    real.map(move |record| of(rtype, record))
+                });
+            let addresses = alias.into_iter().chain(addresses);
             addresses.chain(answers.extras.iter().flat_map(move |extra| {
                 let data = extra.data(answers, node.name()).into_iter();
                 data.map(move |rdata| ZoneRecord {

@@ -13,8 +13,10 @@ use crate::api::live::Question;
 use crate::control::explain::Explanation;
 use crate::control::status::ServiceStatus;
 use crate::control::step::Control;
+use crate::model::place::Atlas;
 use crate::model::plan::Plan;
 use crate::model::service::Service;
+use crate::model::service::{Group, MemberKind, Policy};
 use crate::model::time::Now;
 use crate::wire::name::Name;
 
@@ -107,6 +109,9 @@ pub fn explain(plan: &Plan, control: &Control, snapshot: &Snapshot, question: &Q
         ));
         let explanation = control.explain(service.id, now);
         steps.extend(reasons(&explanation, question.rtype));
+        if let Some(geo) = plan.node.geo.as_ref().filter(|_| asks_places(&service.group)) {
+            steps.push(place(question.client, &*geo.atlas));
+        }
         explanation
     });
     if service.is_none() && zone.is_some_and(|zone| !zone.refused) {
@@ -161,6 +166,39 @@ fn follows(service: &Service, name: &Name) -> String {
     format!("{} follow health, other types are static", types.join(", "))
 }
 
+/// Whether a policy of it goes by where the client is.
+fn asks_places(group: &Group) -> bool {
+    group.policy == Policy::Geo
+        || group.members.iter().any(|member| match &member.kind {
+            MemberKind::Pool(pool) => asks_places(pool),
+            MemberKind::Endpoint(_) => false,
+        })
+}
+
+/// Where the client is, in a sentence.
+fn place(client: IpAddr, atlas: &dyn Atlas) -> String {
+    let located = atlas.locate(client.to_canonical());
+    let Some(location) = located.location else {
+        return format!("the database of places knows nothing of {client}");
+    };
+    let mut known: Vec<String> = location
+        .regions
+        .iter()
+        .flatten()
+        .map(ToString::to_string)
+        .collect();
+    known.extend(
+        location
+            .point
+            .map(|point| format!("about {}, {}", point.latitude, point.longitude)),
+    );
+    format!(
+        "{client} and all of its /{} are in {}",
+        located.length,
+        known.join(", ")
+    )
+}
+
 /// The signal box's reasons in sentences, for the family that was asked for (both for other types).
 fn reasons(explanation: &Explanation, rtype: u16) -> Vec<String> {
     let wanted = |family: &str| match RecordType::from(rtype) {
@@ -191,8 +229,12 @@ fn reasons(explanation: &Explanation, rtype: u16) -> Vec<String> {
                 } else {
                     format!("{}/", candidate.pool)
                 };
+                let forced = candidate
+                    .forced
+                    .as_ref()
+                    .map_or_else(String::new, |forced| format!(" ({forced})"));
                 format!(
-                    "{}: {pool}{} is {}: {mark}: {}",
+                    "{}: {pool}{} is {}{forced}: {mark}: {}",
                     candidate.family, candidate.name, candidate.state, candidate.why
                 )
             }),

@@ -3,14 +3,16 @@
 use std::net::IpAddr;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
+use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 use tokio::sync::{mpsc, oneshot};
 
 use crate::api::explain::Report;
 use crate::control::effect::{Done, Refusal};
-use crate::control::event::{Command, Manner};
+use crate::control::event::{Command, Manner, Word};
 use crate::control::forecast::Forecast;
+use crate::control::listing::OverrideStatus;
 use crate::control::status::ServiceStatus;
 
 /// Something asked of the signal box.
@@ -29,6 +31,24 @@ pub enum Request {
         question: Question,
         /// The report.
         reply: oneshot::Sender<Report>,
+    },
+    /// What operators laid upon endpoints.
+    Overrides {
+        /// All of it.
+        reply: oneshot::Sender<Vec<OverrideStatus>>,
+    },
+    /// An endpoint reports itself.
+    Heartbeat {
+        /// The service's name.
+        service: String,
+        /// The endpoint's name.
+        endpoint: String,
+        /// What it shows to be believed.
+        token: String,
+        /// What it says.
+        word: Word,
+        /// When the next is due; `None`: it may not.
+        reply: oneshot::Sender<Option<Duration>>,
     },
     /// Something to be done.
     Command {

@@ -1,10 +1,10 @@
 //! Paths to handlers.
 
-use std::net::{IpAddr, Ipv4Addr};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 use std::sync::atomic::Ordering;
 
-use axum::extract::{Query, State};
+use axum::extract::{ConnectInfo, DefaultBodyLimit, Query, State};
 use axum::http::StatusCode;
 use axum::response::{Html, IntoResponse, Response};
 use axum::routing::{get, post};
@@ -15,10 +15,12 @@ use tokio::sync::oneshot;
 
 use crate::api::explain::{Report, rtype_named};
 use crate::api::guard::guard;
+use crate::api::hand;
+use crate::api::heartbeat;
 use crate::api::live::{Live, Outlook, Question, Rehearsal, Reload, Request};
 use crate::api::page::PAGE;
 use crate::api::problem::Problem;
-use crate::control::event::{Command, Manner};
+use crate::control::event::Command;
 use crate::control::status::ServiceStatus;
 use crate::wire::name::Name;
 
@@ -31,11 +33,20 @@ pub fn router(live: Live) -> Router {
         .route("/v1/reload", post(reload))
         .route("/v1/plan", post(plan))
         .route("/v1/failover", post(failover))
+        .route("/v1/drain", post(hand::drain))
+        .route("/v1/force", post(hand::force))
+        .route("/v1/release", post(hand::release))
+        .route("/v1/overrides", get(hand::overrides))
         .layer(middleware::from_fn_with_state(live.clone(), guard));
+    // With tokens of its own, which allow nothing else.
+    let reported = Router::new()
+        .route("/v1/heartbeat/{service}/{endpoint}", post(heartbeat::heartbeat))
+        .layer(DefaultBodyLimit::max(heartbeat::MOST));
     Router::new()
         .route("/healthz", get(|| async { "alive\n" }))
         .route("/readyz", get(readyz))
         .merge(guarded)
+        .merge(reported)
         .fallback(|| async { Problem::new(StatusCode::NOT_FOUND, "no such path; see docs/api.md") })
         .with_state(live)
 }
@@ -49,7 +60,10 @@ async fn readyz(State(live): State<Live>) -> Response {
 }
 
 /// Hands a request to the signal box and waits for its reply.
-async fn ask<T>(live: &Live, make: impl FnOnce(oneshot::Sender<T>) -> Request) -> Result<T, Problem> {
+pub(super) async fn ask<T>(
+    live: &Live,
+    make: impl FnOnce(oneshot::Sender<T>) -> Request,
+) -> Result<T, Problem> {
     let (reply, answer) = oneshot::channel();
     live.requests.try_send(make(reply)).map_err(|_| Problem::busy())?;
     answer.await.map_err(|_| Problem::busy())
@@ -133,30 +147,22 @@ async fn plan(State(live): State<Live>, Json(body): Json<PlanBody>) -> Result<Js
 struct FailoverBody {
     service: String,
     to: Option<String>,
+    owner: Option<String>,
     #[serde(default)]
     break_glass: bool,
     #[serde(default)]
     dry_run: bool,
 }
 
-async fn failover(State(live): State<Live>, Json(body): Json<FailoverBody>) -> Result<Json<Value>, Problem> {
+async fn failover(
+    State(live): State<Live>,
+    ConnectInfo(from): ConnectInfo<SocketAddr>,
+    Json(body): Json<FailoverBody>,
+) -> Result<Json<Value>, Problem> {
     let command = Command::Failover {
         service: body.service,
         to: body.to,
     };
-    let manner = Manner {
-        break_glass: body.break_glass,
-        dry_run: body.dry_run,
-    };
-    match ask(&live, |reply| Request::Command {
-        by: "api".into(),
-        command,
-        manner,
-        reply,
-    })
-    .await?
-    {
-        Ok(done) => Ok(Json(json!({ "detail": done.0 }))),
-        Err(refusal) => Err(Problem::new(StatusCode::CONFLICT, refusal.to_string())),
-    }
+    let manner = hand::manner(body.break_glass, body.dry_run);
+    hand::command(&live, hand::owner(body.owner, from), command, manner).await
 }

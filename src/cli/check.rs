@@ -6,6 +6,7 @@ use std::process::ExitCode;
 use serde_json::{Value, json};
 
 use crate::cli::{Common, output, table};
+use crate::clock::{Clock, SystemClock};
 use crate::config::defaults::Row;
 use crate::config::diagnostic::render;
 use crate::config::load::{Loaded, load};
@@ -37,12 +38,16 @@ pub(super) fn run(common: &Common, options: &Options) -> anyhow::Result<ExitCode
         .iter()
         .filter(|diagnostic| diagnostic.is_error())
         .count();
-    let warnings = loaded.diagnostics.len() - errors;
+    let ended = ended(&loaded);
+    let warnings = loaded.diagnostics.len() - errors + ended.len();
     if common.json {
         output::json(&as_json(&loaded))?;
     } else {
         if !loaded.diagnostics.is_empty() {
             output::line(&render(&loaded.diagnostics, output::is_terminal()));
+        }
+        if !ended.is_empty() {
+            output::line(&render(&ended, output::is_terminal()));
         }
         output::line(&promises(&loaded));
         output::line(&format!(
@@ -55,6 +60,22 @@ pub(super) fn run(common: &Common, options: &Options) -> anyhow::Result<ExitCode
     } else {
         ExitCode::SUCCESS
     })
+}
+
+/// Overrides of the file whose time is over: reading files needs no clock, this does.
+fn ended(loaded: &Loaded) -> Vec<Diagnostic> {
+    let now = SystemClock::start().now().wall;
+    let overrides = loaded.plan.iter().flat_map(|plan| &plan.overrides);
+    overrides
+        .filter_map(|over| Some((over, over.until.filter(|until| *until <= now)?)))
+        .map(|(over, until)| {
+            Diagnostic::warning(
+                over.place.clone(),
+                format!("the override of `{}` ended {until}", over.select),
+            )
+            .instead("take it out")
+        })
+        .collect()
 }
 
 fn defaults(common: &Common) -> anyhow::Result<String> {

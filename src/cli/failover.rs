@@ -5,7 +5,7 @@ use std::process::ExitCode;
 use serde_json::{Value, json};
 
 use crate::cli::client::Client;
-use crate::cli::{Common, output};
+use crate::cli::{Common, hand, output};
 
 /// What the command takes.
 #[derive(Debug, clap::Args)]
@@ -29,7 +29,7 @@ pub(super) struct Options {
 /// When no server answers, or it refuses.
 pub(super) fn run(common: &Common, options: &Options) -> anyhow::Result<ExitCode> {
     let body = json!({
-        "service": options.service, "to": options.to,
+        "service": options.service, "to": options.to, "owner": hand::whoami(),
         "break_glass": options.break_glass, "dry_run": options.dry_run,
     });
     let answer: Value = Client::new(common)?.post("/v1/failover", &body)?;

@@ -94,10 +94,13 @@ fn compared(old: &Path, new: &Loaded) -> anyhow::Result<Option<Outlook>> {
 
 fn verdict(alarms: usize, acknowledged: bool) -> String {
     match (alarms, acknowledged) {
-        (0, _) => "ok: nothing is left without a healthy endpoint that is not so today".to_owned(),
+        (0, _) => {
+            "ok: no name is left with nothing healthy, or too little of it, that is not so today".to_owned()
+        }
         (count, true) => format!("acknowledged: {count} marked with `!`"),
         (count, false) => format!(
-            "{count} marked with `!`: left with nothing healthy, and not so today; add a standby, or say `--acknowledge`"
+            "{count} marked with `!`: left with nothing healthy or too little of it, and not so today; add a standby, or \
+             say `--acknowledge`"
         ),
     }
 }
@@ -152,6 +155,21 @@ fn text(outlook: &Outlook) -> String {
         text.push_str("no standby:\n");
         for bare in &forecast.bare {
             let _ = writeln!(text, "{}", of_bare(bare));
+        }
+    }
+    if !forecast.overloaded.is_empty() {
+        text.push_str("too little left:\n");
+        for over in &forecast.overloaded {
+            let (mark, today) = if over.known {
+                ("  ", "; so today, too")
+            } else {
+                ("! ", "")
+            };
+            let _ = writeln!(
+                text,
+                "  {mark}{}: without {} a load of {} has {} to carry it{today}",
+                over.service, over.lost, over.demand, over.capacity
+            );
         }
     }
     text.trim_end().to_owned()

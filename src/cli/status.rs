@@ -6,6 +6,7 @@ use serde::Deserialize;
 use serde_json::Value;
 
 use crate::cli::client::Client;
+use crate::cli::hand::Forced;
 use crate::cli::{Common, output, table};
 
 /// What the command takes.
@@ -37,24 +38,37 @@ struct Answer {
 struct Endpoint {
     name: String,
     answered: bool,
+    alias: Option<Alias>,
+    forced: Option<Forced>,
     addresses: Vec<Address>,
+}
+
+#[derive(Debug, Deserialize)]
+struct Alias {
+    name: String,
+    trouble: Option<String>,
+    kept_for_ms: Option<u64>,
 }
 
 #[derive(Debug, Deserialize)]
 struct Address {
     address: String,
     probe: Option<Probe>,
+    shadow: Option<Probe>,
 }
 
 #[derive(Debug, Deserialize)]
 struct Probe {
     check: String,
+    target: String,
+    shadow: bool,
     effective: String,
     held: Option<String>,
     degraded: Option<String>,
     for_ms: u64,
     latency_us: Option<u64>,
     evidence: Option<Evidence>,
+    parts: Vec<Probe>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -126,42 +140,93 @@ fn of_service(service: &Service) -> Vec<String> {
 
 fn of_endpoints(service: &Service) -> impl Iterator<Item = Vec<String>> {
     service.endpoints.iter().flat_map(move |endpoint| {
-        endpoint.addresses.iter().map(move |address| {
-            let mark = if endpoint.answered { "*" } else { "" };
-            let name = format!("{}/{}{mark}", service.service, endpoint.name);
-            let Some(probe) = &address.probe else {
-                return vec![
-                    name,
-                    address.address.clone(),
-                    "up".into(),
-                    String::new(),
-                    String::new(),
-                    "none".into(),
-                    String::new(),
-                ];
-            };
-            let note = probe
-                .held
-                .clone()
-                .or_else(|| {
-                    let degraded = probe.degraded.as_ref()?;
-                    Some(format!("degraded: {degraded}"))
-                })
-                .or_else(|| probe.evidence.as_ref().map(|evidence| evidence.text.clone()));
-            let latency = probe
-                .latency_us
-                .map_or_else(String::new, |us| format!("{}.{:03} ms", us / 1000, us % 1000));
-            vec![
-                name,
-                address.address.clone(),
-                probe.effective.clone(),
-                ago(probe.for_ms),
-                latency,
-                probe.check.clone(),
-                note.unwrap_or_default(),
-            ]
-        })
+        let mark = if endpoint.answered { "*" } else { "" };
+        let name = format!("{}/{}{mark}", service.service, endpoint.name);
+        let is_down = endpoint.addresses.is_empty();
+        let alias = endpoint.alias.as_ref();
+        let alias = alias.and_then(|alias| of_alias(name.clone(), alias, is_down));
+        let addresses = endpoint.addresses.iter().flat_map(move |address| {
+            let name = name.clone();
+            let mut rows = Vec::new();
+            match &address.probe {
+                Some(probe) => of_probe(name, &address.address, "", probe, &mut rows),
+                None => {
+                    let mut row = vec![String::new(); 7];
+                    row.splice(..3, [name, address.address.clone(), "up".to_owned()]);
+                    row.splice(5..6, ["none".to_owned()]);
+                    rows.push(row);
+                }
+            }
+            if let (Some(forced), Some([.., real, _, _, _, note])) =
+                (&endpoint.forced, rows.first_mut().map(Vec::as_mut_slice))
+            {
+                *real = state(endpoint, real);
+                *note = forced.note();
+            }
+            if let Some(probe) = &address.shadow {
+                of_probe(String::new(), &probe.target, "", probe, &mut rows);
+            }
+            rows
+        });
+        alias.into_iter().chain(addresses)
     })
+}
+
+/// A stream's row, and one for each that it is judged by, whose check is shown below that of the whole.
+fn of_probe(name: String, address: &str, above: &str, probe: &Probe, rows: &mut Vec<Vec<String>>) {
+    let note = probe
+        .held
+        .clone()
+        .or_else(|| {
+            let degraded = probe.degraded.as_ref()?;
+            Some(format!("degraded: {degraded}"))
+        })
+        .or_else(|| probe.evidence.as_ref().map(|evidence| evidence.text.clone()));
+    let latency = probe
+        .latency_us
+        .map_or_else(String::new, |us| format!("{}.{:03} ms", us / 1000, us % 1000));
+    let check = format!("{above}{}", probe.check);
+    let shadow = if probe.shadow { " (shadow)" } else { "" };
+    rows.push(vec![
+        name,
+        address.to_owned(),
+        probe.effective.clone(),
+        ago(probe.for_ms),
+        latency,
+        format!("{check}{shadow}"),
+        note.unwrap_or_default(),
+    ]);
+    for part in &probe.parts {
+        of_probe(String::new(), &part.target, &format!("{check}/"), part, rows);
+    }
+}
+
+/// A row for a name that cannot be resolved.
+fn of_alias(endpoint: String, alias: &Alias, is_down: bool) -> Option<Vec<String>> {
+    let trouble = alias.trouble.as_ref()?;
+    let kept = alias.kept_for_ms.map(ago);
+    let note = match &kept {
+        Some(_) => format!("not resolved: {trouble}; the last good addresses are kept"),
+        None => format!("not resolved: {trouble}"),
+    };
+    let state = if is_down { "down" } else { "kept" };
+    Some(vec![
+        endpoint,
+        alias.name.clone(),
+        state.to_owned(),
+        kept.unwrap_or_default(),
+        String::new(),
+        "alias".to_owned(),
+        note,
+    ])
+}
+
+/// What counts, and what is real behind it.
+fn state(endpoint: &Endpoint, real: &str) -> String {
+    match &endpoint.forced {
+        Some(forced) => format!("{} ({real})", forced.done()),
+        None => real.to_owned(),
+    }
 }
 
 /// `41 s`, `7 min`, `3 h`, `12 d`.

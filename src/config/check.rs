@@ -1,10 +1,15 @@
 //! What the files mean: names looked up, defaults applied, contradictions found. Every mistake is reported at the
 //! place where it can be mended.
 
+pub(crate) mod binding;
 pub(crate) mod builder;
+pub(super) mod elsewhere;
 mod facets;
 pub(crate) mod group;
+pub(crate) mod hand;
+pub(crate) mod looked_up;
 pub(crate) mod made;
+pub(crate) mod members;
 pub(crate) mod objective;
 pub(crate) mod probe;
 pub(crate) mod server;

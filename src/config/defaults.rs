@@ -32,6 +32,8 @@ pub const TCP_MESSAGE: Duration = Duration::from_secs(10);
 
 /// Each probe under way holds one socket; 512 leave half of the usual 1,024 open files to clients.
 pub const PROBE_CONCURRENCY: i64 = 512;
+/// Programs take memory and processor time that answers need.
+pub const EXEC_CONCURRENCY: i64 = 8;
 
 /// Beside the folder of the configuration file, as in the sources' tree.
 pub const ZONES_DIRECTORY: &str = "../zones";
@@ -39,8 +41,16 @@ pub const ZONES_DIRECTORY: &str = "../zones";
 pub const WATCH: bool = true;
 /// Beside the folder of the configuration file, as in the sources' tree.
 pub const STATE_DIRECTORY: &str = "../state";
+/// MiB of a recording: a day of a thousand endpoints at the default interval takes about four of these.
+pub const RECORD_LIMIT: i64 = 1024;
 /// Loopback: without a token nobody else may steer.
 pub const API_LISTEN: &str = "127.0.0.1:8053";
+/// Whoever takes the last one out means it, or made a mistake.
+pub const MIN_LIVE: i64 = 1;
+/// Of two one may go; a pattern that takes more than half is more often a mistake than a plan.
+pub const MAX_REMOVED: &str = "50%";
+/// Beside the server file: found without being named.
+pub const OVERRIDES_FILE: &str = "overrides.toml";
 /// What every implementation of TSIG speaks (RFC 8945 section 6).
 pub const TSIG_ALGORITHM: &str = "hmac-sha256";
 
@@ -64,6 +74,10 @@ pub const DAMPING: bool = true;
 /// Certificates of every lifetime in use are renewed with more left than this, those of six days, too (half-way);
 /// what has not been renewed by then will end.
 pub const CERTIFICATE_WARNING: Duration = Duration::from_secs(2 * 86_400);
+/// A check is there to be heeded.
+pub const SHADOW: bool = false;
+/// One of them suffices.
+pub const AT_LEAST: i64 = 1;
 /// Success is success.
 pub const INVERTED: bool = false;
 
@@ -85,6 +99,20 @@ pub const KEEPALIVE: bool = false;
 pub const HTTP_PORT: i64 = 80;
 /// The port of `https` (RFC 9110 section 4.2.2).
 pub const HTTPS_PORT: i64 = 443;
+/// The port of DNS (RFC 1035 section 4.2).
+pub const DNS_PORT: i64 = 53;
+/// What clients are most often after.
+pub const QUERY_TYPE: &str = "A";
+/// What resolvers begin with.
+pub const TRANSPORT: &str = "udp";
+/// An answer that is one.
+pub const RCODE: &str = "NOERROR";
+/// Authoritative servers are asked what they know themselves.
+pub const RECURSION: bool = false;
+/// What `ping` sends.
+pub const PAYLOAD: i64 = 56;
+/// Within a site gRPC mostly runs without.
+pub const GRPC_TLS: bool = false;
 
 /// A cache forgets an answer as fast as a failure is found; shorter TTLs multiply queries for little gain.
 pub const TTL: Duration = Duration::from_secs(10);
@@ -99,7 +127,11 @@ pub const FAILBACK: &str = "auto";
 /// Clients of one family are unaffected by faults of the other.
 pub const FAMILIES: &str = "apart";
 /// Equal shares.
-pub const WEIGHT: i64 = 1;
+pub const WEIGHT: u32 = 1;
+/// Carriers' NATs and offices share a /24; resolvers tell no more of a client either (RFC 7871 section 11.1).
+pub const STICKY_V4: i64 = 24;
+/// A household has a /56.
+pub const STICKY_V6: i64 = 56;
 /// A pool with one healthy member can still answer.
 pub const MIN_UP: i64 = 1;
 /// Most preferred: who is named is the policy's business.

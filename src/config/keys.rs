@@ -7,17 +7,31 @@ use std::time::Duration;
 use crate::config::duration;
 
 mod check;
+mod exec;
 mod facets;
+mod hand;
+mod member;
 mod server;
+mod ttl;
+mod unprobed;
 mod zone;
 
-pub use check::{CHECK, CHECK_HTTP, CHECK_TCP, CHECK_TYPES, LATER_CHECK_TYPES};
+pub use check::{
+    BODY_JSON, CHECK, CHECK_DNS, CHECK_GRPC, CHECK_HTTP, CHECK_ICMP, CHECK_SECURITY, CHECK_TCP, CHECK_TLS,
+    CHECK_TYPES, LATER_CHECK_TYPES,
+};
+pub use exec::CHECK_EXEC;
 pub use facets::{BINDING, MX, SRV};
-pub use server::{API, DEFAULTS, DEFAULTS_CHECK, DNS, DNS_TCP, ISOLATION, KEY, PROBES, SERVER, STATE, ZONES};
-pub use zone::{ENDPOINT, LATER_POLICIES, POLICIES, POOL, SERVICE, TRANSFER, TTL, ZONE};
+pub use hand::{OVERRIDE, OVERRIDES, OVERRIDES_FILE, SAFETY};
+pub use server::{
+    API, DEFAULTS, DEFAULTS_CHECK, DNS, DNS_TCP, GEO, ISOLATION, KEY, PROBES, RESOLVER, SERVER, STATE, ZONES,
+};
+pub use ttl::TTL;
+pub use unprobed::{CHECK_COMBINED, CHECK_HEARTBEAT};
+pub use zone::{ENDPOINT, POLICIES, POOL, SERVICE, STICKY_PREFIX, TRANSFER, ZONE};
 
 /// All tables, in the order of the documentation.
-pub static SECTIONS: [&Section; 23] = [
+pub static SECTIONS: &[&Section] = &[
     &SERVER,
     &DNS,
     &DNS_TCP,
@@ -27,20 +41,36 @@ pub static SECTIONS: [&Section; 23] = [
     &DEFAULTS,
     &DEFAULTS_CHECK,
     &PROBES,
+    &RESOLVER,
     &ISOLATION,
+    &GEO,
+    &SAFETY,
+    &OVERRIDES,
     &KEY,
     &ZONE,
     &TRANSFER,
     &CHECK,
     &CHECK_HTTP,
+    &BODY_JSON,
     &CHECK_TCP,
+    &CHECK_TLS,
+    &CHECK_EXEC,
+    &CHECK_DNS,
+    &CHECK_ICMP,
+    &CHECK_GRPC,
+    &CHECK_SECURITY,
+    &CHECK_HEARTBEAT,
+    &CHECK_COMBINED,
     &SERVICE,
     &POOL,
     &ENDPOINT,
+    &STICKY_PREFIX,
     &TTL,
     &SRV,
     &MX,
     &BINDING,
+    &OVERRIDES_FILE,
+    &OVERRIDE,
 ];
 
 /// A table of a file.

@@ -12,10 +12,11 @@ pub mod files;
 pub(crate) mod records;
 pub(crate) mod zones;
 
+use crate::config::atlas::Known;
 use crate::config::check::builder::Builder;
 use crate::config::check::server::{self, ServerFile};
 use crate::config::check::service::{self, Around};
-use crate::config::check::{objective, statics};
+use crate::config::check::{hand, objective, statics};
 use crate::config::defaults;
 use crate::config::raw::document::Source;
 use crate::model::diagnostic::Diagnostic;
@@ -54,10 +55,11 @@ impl Loaded {
     }
 }
 
-/// Contents of master files that were read before: what is unchanged, octet by octet, is not built again.
+/// What was read before: contents of master files, and the database of places. What is unchanged is not built again.
 #[derive(Clone, Debug, Default)]
 pub struct Previous {
     records: RecordsCache,
+    geo: Option<Known>,
 }
 
 /// The first of [`defaults::CONFIG_FILES`] that exists.
@@ -100,7 +102,8 @@ pub fn load_with(path: &Path, previous: Option<&Previous>) -> Loaded {
         }
     };
     let source = Source::new(Arc::from(path), text);
-    let server = server::read(&source, &mut files);
+    let geo_before = previous.and_then(|previous| previous.geo.as_ref());
+    let server = server::read(&source, &mut files, geo_before);
     let mut cache = RecordsCache::default();
     let directory = server.node.zones_directory.clone();
     let mut drafts = zones::read_all(
@@ -112,7 +115,8 @@ pub fn load_with(path: &Path, previous: Option<&Previous>) -> Loaded {
     );
     let mut diagnostics = Vec::new();
     zones::refuse_shared_origins(&mut drafts, &mut diagnostics);
-    let (plan, contents) = assemble(&server, &mut drafts, &mut diagnostics);
+    let (mut plan, contents) = assemble(&server, &mut drafts, &mut diagnostics);
+    plan.overrides = hand::overrides(&source, &server.overrides, &plan, &mut files, &mut diagnostics);
     let usable = !source.has_errors();
     diagnostics.extend(source.take_found());
     diagnostics.sort_by(|a, b| a.place.cmp(&b.place).then(a.severity.cmp(&b.severity)));
@@ -125,7 +129,10 @@ pub fn load_with(path: &Path, previous: Option<&Previous>) -> Loaded {
         files: looks.keys().cloned().collect(),
         looks,
         directory,
-        previous: Previous { records: cache },
+        previous: Previous {
+            records: cache,
+            geo: server.geo,
+        },
     }
 }
 
@@ -185,6 +192,7 @@ fn build(server: &ServerFile, drafts: &mut [Draft]) -> Plan {
                 contents: draft.contents.as_deref(),
                 rules: &server.rules,
                 origins: &origins,
+                atlas: server.node.geo.is_some(),
             };
             if let Some(raw) = zone.raw.transfer.as_ref().filter(|_| server.is_toml) {
                 transfer = server::transfer_rules(&zone.source, raw, &server.node.keys);

@@ -3,9 +3,11 @@
 use crate::control::deciding::{by_hand_key, seat_key};
 use crate::control::effect::{Done, Effect, Record, Refusal};
 use crate::control::event::Command;
+use crate::control::hand::Wish;
+use crate::control::overrides::Override;
 use crate::control::step::Control;
 use crate::control::storing::{Asked, Awaiting, not_stored, unless_kept};
-use crate::model::id::{GroupId, ServiceId, TargetId};
+use crate::model::id::{GroupId, ServiceId};
 use crate::model::plan::Plan;
 use crate::model::service::{Policy, Service};
 use crate::model::time::Now;
@@ -51,7 +53,24 @@ impl Switching {
 
 impl Control {
     pub(super) fn obey(&mut self, now: Now, asked: Asked, command: Command, effects: &mut Vec<Effect>) {
-        let Command::Failover { service, to } = command;
+        let (service, to) = match command {
+            Command::Failover { service, to } => (service, to),
+            Command::Force {
+                kind,
+                select,
+                reason,
+                lasting,
+            } => {
+                let wish = Wish {
+                    kind,
+                    select,
+                    reason,
+                    lasting,
+                };
+                return self.force(now, asked, wish, effects);
+            }
+            Command::Release { select } => return self.release(now, asked, select, effects),
+        };
         match self.judge_failover(now, &service, to.as_deref()) {
             Err(refusal) => effects.push(Effect::Answer(asked.ticket, Err(refusal))),
             Ok(switch) if asked.manner.dry_run => {
@@ -85,8 +104,10 @@ impl Control {
         };
         let result = judged.map(|switch| {
             if stored.is_ok() {
-                for Record::Active { group, active } in switch.records(&self.plan) {
-                    self.remembered.insert(group, active);
+                for record in switch.records(&self.plan) {
+                    if let Record::Active { group, active } = record {
+                        self.remembered.insert(group, active);
+                    }
                 }
             }
             self.make_switch(&switch);
@@ -221,21 +242,14 @@ impl Control {
 
     /// Per family that the service has: which members of its own group are up.
     fn up_by_family(&self, service: &Service, now: Now) -> Vec<(Family, Vec<bool>)> {
-        let readings = |target: TargetId| self.reading(target, now, false);
+        let eyes = self.eyes(now, false);
         let Some(desk) = self.desks.get(service.id.index()) else {
             return Vec::new();
         };
         Family::BOTH
             .into_iter()
             .filter_map(|family| {
-                let up = members_up(
-                    service,
-                    &self.plan.endpoints,
-                    &readings,
-                    family,
-                    &desk.memory,
-                    now,
-                )?;
+                let up = members_up(service, &self.plan.endpoints, &eyes, family, &desk.memory, now)?;
                 Some((family, up))
             })
             .collect()
@@ -251,7 +265,13 @@ impl Control {
                 }
             }
         }
-        let reasons: Vec<String> = endpoints
+        let mut reasons: Vec<String> = endpoints
+            .iter()
+            .filter_map(|id| self.overrides.upon(*id))
+            .filter(|over| over.kind.removes())
+            .map(Override::words)
+            .collect();
+        let probed = endpoints
             .iter()
             .filter_map(|id| self.plan.endpoints.get(id.index()))
             .flat_map(|endpoint| endpoint.addresses.iter())
@@ -267,8 +287,8 @@ impl Control {
                 } else {
                     format!("{address} is {state} ({text})")
                 }
-            })
-            .collect();
+            });
+        reasons.extend(probed);
         reasons.join(", ")
     }
 }

@@ -4,24 +4,37 @@ use crate::control::effect::{Effect, HistoryKind, Record};
 use crate::control::schedule::Due;
 use crate::control::step::Control;
 use crate::control::watch::Desk;
-use crate::model::id::{ServiceId, TargetId};
+use crate::model::cname::shown;
+use crate::model::id::{EndpointId, ServiceId, TargetId};
+use crate::model::plan::Plan;
 use crate::model::service::{Group, Member, MemberKind, Policy, Service};
 use crate::model::time::Now;
 use crate::policy::choice::{Choice, Decision, Pick};
 use crate::policy::decide::{Decided, decide};
-use crate::policy::readings::{Family, Memory, Reading};
+use crate::policy::readings::{Family, Forced, Memory, Reading, Readings};
 use crate::policy::tree::member_name;
 use crate::policy::witness::{Nobody, Witness};
 
-impl Control {
-    /// What policies see of a target on behalf of a service.
-    pub(super) fn reading(&self, target: TargetId, now: Now, fresh: bool) -> Reading {
-        match (self.watches.get(target.index()), self.rules(target)) {
-            (Some(watch), Some(rules)) => watch.reading(now.moment, &rules, fresh),
-            _ => Reading::UNPROBED,
-        }
+/// Health as policies see it: what probes say, and what operators say.
+pub(super) struct Eyes<'a> {
+    control: &'a Control,
+    /// By `EndpointId`.
+    forced: &'a [Option<Forced>],
+    now: Now,
+    fresh: bool,
+}
+
+impl Readings for Eyes<'_> {
+    fn of(&self, target: TargetId) -> Reading {
+        self.control.reading(target, self.now, self.fresh)
     }
 
+    fn forced(&self, endpoint: EndpointId) -> Option<Forced> {
+        self.forced.get(endpoint.index()).copied().flatten()
+    }
+}
+
+impl Control {
     /// Decides a service on `memory`, which is the service's own or a copy.
     pub(super) fn weigh<W: Witness>(
         &self,
@@ -31,8 +44,35 @@ impl Control {
         now: Now,
         told: &mut W,
     ) -> Decided {
-        let readings = |target: TargetId| self.reading(target, now, fresh || !self.opened);
-        decide(service, &self.plan.endpoints, &readings, memory, now, told)
+        self.weigh_as(&self.overrides.forced, service, memory, fresh, now, told)
+    }
+
+    /// The same as if operators had laid `forced` upon endpoints.
+    pub(super) fn weigh_as<W: Witness>(
+        &self,
+        forced: &[Option<Forced>],
+        service: &Service,
+        memory: &mut Memory,
+        fresh: bool,
+        now: Now,
+        told: &mut W,
+    ) -> Decided {
+        let fresh = fresh || !self.opened;
+        let eyes = Eyes {
+            forced,
+            ..self.eyes(now, fresh)
+        };
+        decide(service, &self.plan.endpoints, &eyes, memory, now, told)
+    }
+
+    /// Health as policies see it now.
+    pub(super) fn eyes(&self, now: Now, fresh: bool) -> Eyes<'_> {
+        Eyes {
+            control: self,
+            forced: &self.overrides.forced,
+            now,
+            fresh,
+        }
     }
 
     /// Decides every marked service and publishes what differs.
@@ -60,10 +100,13 @@ impl Control {
         let decided = self.weigh(service, &mut desk.memory, desk.fresh, now, &mut Nobody);
         let changed = desk.last.as_ref() != Some(&decided.decision);
         if changed {
-            Self::tell_answer(now, service, desk.last.as_ref(), &decided, said);
+            Self::tell_answer(now, &self.plan, service, desk.last.as_ref(), &decided, said);
             desk.last = Some(decided.decision.clone());
+            self.ledger
+                .note(&service.display_name(), &decided.decision, now.moment);
         }
         Self::tell_degraded(now, service, &mut desk, &decided, said);
+        self.look_for_masked(now, service, said);
         if decided.wake != desk.wake {
             desk.wake = decided.wake;
             if let Some(at) = decided.wake {
@@ -81,6 +124,7 @@ impl Control {
 
     fn tell_answer(
         now: Now,
+        plan: &Plan,
         service: &Service,
         before: Option<&Decision>,
         decided: &Decided,
@@ -103,8 +147,8 @@ impl Control {
             .join("; ");
         let kind = HistoryKind::AnswerChanged {
             service: service.display_name(),
-            from: spoken(before),
-            to: spoken(after),
+            from: spoken(plan, before),
+            to: spoken(plan, after),
             why,
         };
         Self::tell(now, after.degraded().is_some(), kind, said);
@@ -204,16 +248,21 @@ pub(super) fn seat_key(service: &Service, group: &Group, family: Family) -> Stri
 }
 
 /// A choice in words: its addresses, or what stands in for them.
-pub(super) fn choice_in_words(choice: &Choice) -> Vec<String> {
+pub(super) fn choice_in_words(plan: &Plan, choice: &Choice) -> Vec<String> {
     match choice.pick {
         Pick::Fail => vec!["SERVFAIL".to_owned()],
-        _ => choice.addresses.iter().map(ToString::to_string).collect(),
+        _ => {
+            let addresses = choice.addresses.iter();
+            addresses
+                .map(|address| shown(&plan.endpoints, *address))
+                .collect()
+        }
     }
 }
 
-fn spoken(decision: &Decision) -> Vec<String> {
-    let mut all = choice_in_words(&decision.a);
-    for word in choice_in_words(&decision.aaaa) {
+fn spoken(plan: &Plan, decision: &Decision) -> Vec<String> {
+    let mut all = choice_in_words(plan, &decision.a);
+    for word in choice_in_words(plan, &decision.aaaa) {
         if !all.contains(&word) {
             all.push(word);
         }

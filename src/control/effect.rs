@@ -1,6 +1,7 @@
 //! Everything the signal box can ask for.
 
 use crate::control::event::{CommandTicket, ProbeBudget, ProbeTicket, StoreTicket};
+use crate::control::overrides::StoredOverride;
 use crate::health::observation::Evidence;
 use crate::health::standing::Health;
 use crate::model::id::TargetId;
@@ -50,6 +51,10 @@ pub enum Record {
         /// Member's name.
         active: String,
     },
+    /// An override, new or changed.
+    Override(StoredOverride),
+    /// The override of this number is gone.
+    Released(u64),
 }
 
 /// A command was carried out: a sentence for the operator.
@@ -98,6 +103,19 @@ pub enum HistoryKind {
         evidence: Evidence,
         /// Nanoseconds since the first failed (or good) probe of this change.
         since_first: u64,
+    },
+    /// A check in shadow would have changed the state of an address.
+    Shadowed {
+        /// `check` as named in the zone.
+        check: String,
+        /// Address and port.
+        target: String,
+        /// Services that would have heeded it.
+        services: Vec<String>,
+        /// What the state would be.
+        to: Health,
+        /// Why, in a sentence.
+        why: String,
     },
     /// A service's answer changed.
     AnswerChanged {
@@ -168,6 +186,36 @@ pub enum HistoryKind {
         what: String,
         /// Whether it went past a safety rule.
         break_glass: bool,
+    },
+    /// An override's time is over.
+    Lapsed {
+        /// Upon what it lay, and what it was.
+        what: String,
+    },
+    /// A drained endpoint is in no compliant cache any more: its server may be stopped.
+    SafeToStop {
+        /// The service.
+        service: String,
+        /// The endpoint.
+        endpoint: String,
+        /// Its addresses.
+        addresses: Vec<String>,
+    },
+    /// An endpoint is forced up while it fails.
+    Masked {
+        /// The service.
+        service: String,
+        /// The endpoint.
+        endpoint: String,
+        /// What was laid upon it, and by whom.
+        by: String,
+        /// What its probes say.
+        evidence: String,
+    },
+    /// An override stands that means no endpoint of the plan in force.
+    Unmatched {
+        /// Upon what it lies, and what it is.
+        what: String,
     },
     /// The sockets open; what is still unknown is treated as up.
     Opened {

@@ -3,8 +3,33 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::control::overrides::StoredOverride;
+use crate::health::monitor::Role;
 use crate::health::observation::Observation;
+use crate::model::force::ForceKind;
+use crate::model::id::TargetId;
 use crate::model::plan::Plan;
+use crate::model::time::Moment;
+
+/// What an endpoint says of itself.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Word {
+    /// How it is.
+    pub kind: WordKind,
+    /// Why, in its own words; may be empty.
+    pub text: String,
+}
+
+/// How an endpoint says it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum WordKind {
+    /// Well.
+    Up,
+    /// Less than well.
+    Degraded,
+    /// Not to be used.
+    Down,
+}
 
 /// Names one probe that was asked for; never reused within a process.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -25,6 +50,19 @@ pub enum Event {
     Probed {
         /// Which.
         ticket: ProbeTicket,
+        /// What it found.
+        seen: Observation,
+    },
+    /// A probe ended that another life of this node had sent: it is judged like one's own.
+    Heard {
+        /// Of which target.
+        target: TargetId,
+        /// Why it was sent.
+        role: Role,
+        /// Whether it was one of those that are sent at the interval.
+        regular: bool,
+        /// When it was sent.
+        began: Moment,
         /// What it found.
         seen: Observation,
     },
@@ -53,6 +91,13 @@ pub enum Event {
         /// Why not.
         result: Result<(), String>,
     },
+    /// An endpoint reports itself; whether it may was asked before.
+    Heartbeat {
+        /// Which target.
+        target: TargetId,
+        /// What it says.
+        word: Word,
+    },
     /// A new configuration is in force.
     Planned(Arc<Plan>),
     /// A deadline passed.
@@ -70,6 +115,22 @@ pub enum Command {
         /// The endpoint's name.
         to: Option<String>,
     },
+    /// Lay something upon endpoints: drain them, force them up or down.
+    Force {
+        /// What.
+        kind: ForceKind,
+        /// On whom, as a [`Selector`](crate::model::selector::Selector).
+        select: String,
+        /// Why.
+        reason: Option<String>,
+        /// For how long; `None`: until it is released.
+        lasting: Option<Duration>,
+    },
+    /// Lift what was laid upon endpoints.
+    Release {
+        /// From whom, as a [`Selector`](crate::model::selector::Selector).
+        select: String,
+    },
 }
 
 /// How a command is to be carried out.
@@ -86,6 +147,8 @@ pub struct Manner {
 pub struct Remembered {
     /// Service name and path of pools (`www.example.test`, `www.example.test/eu`) to active member's name.
     pub actives: Vec<(String, String)>,
+    /// What operators laid upon endpoints, oldest first.
+    pub overrides: Vec<StoredOverride>,
 }
 
 /// How long a probe may take; the remaining part of `startup_wait` may cut it short.

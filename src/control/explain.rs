@@ -6,9 +6,11 @@ use serde::Serialize;
 use crate::control::status::ServiceStatus;
 use crate::control::step::Control;
 use crate::model::id::ServiceId;
+use crate::model::reach::walk;
+use crate::model::service::Service;
 use crate::model::time::Now;
 use crate::policy::readings::Family;
-use crate::policy::witness::Notebook;
+use crate::policy::witness::{Note, Notebook};
 
 /// One service's decision with its reasons.
 #[derive(Clone, Debug, Default, PartialEq, Serialize)]
@@ -46,6 +48,8 @@ pub struct Candidate {
     pub chosen: bool,
     /// Why, or why not.
     pub why: String,
+    /// What an operator laid upon it, and what it is really.
+    pub forced: Option<String>,
 }
 
 impl Control {
@@ -75,6 +79,7 @@ impl Control {
                 .notes
                 .into_iter()
                 .map(|note| Candidate {
+                    forced: self.forced_in_words(described, &note, now),
                     family: note.family.as_str(),
                     pool: note.pool,
                     name: note.member,
@@ -84,5 +89,30 @@ impl Control {
                 })
                 .collect(),
         }
+    }
+
+    fn forced_in_words(&self, service: &Service, note: &Note, now: Now) -> Option<String> {
+        if self.overrides.standing.is_empty() {
+            return None;
+        }
+        let mut found = None;
+        walk(&self.plan, &service.group, &mut Vec::new(), &mut |id, path| {
+            let (name, above) = (path.last(), path.len().checked_sub(2).and_then(|at| path.get(at)));
+            if name == Some(&note.member.as_str()) && *above.unwrap_or(&"") == note.pool {
+                found = Some(id);
+            }
+        });
+        let id = found?;
+        let over = self.overrides.upon(id)?;
+        let hides = self
+            .masks(id, now)
+            .map_or_else(String::new, |hides| format!(": {hides}"));
+        let wait = self.wait_in_words(id, now);
+        let wait = wait.map_or_else(String::new, |wait| format!("; {wait}"));
+        Some(format!(
+            "{}; really {}{hides}{wait}",
+            over.words(),
+            self.real_tier(id, now).as_str()
+        ))
     }
 }

@@ -13,6 +13,8 @@ pub struct Forecast {
     pub failures: Vec<Failure>,
     /// The audit of the new plan: names that one failure leaves with nothing healthy.
     pub bare: Vec<Bare>,
+    /// Services that one failure would load past what their members declare.
+    pub overloaded: Vec<Overload>,
     /// Addresses that are probed for the first time: presumed up here, unknown until probed.
     pub unknown: Vec<String>,
 }
@@ -64,6 +66,21 @@ pub struct Bare {
     pub known: bool,
 }
 
+/// A service whose load would not fit on what one failure leaves.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Overload {
+    /// `www.example.test`.
+    pub service: String,
+    /// What is lost.
+    pub lost: String,
+    /// The load, in the unit of `demand` and `capacity`.
+    pub demand: u64,
+    /// What is left to carry it.
+    pub capacity: u64,
+    /// Whether the plan in force has the same gap.
+    pub known: bool,
+}
+
 impl Forecast {
     /// What asks for the operator's word before the plan is put in force: names that would have nothing healthy at
     /// once, and gaps that the plan in force does not have.
@@ -71,6 +88,7 @@ impl Forecast {
     pub fn alarms(&self) -> usize {
         self.changes.iter().filter(|change| change.reaches_zero).count()
             + self.bare.iter().filter(|bare| !bare.known).count()
+            + self.overloaded.iter().filter(|overload| !overload.known).count()
     }
 }
 

@@ -8,8 +8,8 @@ use std::time::Duration;
 
 use crate::control::effect::Effect;
 use crate::control::event::{Event, ProbeTicket};
-use crate::control::forecast::{Bare, Change, Failure, Forecast};
-use crate::control::losses::{Extent, Loss, losses};
+use crate::control::forecast::{Bare, Change, Failure, Forecast, Overload};
+use crate::control::losses::{Extent, Loss, losses, overload};
 use crate::control::status::{AnswerStatus, answer_status};
 use crate::control::step::Control;
 use crate::health::observation::{Evidence, FaultClass, Finding, Observation, Phase, Phases, Report};
@@ -31,6 +31,8 @@ struct Sight {
     words: [AnswerStatus; 2],
     all_down: [bool; 2],
     ttl: String,
+    /// Load and what is left to carry it, where that is too little.
+    overload: Option<(u64, u64)>,
 }
 
 type Sights = BTreeMap<String, Sight>;
@@ -143,19 +145,17 @@ impl Control {
     fn sight(&self, decided: &Decided) -> Sight {
         let decision = &decided.decision;
         let [why_a, why_aaaa] = decided.why.clone();
-        let ttl = self
-            .plan
-            .services
-            .get(decision.service.index())
-            .map(|service| service.ttl.to_string());
+        let service = self.plan.services.get(decision.service.index());
+        let ttl = service.map(|service| service.ttl.to_string());
         Sight {
             words: [
-                answer_status(Some(&decision.a), Some(why_a)),
-                answer_status(Some(&decision.aaaa), Some(why_aaaa)),
+                answer_status(&self.plan, Some(&decision.a), Some(why_a)),
+                answer_status(&self.plan, Some(&decision.aaaa), Some(why_aaaa)),
             ],
             choices: [decision.a.clone(), decision.aaaa.clone()],
             all_down: decided.all_down,
             ttl: ttl.unwrap_or_default(),
+            overload: service.and_then(|service| overload(service, &decided.answered)),
         }
     }
 
@@ -183,6 +183,7 @@ impl Control {
             let then = after.lost(now, new_addresses, &new_users);
             let name = name_of(loss);
             into.bare.extend(bare(&name, &before, &then, new));
+            into.overloaded.extend(overloaded(&name, &before, &then, new));
             let touched: BTreeSet<&String> = before.keys().chain(then.keys()).collect();
             let sees = |lost: &Sights, calm: &Sights| -> Sights {
                 touched
@@ -330,4 +331,23 @@ fn bare(lost: &str, before: &Sights, then: &Sights, calm: &Sights) -> Vec<Bare> 
         }
     }
     found
+}
+
+/// Which of `then` are loaded past what they can carry, though they are not without the loss.
+fn overloaded(lost: &str, before: &Sights, then: &Sights, calm: &Sights) -> Vec<Overload> {
+    let is_over =
+        |sights: &Sights, name: &String| sights.get(name).is_some_and(|sight| sight.overload.is_some());
+    then.iter()
+        .filter(|(name, _)| !is_over(calm, name))
+        .filter_map(|(name, sight)| {
+            let (demand, capacity) = sight.overload?;
+            Some(Overload {
+                service: name.clone(),
+                lost: lost.to_owned(),
+                demand,
+                capacity,
+                known: is_over(before, name),
+            })
+        })
+        .collect()
 }

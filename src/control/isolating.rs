@@ -59,7 +59,7 @@ impl Control {
         let most_fail = self.census.most_fail();
         match self.isolation.judge(since, fresh) {
             Judgement::Us if most_fail => Judgement::Us,
-            Judgement::Us if self.watches.len() < 2 => Judgement::Them,
+            Judgement::Us if self.is_alone() => Judgement::Them,
             Judgement::Us | Judgement::Unclear
                 if !most_fail && self.last_good.is_some_and(|good| good >= fresh) =>
             {
@@ -83,7 +83,10 @@ impl Control {
             .iter()
             .enumerate()
             .filter(|(_, watch)| {
-                watch.gate.effective() == Health::Up && !watch.monitor.in_doubt() && watch.regular.is_none()
+                watch.gate.effective() == Health::Up
+                    && !watch.monitor.in_doubt()
+                    && watch.regular.is_none()
+                    && !watch.beats
             })
             .take(NEIGHBOURS)
             .map(|(index, _)| TargetId::from_index(index))
@@ -163,7 +166,13 @@ impl Control {
             watch.gate.believe_up();
             watch.monitor.reprieve();
             watch.epoch = watch.epoch.wrapping_add(1);
-            if watch.regular.is_none() {
+            if let Some(within) = self.within(target) {
+                self.await_beat(target, now.moment.after(within));
+            } else if self
+                .watches
+                .get(index)
+                .is_some_and(|watch| watch.regular.is_none())
+            {
                 let at = now.moment.after(rules.fast_interval.mul_f64(self.chance.share()));
                 self.plan_probe(target, at);
             }

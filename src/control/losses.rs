@@ -8,9 +8,9 @@ use crate::control::step::Control;
 use crate::control::watch::Watch;
 use crate::health::observation::Report;
 use crate::health::standing::Health;
-use crate::model::id::{ServiceId, TargetId};
+use crate::model::id::{EndpointId, ServiceId, TargetId};
 use crate::model::plan::Plan;
-use crate::model::service::{Group, MemberKind};
+use crate::model::service::{Group, Member, MemberKind, Policy, Service};
 use crate::model::time::Now;
 use crate::policy::decide::Decided;
 use crate::policy::tree::endpoints_of;
@@ -96,6 +96,40 @@ fn pools(plan: &Plan, zone: &str, service: &str, group: &Group, all: &mut BTreeM
     }
 }
 
+/// Load and capacity of a `weighted` service when only `answered` are left, where its members declare what they can
+/// carry; `None` where they do not, or where the load fits.
+pub(crate) fn overload(service: &Service, answered: &[EndpointId]) -> Option<(u64, u64)> {
+    let group = &service.group;
+    if group.policy != Policy::Weighted {
+        return None;
+    }
+    let weights: u64 = group.members.iter().map(|member| u64::from(member.weight)).sum();
+    let demand = group.spread.demand.map_or(weights, u64::from);
+    let mut left = 0;
+    for member in &group.members {
+        left += room(member, answered)?;
+    }
+    // Nobody left is another matter: then what `when_all_down` says is answered.
+    (left > 0 && left < demand).then_some((demand, left))
+}
+
+/// What a member can carry: nothing when it is not answered; `None` when it is and does not say.
+fn room(member: &Member, answered: &[EndpointId]) -> Option<u64> {
+    let mut ids = Vec::new();
+    match &member.kind {
+        MemberKind::Endpoint(id) => ids.push(*id),
+        MemberKind::Pool(pool) => endpoints_of(pool, &mut ids),
+    }
+    if !ids.iter().any(|id| answered.contains(id)) {
+        return Some(0);
+    }
+    match (member.capacity, &member.kind) {
+        (Some(capacity), _) => Some(u64::from(capacity)),
+        (None, MemberKind::Pool(pool)) => pool.members.iter().map(|member| room(member, answered)).sum(),
+        (None, MemberKind::Endpoint(_)) => None,
+    }
+}
+
 impl Control {
     /// Decides a service on a copy of what it remembers; `None` for an id that is not in the plan.
     pub(super) fn judged(&self, now: Now, id: ServiceId) -> Option<Decided> {
@@ -141,15 +175,29 @@ impl Control {
         decided
     }
 
+    /// A target and all that it is judged by: what is made of others is read from them, and falls only with them.
+    fn with_parts(&self, target: TargetId, into: &mut Vec<TargetId>) {
+        if into.contains(&target) {
+            return;
+        }
+        into.push(target);
+        let parts = self
+            .plan
+            .targets
+            .get(target.index())
+            .map(|described| &described.parts);
+        // Parts have smaller numbers than what is made of them: this ends.
+        for part in parts.into_iter().flatten().filter(|part| **part < target) {
+            self.with_parts(*part, into);
+        }
+    }
+
     /// Which targets stand behind an answered address.
     pub(super) fn targets_by_address(&self) -> BTreeMap<IpAddr, Vec<TargetId>> {
         let mut found: BTreeMap<IpAddr, Vec<TargetId>> = BTreeMap::new();
         for address in self.plan.endpoints.iter().flat_map(|e| e.addresses.iter()) {
             if let Some(target) = address.target {
-                let targets = found.entry(address.address).or_default();
-                if !targets.contains(&target) {
-                    targets.push(target);
-                }
+                self.with_parts(target, found.entry(address.address).or_default());
             }
         }
         found

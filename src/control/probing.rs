@@ -39,7 +39,7 @@ impl Control {
         budget: Duration,
         effects: &mut Vec<Effect>,
     ) {
-        let Some(watch) = self.watches.get_mut(target.index()) else {
+        let Some(watch) = self.watches.get_mut(target.index()).filter(|_| !self.listens) else {
             return;
         };
         self.last_ticket = self.last_ticket.wrapping_add(1);
@@ -68,6 +68,37 @@ impl Control {
             target,
             budget: ProbeBudget(budget),
         });
+    }
+
+    /// The probe that goes by `ticket`: target, role, whether it is a regular one, and when it was sent.
+    #[must_use]
+    pub fn flight(&self, ticket: ProbeTicket) -> Option<(TargetId, Role, bool, Moment)> {
+        let flight = self.flights.get(&ticket)?;
+        Some((flight.target, flight.role, flight.regular, flight.began))
+    }
+
+    /// Takes in a probe that another life sent, as if this one had.
+    pub(super) fn heard(
+        &mut self,
+        now: Now,
+        (target, role, regular, began): (TargetId, Role, bool, Moment),
+        seen: Observation,
+        effects: &mut Vec<Effect>,
+    ) {
+        self.last_ticket = self.last_ticket.wrapping_add(1);
+        let ticket = ProbeTicket(self.last_ticket);
+        let flight = Flight {
+            target,
+            role,
+            regular,
+            began,
+            budget: now.moment.since(began),
+        };
+        if let Some(watch) = self.watches.get_mut(target.index()) {
+            watch.began = if regular { began } else { watch.began };
+            self.flights.insert(ticket, flight);
+        }
+        self.probed(now, ticket, seen, effects);
     }
 
     pub(super) fn probe_due(&mut self, now: Now, at: Moment, target: TargetId, effects: &mut Vec<Effect>) {
@@ -105,7 +136,10 @@ impl Control {
 
     /// Enters a target's next regular probe.
     pub(super) fn plan_probe(&mut self, target: TargetId, at: Moment) {
-        if let Some(watch) = self.watches.get_mut(target.index()) {
+        if let Some(watch) = self.watches.get_mut(target.index())
+            && !watch.derived
+            && !watch.beats
+        {
             watch.due = at;
             self.schedule.enter(at, Due::Probe(target));
         }
@@ -296,10 +330,12 @@ impl Control {
             .targets
             .get(target.index())
             .map_or_else(String::new, |t| {
+                let shadow = self.watches.get(target.index()).is_some_and(|watch| watch.shadow);
                 format!(
-                    "{} {}",
+                    "{} {}{}",
                     t.check.name,
-                    std::net::SocketAddr::new(t.address, t.port)
+                    t.place(),
+                    if shadow { " (shadow)" } else { "" }
                 )
             })
     }

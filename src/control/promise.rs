@@ -159,14 +159,31 @@ fn collect_targets(plan: &Plan, group: &Group, into: &mut Vec<TargetId>) {
     let endpoint = |id: EndpointId| plan.endpoints.get(id.index());
     for member in &group.members {
         match &member.kind {
-            MemberKind::Endpoint(id) => into.extend(
-                endpoint(*id)
-                    .into_iter()
-                    .flat_map(|endpoint| endpoint.addresses.iter())
-                    .filter_map(|address| address.target),
-            ),
+            MemberKind::Endpoint(id) => {
+                for address in endpoint(*id).iter().flat_map(|endpoint| &endpoint.addresses) {
+                    if let Some(target) = address.target {
+                        probed_for(plan, target, into);
+                    }
+                }
+            }
             MemberKind::Pool(pool) => collect_targets(plan, pool, into),
         }
+    }
+}
+
+/// What is probed for a target: itself, or everything that it is judged by; nothing that is in shadow.
+fn probed_for(plan: &Plan, target: TargetId, into: &mut Vec<TargetId>) {
+    let Some(described) = plan.targets.get(target.index()) else {
+        return;
+    };
+    if described.check.treatment.shadow {
+        return;
+    }
+    if !described.is_derived() {
+        into.push(target);
+    }
+    for part in described.parts.iter().filter(|part| **part < target) {
+        probed_for(plan, *part, into);
     }
 }
 
@@ -200,7 +217,9 @@ fn expectation(rules: &Rules, ttl: TtlRule, silent: bool) -> Expectation {
     let mut worst = Sum::default();
     let mut typical = Sum::default();
     let first = first_probe(rules);
-    let first_name = if rules.interval >= rules.timeout {
+    let first_name = if rules.timeout.is_zero() {
+        format!("silence of {}", Span(rules.interval))
+    } else if rules.interval >= rules.timeout {
         format!("interval {}", Span(rules.interval))
     } else {
         format!("timeout {} (longer than the interval)", Span(rules.timeout))

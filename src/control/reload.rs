@@ -3,7 +3,7 @@
 //! Targets are matched by what they ask of whom; a change of `rules` alone keeps the health, too. Failover groups keep
 //! their active member by the names of service, pool and member. Ids are fresh, so every service is published again.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::net::IpAddr;
 use std::sync::Arc;
 
@@ -49,6 +49,8 @@ impl Control {
         self.move_desks(&old, &plan);
         self.move_pending(&matched);
         self.reschedule(now, &new, trial);
+        self.move_overrides(now, &old, effects);
+        self.wait_for_the_disk_again(now);
         self.move_isolation(now, &old, effects);
         self.on_trial = self.watches.iter().filter(|watch| watch.on_trial()).count();
         self.census = Census::default();
@@ -56,6 +58,8 @@ impl Control {
             self.refresh(now, TargetId::from_index(index));
         }
         self.wait_at_the_brake_again(now, effects);
+        let names: HashSet<String> = plan.services.iter().map(Service::display_name).collect();
+        self.ledger.sweep(|service| names.contains(service), now.moment);
         let kind = HistoryKind::Planned {
             kept: matched.iter().flatten().count(),
             new: new.len(),
@@ -122,7 +126,7 @@ impl Control {
                         if exactly {
                             known.is_same_stream(target)
                         } else {
-                            known.check.kind == target.check.kind
+                            known.check.kind.asks_the_same(&target.check.kind)
                                 && known.check.treatment.inverted == target.check.treatment.inverted
                         }
                     })
@@ -226,8 +230,12 @@ impl Control {
                 trials.extend(watch.trial.filter(|until| *until != trial));
             }
             if watch.regular.is_none() && new.binary_search(&target).is_err() {
-                let due = watch.due;
-                self.plan_probe(target, due.max(now.moment));
+                let due = watch.due.max(now.moment);
+                if watch.beats {
+                    self.await_next_beat(now, target);
+                } else {
+                    self.plan_probe(target, due);
+                }
             }
         }
         trials.sort_unstable();
@@ -305,6 +313,12 @@ fn move_seats(
     };
     let (old_names, new_names) = (names(old, before), names(new, after));
     for family in Family::BOTH {
+        let quickest = memory.fastest.get(&(before.id, family));
+        if let Some(name) = quickest.and_then(|index| old_names.get(*index))
+            && let Some(index) = new_names.iter().position(|new| new == name)
+        {
+            moved.fastest.insert((after.id, family), index);
+        }
         let Some(seat) = memory.seats.get(&(before.id, family)) else {
             continue;
         };

@@ -7,7 +7,7 @@ use std::cmp::Reverse;
 use std::collections::BinaryHeap;
 
 use crate::control::event::StoreTicket;
-use crate::model::id::{CheckId, ServiceId, TargetId};
+use crate::model::id::{CheckId, EndpointId, ServiceId, TargetId};
 use crate::model::time::Moment;
 
 /// Something that is due.
@@ -19,6 +19,8 @@ pub enum Due {
     Confirm(TargetId, u32),
     /// Another try for a first verdict.
     Hurry(TargetId),
+    /// The end of the silence that is allowed.
+    Silence(TargetId),
     /// The end of a hold.
     Hold(TargetId),
     /// A service whose answer depends on time alone now.
@@ -31,6 +33,14 @@ pub enum Due {
     TrialEnds,
     /// The disk's word on something that was to be stored: it does not answer.
     Stored(StoreTicket),
+    /// The end of an override.
+    Lapse,
+    /// To look at the wall clock, on which an override's end depends.
+    Clock,
+    /// To look which drained endpoints are safe to stop.
+    Drains,
+    /// To say again that an endpoint is forced up while it fails.
+    Remind(EndpointId),
     /// To look for probes that were never heard of again.
     Sweep,
 }

@@ -4,19 +4,20 @@ use std::time::Duration;
 
 use crate::control::deciding::{by_hand_key, seat_key};
 use crate::control::effect::{Effect, HistoryKind};
+use crate::control::ledger::GRACE;
 use crate::control::schedule::Due;
 use crate::control::step::Control;
 use crate::control::watch::{Desk, Watch};
 use crate::health::brake::Brake;
 use crate::health::isolation::Isolation;
 use crate::health::monitor::Turn;
-use crate::health::standing::Health;
-use crate::model::id::{EndpointId, ServiceId, TargetId};
+use crate::model::id::TargetId;
 use crate::model::plan::Plan;
-use crate::model::service::{Group, MemberKind, Policy, Service, TtlRule};
+use crate::model::service::{Group, MemberKind, Policy, Service};
 use crate::model::time::Now;
 use crate::policy::readings::{Family, Memory};
-use crate::policy::tree::{endpoints_of, member_name};
+use crate::policy::tree::member_name;
+use crate::policy::ttl::longest;
 
 /// Between the first probes of two targets: ten thousand of them are sent within half a second, not at one instant.
 const STAGGER: Duration = Duration::from_micros(50);
@@ -35,7 +36,6 @@ impl Control {
             .iter()
             .map(|target| Watch::new(now, Some(trial), &target.check))
             .collect();
-        self.on_trial = self.watches.len();
         self.desks = plan
             .services
             .iter()
@@ -47,8 +47,12 @@ impl Control {
             .collect();
         for service in &plan.services {
             self.mark(service.id);
+            // What an earlier life answered is not known; it may have ended just now.
+            let until = now.moment.after(longest(service.ttl).duration()).after(GRACE);
+            self.ledger.inherit(&service.display_name(), until);
         }
         self.wire_up();
+        self.on_trial = self.watches.iter().filter(|watch| watch.on_trial()).count();
         self.isolation = Isolation::new(plan.node.isolation.references.len());
         if self.isolation.is_on() {
             self.plan_references(now.moment);
@@ -64,6 +68,12 @@ impl Control {
 
     /// Enters the first probe of a new target, the `nth` of so many, and the tries after it.
     pub(super) fn first_probe(&mut self, now: Now, target: TargetId, nth: usize) {
+        if self.watches.get(target.index()).is_none_or(|watch| watch.derived) {
+            return;
+        }
+        if let Some(within) = self.within(target) {
+            return self.await_beat(target, now.moment.after(within));
+        }
         let wait = self.plan.node.startup_wait;
         let stagger = STAGGER
             .saturating_mul(u32::try_from(nth).unwrap_or(u32::MAX))
@@ -75,33 +85,8 @@ impl Control {
 
     /// Who uses which target, and which checks are braked.
     pub(super) fn wire_up(&mut self) {
-        let plan = self.plan.clone();
-        let mut users: Vec<Vec<ServiceId>> = vec![Vec::new(); plan.targets.len()];
-        for service in &plan.services {
-            let mut endpoints: Vec<EndpointId> = Vec::new();
-            endpoints_of(&service.group, &mut endpoints);
-            let targets = endpoints
-                .iter()
-                .filter_map(|id| plan.endpoints.get(id.index()))
-                .flat_map(|endpoint| endpoint.addresses.iter())
-                .filter_map(|address| address.target);
-            for target in targets {
-                if let Some(users) = users.get_mut(target.index())
-                    && users.last() != Some(&service.id)
-                {
-                    users.push(service.id);
-                }
-                if let (TtlRule::Strict { .. }, Some(watch)) =
-                    (service.ttl, self.watches.get_mut(target.index()))
-                {
-                    watch.strict = true;
-                }
-            }
-        }
-        for (watch, users) in self.watches.iter_mut().zip(users) {
-            watch.users = users.into_boxed_slice();
-        }
-        self.brakes = brakes(&plan);
+        self.wire_targets();
+        self.brakes = brakes(&self.plan);
     }
 
     /// What is remembered of a service's failover groups.
@@ -220,7 +205,7 @@ impl Control {
             .watches
             .iter()
             .enumerate()
-            .filter(|(_, watch)| watch.monitor.health() == Health::Unknown)
+            .filter(|(_, watch)| !watch.is_known())
             .map(|(index, _)| TargetId::from_index(index))
             .collect();
         self.tell_unknown(now, &unknown, &mut said);
@@ -236,7 +221,11 @@ impl Control {
 
 fn brakes(plan: &Plan) -> Vec<Option<Brake>> {
     let mut counts = vec![0usize; plan.checks.len()];
-    for target in &plan.targets {
+    let counted = plan
+        .targets
+        .iter()
+        .filter(|target| !target.check.treatment.shadow);
+    for target in counted {
         if let Some(count) = counts.get_mut(target.check.id.index()) {
             *count += 1;
         }

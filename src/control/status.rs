@@ -1,19 +1,18 @@
 //! What each service answers now and why, and how its endpoints stand: data for tables, for the API, for people.
 
-use std::time::Duration;
-
 use serde::{Deserialize, Serialize};
 
 use crate::control::deciding::choice_in_words;
+use crate::control::listing::ForcedStatus;
+use crate::control::probe_status::ProbeStatus;
 use crate::control::step::Control;
-use crate::control::watch::{Desk, Watch};
-use crate::health::observation::Finding;
-use crate::health::standing::{Health, Hold, Standing};
-use crate::model::id::{EndpointId, TargetId};
-use crate::model::service::{
-    EndpointAddress, Failback, Families, Policy, Service, Switch, TtlRule, WhenAllDown,
-};
-use crate::model::time::{Moment, Now};
+use crate::control::watch::Desk;
+use crate::model::cname::shown;
+use crate::model::id::EndpointId;
+use crate::model::plan::Plan;
+use crate::model::service::{Failback, Families, Policy, Service, Switch, TtlRule, WhenAllDown};
+use crate::model::time::Now;
+use crate::policy::choice::tree::Node;
 use crate::policy::choice::{Choice, Decision, Pick};
 use crate::policy::readings::Family;
 use crate::policy::tree::{endpoints_of, member_name};
@@ -71,8 +70,23 @@ pub struct EndpointStatus {
     pub name: String,
     /// Whether it may be answered now.
     pub answered: bool,
+    /// The name elsewhere that its addresses come from; `None`: they are written.
+    pub alias: Option<AliasStatus>,
     /// In the order written.
     pub addresses: Vec<AddressStatus>,
+    /// What an operator laid upon it; what its probes say stands with the addresses all the same.
+    pub forced: Option<ForcedStatus>,
+}
+
+/// An endpoint's name elsewhere.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct AliasStatus {
+    /// `lb.example.net`
+    pub name: String,
+    /// Why it cannot be resolved now; `None`: it can.
+    pub trouble: Option<String>,
+    /// In that case how old the addresses are that are kept, in milliseconds; `None`: there never were any.
+    pub kept_for_ms: Option<u64>,
 }
 
 /// One address of an endpoint.
@@ -82,62 +96,11 @@ pub struct AddressStatus {
     pub address: String,
     /// What its probes say; `None` without a check.
     pub probe: Option<ProbeStatus>,
-}
-
-/// One probe stream.
-#[derive(Clone, Debug, PartialEq, Serialize)]
-pub struct ProbeStatus {
-    /// The check's name.
-    pub check: String,
-    /// Address and port.
-    pub target: String,
-    /// What the probes alone say: `unknown`, `up`, `degraded`, `down`.
-    pub real: &'static str,
-    /// What counts.
-    pub effective: &'static str,
-    /// Why that differs, and for how long.
-    pub held: Option<String>,
-    /// Why it is less than well: `slow, 740 ms of 500 ms`.
-    pub degraded: Option<String>,
-    /// Since when `effective` is what it is, in milliseconds since 1970.
-    pub since_unix_ms: u64,
-    /// For how long, in milliseconds.
-    pub for_ms: u64,
-    /// Whether probes and state disagree.
-    pub in_doubt: bool,
-    /// Failures since the last success.
-    pub failures_in_a_row: u16,
-    /// How many of them a verdict of down asks for now.
-    pub failures_asked: u16,
-    /// Upper bound on the share of probes lost by chance.
-    pub loss_bound: f64,
-    /// Of the last successful probe, in microseconds.
-    pub latency_us: Option<u64>,
-    /// When the last probe ended, in milliseconds since 1970; `None` before the first.
-    pub last_probe_unix_ms: Option<u64>,
-    /// `good`, or phase and class of the last failure: `connect refused`.
-    pub last: Option<String>,
-    /// What the last failure showed, until the next success.
-    pub evidence: Option<EvidenceStatus>,
-    /// When the certificate ends, in seconds since 1970.
-    pub certificate_expiry: Option<u64>,
-    /// Probes that count.
-    pub probes: u64,
-    /// Of these, failures.
-    pub failures: u64,
-    /// Probes that failed through this node's own fault and count for nothing.
-    pub own_faults: u64,
-}
-
-/// What a failure showed.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub struct EvidenceStatus {
-    /// A sentence.
-    pub text: String,
-    /// HTTP status.
-    pub status: Option<u16>,
-    /// First 256 octets of a refused body, what is not UTF-8 replaced.
-    pub body: String,
+    /// For how long, in milliseconds, compliant caches may still hold it although it is answered no more; `None` while
+    /// it is answered, and when no cache can hold it.
+    pub cached_ms: Option<u64>,
+    /// What is probed besides, by `shadow_check`, and counts for nothing.
+    pub shadow: Option<ProbeStatus>,
 }
 
 impl Control {
@@ -149,22 +112,6 @@ impl Control {
             .iter()
             .map(|service| self.service_status(service, now))
             .collect()
-    }
-
-    /// How one address stands; `None` for an id that is not in the plan.
-    #[must_use]
-    pub fn standing(&self, target: TargetId, now: Moment) -> Option<Standing> {
-        let watch = self.watches.get(target.index())?;
-        let rules = self.rules(target)?;
-        Some(Standing {
-            real: shown(watch, watch.monitor.health()),
-            effective: shown(watch, watch.gate.effective()),
-            held: watch.gate.held(),
-            in_doubt: watch.in_doubt(),
-            earliest_flip: watch.earliest_flip(now, &rules),
-            since: watch.gate.since(),
-            why: last_in_words(watch).unwrap_or_else(|| "never probed".to_owned()),
-        })
     }
 
     /// One service of the plan.
@@ -181,7 +128,7 @@ impl Control {
                 .decided
                 .as_ref()
                 .and_then(|decided| decided.why.get(family.index()).cloned());
-            answer_status(choice, why)
+            answer_status(&self.plan, choice, why)
         };
         let mut ids = Vec::new();
         endpoints_of(&service.group, &mut ids);
@@ -258,95 +205,50 @@ impl Control {
         Some(EndpointStatus {
             name: endpoint.name.clone(),
             answered,
+            alias: endpoint.alias.as_ref().map(|alias| {
+                let trouble = alias.trouble.as_ref();
+                let good = trouble.and_then(|trouble| trouble.good);
+                AliasStatus {
+                    name: alias.name.to_string().trim_end_matches('.').to_owned(),
+                    trouble: trouble.map(|trouble| trouble.why.clone()),
+                    kept_for_ms: good.map(|good| now.wall.0.saturating_sub(good.0)),
+                }
+            }),
+            forced: self.forced_status(id, now),
             addresses: endpoint
                 .addresses
                 .iter()
-                .map(|EndpointAddress { address, target }| AddressStatus {
-                    address: address.to_string(),
-                    probe: target.and_then(|target| self.probe_status(target, now)),
+                // What stands in for a name in the other family says nothing more.
+                .take(if endpoint.cname.is_some() { 1 } else { usize::MAX })
+                .map(|known| AddressStatus {
+                    address: shown(&self.plan.endpoints, known.address),
+                    probe: known.target.and_then(|target| self.probe_status(target, now)),
+                    shadow: known.shadow.and_then(|target| self.probe_status(target, now)),
+                    cached_ms: self.cached_ms(endpoint.service, known.address, now.moment),
                 })
                 .collect(),
         })
     }
-
-    fn probe_status(&self, target: TargetId, now: Now) -> Option<ProbeStatus> {
-        let watch = self.watches.get(target.index())?;
-        let described = self.plan.targets.get(target.index())?;
-        let rules = &described.check.rules;
-        let seen = &watch.seen;
-        Some(ProbeStatus {
-            check: described.check.name.clone(),
-            target: std::net::SocketAddr::new(described.address, described.port).to_string(),
-            real: shown(watch, watch.monitor.health()).as_str(),
-            effective: shown(watch, watch.gate.effective()).as_str(),
-            held: watch.gate.held().map(|hold| hold_in_words(hold, now.moment)),
-            degraded: watch.degraded(now.wall),
-            since_unix_ms: watch.gate.since().wall.0,
-            for_ms: millis(now.moment.since(watch.gate.since().moment)),
-            in_doubt: watch.in_doubt(),
-            failures_in_a_row: watch.monitor.run().failures(),
-            failures_asked: watch.monitor.failures_asked(rules),
-            loss_bound: watch.monitor.loss_bound(),
-            latency_us: seen
-                .latency
-                .map(|latency| u64::try_from(latency.as_micros()).unwrap_or(u64::MAX)),
-            last_probe_unix_ms: seen.finding.map(|_| seen.at.wall.0),
-            last: last_in_words(watch),
-            evidence: seen.evidence.as_ref().map(|evidence| EvidenceStatus {
-                text: evidence.text.clone(),
-                status: evidence.status,
-                body: String::from_utf8_lossy(&evidence.body).into_owned(),
-            }),
-            certificate_expiry: seen.certificate_expiry.map(|at| at.secs()),
-            probes: seen.probes,
-            failures: seen.failures,
-            own_faults: seen.local,
-        })
-    }
 }
 
-pub(super) fn answer_status(choice: Option<&Choice>, why: Option<String>) -> AnswerStatus {
+pub(super) fn answer_status(plan: &Plan, choice: Option<&Choice>, why: Option<String>) -> AnswerStatus {
     AnswerStatus {
-        addresses: choice.map(choice_in_words).unwrap_or_default(),
+        addresses: choice
+            .map(|choice| choice_in_words(plan, choice))
+            .unwrap_or_default(),
         pick: match choice.map(|choice| (&choice.pick, choice.addresses.len())) {
             None | Some((Pick::Nothing, _)) => "nothing".to_owned(),
             Some((Pick::Fail, _)) => "servfail".to_owned(),
             Some((Pick::Fixed, _)) => "fixed".to_owned(),
             Some((Pick::Rotate { take }, of)) => format!("rotate {take} of {of}"),
             Some((Pick::Weighted(_), _)) => "weighted".to_owned(),
+            Some((Pick::Tree(tree), _)) => match tree.nodes.first() {
+                Some(Node::Sticky(_)) => "sticky".to_owned(),
+                Some(Node::Subnet(_)) => "subnet".to_owned(),
+                Some(Node::Geo(_)) => "geo".to_owned(),
+                Some(Node::Fork(_) | Node::Run(_)) | None => "weighted, then by client".to_owned(),
+            },
         },
         why: why.unwrap_or_else(|| "first verdicts are awaited".to_owned()),
     }
-}
-
-/// A state as it is shown: up is degraded when something is not as it should be.
-fn shown(watch: &Watch, health: Health) -> Health {
-    match health {
-        Health::Up if watch.degradation.is_some() => Health::Degraded,
-        other => other,
-    }
-}
-
-fn last_in_words(watch: &Watch) -> Option<String> {
-    Some(match watch.seen.finding? {
-        Finding::Good if watch.seen.inverted.is_some() => {
-            format!("good ({})", watch.seen.inverted.as_deref().unwrap_or_default())
-        }
-        Finding::Good => "good".to_owned(),
-        Finding::Bad { phase, class } => format!("{phase} {class}"),
-    })
-}
-
-fn hold_in_words(hold: Hold, now: Moment) -> String {
-    let left = |until: Moment| format!("{:.1} s", until.since(now).as_secs_f64());
-    match hold {
-        Hold::MinDown { until } => format!("down for min_down, {} more", left(until)),
-        Hold::Flapping { until } => format!("flapped: must answer for {} more", left(until)),
-        Hold::Brake => "waits at the brake: too many went down within a minute".to_owned(),
-        Hold::Isolated => "frozen, or waiting for a reference: this node may be cut off".to_owned(),
-    }
-}
-
-fn millis(duration: Duration) -> u64 {
-    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
 }

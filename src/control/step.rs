@@ -6,12 +6,14 @@ use std::sync::Arc;
 use crate::control::chance::Chance;
 use crate::control::effect::{Effect, HistoryEvent, HistoryKind};
 use crate::control::event::{Event, ProbeTicket, Remembered, StoreTicket};
+use crate::control::ledger::Ledger;
+use crate::control::overrides::Overrides;
 use crate::control::schedule::{Due, Schedule};
 use crate::control::storing::{Asked, Awaiting};
 use crate::control::watch::{Desk, Flight, Watch};
 use crate::health::brake::Brake;
 use crate::health::isolation::{Census, Isolation};
-use crate::model::id::{ServiceId, TargetId};
+use crate::model::id::{EndpointId, ServiceId, TargetId};
 use crate::model::plan::Plan;
 use crate::model::time::{Moment, Now};
 
@@ -28,9 +30,23 @@ pub struct Control {
     pub(super) dirty: Vec<ServiceId>,
     pub(super) flights: BTreeMap<ProbeTicket, Flight>,
     pub(super) last_ticket: u64,
+    /// Whether it sends no probes and only hears of others'.
+    pub(super) listens: bool,
     /// What waits for the disk.
     pub(super) awaiting: BTreeMap<StoreTicket, Awaiting>,
     pub(super) last_store_ticket: u64,
+    /// What operators laid upon endpoints.
+    pub(super) overrides: Overrides,
+    /// The number of the latest override.
+    pub(super) last_override: u64,
+    /// Whether a look at the wall clock is entered.
+    pub(super) watching_clock: bool,
+    /// What is drained, and whether it was told that its server may be stopped.
+    pub(super) draining: BTreeMap<EndpointId, bool>,
+    /// When that is looked at next.
+    pub(super) drains_at: Option<Moment>,
+    /// What is forced up while it fails, and when that is said again.
+    pub(super) masked: BTreeMap<EndpointId, Moment>,
     pub(super) schedule: Schedule,
     /// Whether a look for lost probes is entered.
     pub(super) sweeping: bool,
@@ -53,6 +69,8 @@ pub struct Control {
     pub(super) on_trial: usize,
     /// What is on disk: group to active member.
     pub(super) remembered: BTreeMap<String, String>,
+    /// Until when caches may hold what was answered.
+    pub(super) ledger: Ledger,
 }
 
 impl Control {
@@ -65,8 +83,15 @@ impl Control {
             dirty: Vec::new(),
             flights: BTreeMap::new(),
             last_ticket: 0,
+            listens: false,
             awaiting: BTreeMap::new(),
             last_store_ticket: 0,
+            overrides: Overrides::default(),
+            last_override: 0,
+            watching_clock: false,
+            draining: BTreeMap::new(),
+            drains_at: None,
+            masked: BTreeMap::new(),
             schedule: Schedule::default(),
             sweeping: false,
             chance: Chance::new(seed),
@@ -80,10 +105,21 @@ impl Control {
             opened: false,
             on_trial: 0,
             remembered: remembered.actives.into_iter().collect(),
+            ledger: Ledger::default(),
             plan,
         };
+        control.recall_overrides(now, remembered.overrides);
         control.begin(now);
         control
+    }
+
+    /// A signal box that sends no probes: it judges those that it hears of ([`Event::Heard`]).
+    #[must_use]
+    pub fn listening(plan: Arc<Plan>, remembered: Remembered, now: Now) -> Self {
+        Self {
+            listens: true,
+            ..Self::new(plan, remembered, 0, now)
+        }
     }
 
     /// Takes in one event at `now` and says what is to be done, in order.
@@ -91,6 +127,13 @@ impl Control {
         self.front = effects.len();
         match event {
             Event::Probed { ticket, seen } => self.probed(now, ticket, seen, effects),
+            Event::Heard {
+                target,
+                role,
+                regular,
+                began,
+                seen,
+            } => self.heard(now, (target, role, regular, began), seen, effects),
             Event::ReferenceProbed { reference, reachable } => {
                 self.isolation.heard(reference, reachable, now.moment);
                 self.references_spoke(now, effects);
@@ -105,6 +148,7 @@ impl Control {
                 self.obey(now, asked, command, effects);
             }
             Event::Stored { ticket, result } => self.stored(now, ticket, result, effects),
+            Event::Heartbeat { target, word } => self.beat(now, target, word, effects),
             Event::Planned(plan) => self.replan(now, plan, effects),
             Event::Woke => {}
         }
@@ -133,6 +177,7 @@ impl Control {
             Due::Probe(target) => self.probe_due(now, at, target, effects),
             Due::Confirm(target, epoch) => self.confirm_due(now, target, epoch, effects),
             Due::Hurry(target) => self.hurry_due(now, target, effects),
+            Due::Silence(target) => self.silence_due(now, at, target, effects),
             Due::Hold(target) => self.hold_due(now, at, target, effects),
             Due::Decide(service) => {
                 if self
@@ -147,6 +192,10 @@ impl Control {
             Due::References if self.references_at == at => self.references_due(now, effects),
             Due::References => {}
             Due::TrialEnds => self.trial_ends(now, effects),
+            Due::Drains => self.look_at_drains(now, at, effects),
+            Due::Lapse => self.lapse(now, effects),
+            Due::Clock => self.look_at_clock(now, effects),
+            Due::Remind(endpoint) => self.remind(now, at, endpoint, effects),
             Due::Stored(ticket) => self.stored_too_late(now, ticket, effects),
             Due::Sweep => self.sweep(now, effects),
         }

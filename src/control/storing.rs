@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use crate::control::effect::{Done, Effect, HistoryKind, Record, Refusal};
 use crate::control::event::{CommandTicket, Manner, StoreTicket};
+use crate::control::hand::Handed;
 use crate::control::schedule::Due;
 use crate::control::step::Control;
 use crate::model::time::Now;
@@ -31,6 +32,8 @@ pub(crate) enum Awaiting {
         service: String,
         to: String,
     },
+    /// A drain, force or release.
+    Force(Asked, Handed),
 }
 
 impl Control {
@@ -60,9 +63,18 @@ impl Control {
     ) {
         match self.awaiting.remove(&ticket) {
             None => {}
+            Some(Awaiting::Force(asked, handed)) => self.force_now(now, &asked, &handed, result, effects),
             Some(Awaiting::Failover { asked, service, to }) => {
                 self.fail_over_now(now, &asked, &service, &to, result, effects);
             }
+        }
+    }
+
+    /// After a reload the schedule is new.
+    pub(super) fn wait_for_the_disk_again(&mut self, now: Now) {
+        for ticket in self.awaiting.keys() {
+            self.schedule
+                .enter(now.moment.after(PATIENCE), Due::Stored(*ticket));
         }
     }
 

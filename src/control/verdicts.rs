@@ -34,7 +34,7 @@ impl Control {
                 watch.users = users;
             }
         }
-        let _ = now;
+        self.refresh_parents(now, target);
     }
 
     /// Real health changed.
@@ -102,7 +102,7 @@ impl Control {
             return;
         };
         // A first verdict takes nothing out of service, and what is down already cannot go down.
-        if watch.gate.effective() == Health::Up && self.isolation.is_on() {
+        if watch.gate.effective() == Health::Up && self.isolation.is_on() && !watch.shadow {
             if self.isolation.is_frozen() {
                 watch.gate.doubt(Hold::Isolated);
                 return;
@@ -139,6 +139,7 @@ impl Control {
             return;
         };
         if watch.gate.effective() == Health::Up
+            && !watch.shadow
             && let Some(Some(brake)) = self.brakes.get_mut(check.index())
             && !brake.admit(target, now.moment)
         {
@@ -255,17 +256,28 @@ impl Control {
             return;
         };
         let evidence = watch.seen.evidence.as_deref().cloned().unwrap_or_default();
+        let why = if to == Health::Down && !evidence.text.is_empty() {
+            format!("{why}: {}", evidence.text)
+        } else {
+            why.to_owned()
+        };
+        if watch.shadow {
+            let kind = HistoryKind::Shadowed {
+                check: described.check.name.clone(),
+                target: described.place(),
+                services: self.service_names(target),
+                to,
+                why,
+            };
+            return Self::tell(now, false, kind, effects);
+        }
         let kind = HistoryKind::StateChanged {
             check: described.check.name.clone(),
-            target: std::net::SocketAddr::new(described.address, described.port).to_string(),
+            target: described.place(),
             services: self.service_names(target),
             from,
             to,
-            why: if to == Health::Down && !evidence.text.is_empty() {
-                format!("{why}: {}", evidence.text)
-            } else {
-                why.to_owned()
-            },
+            why,
             evidence,
             since_first: u64::try_from(now.moment.since(first).as_nanos()).unwrap_or(u64::MAX),
         };

@@ -42,7 +42,15 @@ pub(crate) struct Watch {
     pub never_up: bool,
     /// Who uses it.
     pub users: Box<[ServiceId]>,
-    /// Whether one of them must hear of every probe (TTL mode strict).
+    /// What is judged by it.
+    pub parents: Box<[TargetId]>,
+    /// Whether it is judged by others itself: nothing is probed for it.
+    pub derived: bool,
+    /// Whether it reports itself: nothing is probed for it either.
+    pub beats: bool,
+    /// Whether it is watched, but no answer heeds it.
+    pub shadow: bool,
+    /// Whether one of them must hear of every probe (TTL mode strict, policy `fastest`).
     pub strict: bool,
     pub seen: LastSeen,
     /// Which role it must have.
@@ -64,6 +72,8 @@ pub(crate) struct LastSeen {
     pub inverted: Option<String>,
     pub at: Now,
     pub latency: Option<Duration>,
+    /// A moving average of it.
+    pub smooth: Option<Duration>,
     /// Of the last failure, until the next success.
     pub evidence: Option<Box<Evidence>>,
     pub certificate_expiry: Option<UnixTime>,
@@ -114,6 +124,10 @@ impl Watch {
             trial,
             never_up: true,
             users: Box::default(),
+            parents: Box::default(),
+            derived: false,
+            beats: false,
+            shadow: false,
             strict: false,
             seen: LastSeen::default(),
             expects: check.expects,
@@ -169,11 +183,19 @@ impl Watch {
             claim: self.seen.report.claim,
             lag: self.seen.report.lag,
             latency: self.seen.latency,
+            smooth: self.seen.smooth,
         }
     }
 
     /// When what counts could change at the earliest.
     pub(crate) fn earliest_flip(&self, now: Moment, rules: &Rules) -> Moment {
+        if self.beats {
+            // Its next word may come, or be missed, at any moment.
+            return match self.gate.held() {
+                Some(Hold::MinDown { until } | Hold::Flapping { until }) => until,
+                _ => now,
+            };
+        }
         let health = self.health_flips(now, rules);
         if self.gate.effective() == Health::Down {
             return health;
@@ -230,17 +252,6 @@ impl Watch {
             }
         }
     }
-
-    /// For the census of the targets that fail at once.
-    pub(crate) fn census(&self) -> Census {
-        let bad = self.monitor.health() == Health::Down || self.monitor.run().failures() > 0;
-        let serving = self.gate.effective() == Health::Up;
-        Census {
-            serving: usize::from(serving),
-            failing: usize::from(serving && bad),
-            bad: usize::from(bad),
-        }
-    }
 }
 
 impl LastSeen {
@@ -258,7 +269,9 @@ impl LastSeen {
         }
         self.inverted = (inverted && seen.finding.is_good()).then(|| seen.evidence.text.clone());
         if seen.finding.is_good() {
-            self.latency = Some(seen.phases.total);
+            let latest = seen.phases.total;
+            self.smooth = Some(self.smooth.map_or(latest, |smooth| (smooth * 7 + latest) / 8));
+            self.latency = Some(latest);
             self.report = seen.report;
             self.evidence = None;
             return;

@@ -69,6 +69,11 @@ impl Gate {
         }
     }
 
+    /// Follows what is made of others' states, of a target that nothing is probed for.
+    pub fn follow(&mut self, health: Health, now: Now) {
+        self.suppose(health, now);
+    }
+
     /// Really down, but not believed yet, for this reason.
     pub fn doubt(&mut self, hold: Hold) {
         self.held = Some(hold);

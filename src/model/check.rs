@@ -1,11 +1,20 @@
 //! Checks: what is asked of an endpoint, how often, and what counts as an answer.
 
-use std::net::IpAddr;
-use std::path::PathBuf;
+mod exec;
+mod web;
+
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
+pub use exec::ExecCheck;
+pub use web::{
+    BodyMatch, DnsCheck, GrpcCheck, HttpCheck, HttpVersion, IcmpCheck, Identity, RCODES, Rdata, Scalar,
+    Security, TcpCheck, TlsCheck, Transport,
+};
+
 use crate::model::id::{CheckId, TargetId, ZoneId};
+use crate::model::token::Token;
 
 /// A check definition with everything defaulted.
 #[derive(Clone, Debug, PartialEq)]
@@ -22,8 +31,41 @@ pub struct Check {
     pub rules: Rules,
     /// Which role an endpoint must have, for checks that can tell.
     pub expects: Expectation,
+    /// How its connections are made.
+    pub way: Way,
     /// How a probe's result is taken before the rules judge it.
     pub treatment: Treatment,
+}
+
+/// How a check's connections to an endpoint are made.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Way {
+    /// `source` of IPv4; `None`: the system chooses.
+    pub source_v4: Option<Ipv4Addr>,
+    /// `source` of IPv6.
+    pub source_v6: Option<Ipv6Addr>,
+    /// What each TCP connection begins with.
+    pub proxy_header: Option<ProxyHeader>,
+}
+
+impl Way {
+    /// The source address towards `address`; `None`: the system chooses.
+    #[must_use]
+    pub fn source(&self, address: IpAddr) -> Option<IpAddr> {
+        match address {
+            IpAddr::V4(_) => self.source_v4.map(IpAddr::V4),
+            IpAddr::V6(_) => self.source_v6.map(IpAddr::V6),
+        }
+    }
+}
+
+/// Versions of the PROXY protocol, as haproxy's `doc/proxy-protocol.txt` describes it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ProxyHeader {
+    /// The line of text, with the addresses of the connection itself.
+    V1,
+    /// The binary form, with the command LOCAL: a connection of the proxy's own.
+    V2,
 }
 
 /// How a probe's result is taken before the rules judge it, and what makes a target that answers less than well.
@@ -97,66 +139,85 @@ pub enum CheckKind {
     Http(Box<HttpCheck>),
     /// `tcp`.
     Tcp(TcpCheck),
+    /// `tls`.
+    Tls(Box<TlsCheck>),
+    /// `exec`.
+    Exec(ExecCheck),
+    /// `dns`.
+    Dns(Box<DnsCheck>),
+    /// `icmp`.
+    Icmp(IcmpCheck),
+    /// `grpc`.
+    Grpc(Box<GrpcCheck>),
+    /// Others, judged together; nothing is probed for it.
+    Combined(Combined),
+    /// The endpoint reports itself; nothing is probed for it.
+    Heartbeat(HeartbeatCheck),
 }
 
-/// Settings of `http` and `https`.
-#[derive(Clone, Debug, PartialEq)]
-pub struct HttpCheck {
-    /// Whether TLS is spoken.
-    pub tls: bool,
-    /// Request method, e.g. `GET`.
-    pub method: String,
-    /// `Host` header and, unless `sni` says otherwise, the name in SNI; the address when `None`.
-    pub host: Option<String>,
-    /// Path and query, begins with `/`.
-    pub path: String,
-    /// Further request headers, in order.
-    pub headers: Vec<(String, String)>,
-    /// Accepted status codes, inclusive ranges within 100..=599.
-    pub status: Vec<(u16, u16)>,
-    /// What the body (its first 64 KiB) must contain.
-    pub body: Option<BodyMatch>,
-    /// Whether redirects are followed (at most 5, only to the same address).
-    pub follow_redirects: bool,
-    /// Name in SNI and for verification, when not `host`.
-    pub sni: Option<String>,
-    /// Whether the certificate is verified.
-    pub verify: bool,
-    /// PEM file of the authorities to trust instead of the system's.
-    pub ca_file: Option<PathBuf>,
-    /// Which HTTP versions are offered.
-    pub version: HttpVersion,
-    /// Whether one connection serves several probes.
-    pub keepalive: bool,
-}
-
-/// What a body must contain.
+/// Settings of `heartbeat`.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum BodyMatch {
-    /// This text, anywhere.
-    Substring(String),
-    /// A match of this regular expression (checked at load).
-    Regex(String),
+pub struct HeartbeatCheck {
+    /// Silence that lasts longer is a failure.
+    pub within: Duration,
+    /// What an endpoint shows to be believed.
+    pub token: Token,
 }
 
-/// HTTP versions to offer.
+impl HeartbeatCheck {
+    /// How results become a verdict: one is enough, in either direction; `otherwise` says the rest.
+    #[must_use]
+    pub fn rules(&self, otherwise: Rules) -> Rules {
+        Rules {
+            interval: self.within,
+            fast_interval: self.within,
+            timeout: Duration::ZERO,
+            fall: 1,
+            rise: 1,
+            // No record of earlier silences makes this one a matter of chance.
+            false_alarm: 0.999_999,
+            ..otherwise
+        }
+    }
+}
+
+impl CheckKind {
+    /// Whether what was learned by `self` holds for `other`: the same question. Heartbeats are the same whatever their
+    /// token and their time.
+    #[must_use]
+    pub fn asks_the_same(&self, other: &Self) -> bool {
+        matches!((self, other), (Self::Heartbeat(_), Self::Heartbeat(_))) || self == other
+    }
+}
+
+/// A check that is made of others.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Combined {
+    /// How many of them are needed.
+    pub need: Need,
+    /// Their names, at least one, in the order written.
+    pub parts: Vec<String>,
+}
+
+/// How many parts of a combined check are needed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum HttpVersion {
-    /// HTTP/1.1 only: what a check speaks unless told otherwise.
-    Http1,
-    /// HTTP/2 only (prior knowledge without TLS).
-    Http2,
-    /// Whatever ALPN yields.
-    Any,
+pub enum Need {
+    /// `all_of`
+    All,
+    /// `any_of` with `at_least`; 1 or more.
+    AtLeast(u32),
 }
 
-/// Settings of `tcp`.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct TcpCheck {
-    /// Sent after connecting.
-    pub send: Option<Vec<u8>>,
-    /// What the first 64 KiB received must contain.
-    pub expect: Option<Vec<u8>>,
+impl Need {
+    /// How many of `parts` (one or more) are needed: 1 to all of them.
+    #[must_use]
+    pub fn count(self, parts: usize) -> usize {
+        match self {
+            Self::All => parts,
+            Self::AtLeast(count) => usize::try_from(count).unwrap_or(usize::MAX).min(parts),
+        }
+        .max(1)
+    }
 }
 
 /// One probe stream: a check against an address. Services that agree on both share it.
@@ -168,8 +229,10 @@ pub struct Target {
     pub check: Arc<Check>,
     /// The address that is probed.
     pub address: IpAddr,
-    /// The port that is probed.
+    /// The port that is probed; 0 where there is none.
     pub port: u16,
+    /// Of a combined check: the streams that it is judged by, in the order of its parts.
+    pub parts: Vec<TargetId>,
 }
 
 impl Target {
@@ -182,6 +245,23 @@ impl Target {
             && self.check.kind == other.check.kind
             && self.check.rules == other.check.rules
             && self.check.expects == other.check.expects
+            && self.check.way == other.check.way
             && self.check.treatment == other.check.treatment
+            && self.parts == other.parts
+    }
+
+    /// Address and port as printed; the address alone where there is no port.
+    #[must_use]
+    pub fn place(&self) -> String {
+        match self.port {
+            0 => self.address.to_string(),
+            port => SocketAddr::new(self.address, port).to_string(),
+        }
+    }
+
+    /// Whether it is judged by other streams, and nothing is probed for it.
+    #[must_use]
+    pub fn is_derived(&self) -> bool {
+        matches!(self.check.kind, CheckKind::Combined(_))
     }
 }

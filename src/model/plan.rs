@@ -8,6 +8,7 @@ use std::time::Duration;
 use crate::model::check::{Check, Target};
 use crate::model::force::{FileOverride, SafetySettings};
 use crate::model::id::{ServiceId, ZoneId};
+use crate::model::place::Atlas;
 use crate::model::service::{Endpoint, Service};
 use crate::wire::name::Name;
 
@@ -72,7 +73,7 @@ pub struct TransferRules {
 }
 
 /// A network: address and prefix length.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Prefix {
     /// Any address within; bits past `length` are zero.
     pub address: IpAddr,
@@ -148,22 +149,49 @@ pub struct NodeSettings {
     pub tcp: TcpSettings,
     /// `[probes] concurrency`: probes under way at once, at the most.
     pub probe_concurrency: usize,
+    /// `[probes] exec_concurrency`: programs that run at once, at the most.
+    pub exec_concurrency: usize,
     /// `[zones] directory`, resolved.
     pub zones_directory: PathBuf,
     /// `[zones] watch`.
     pub watch: bool,
     /// `[state] directory`, resolved.
     pub state_directory: PathBuf,
+    /// `[state] record`, resolved: where every probe is written down; `None`: nowhere.
+    pub record: Option<PathBuf>,
+    /// `[state] record_limit`, in octets: a larger recording begins anew, and the one before is kept.
+    pub record_limit: u64,
     /// `[api] listen`; `None`: no API.
     pub api: Option<SocketAddr>,
     /// `[api] token_file`, its content.
     pub api_token: Option<String>,
+    /// `[resolver] nameservers`; none: those of the system.
+    pub resolvers: Vec<SocketAddr>,
     /// `[isolation]`.
     pub isolation: IsolationSettings,
     /// `[safety]`.
     pub safety: SafetySettings,
     /// `[keys]`.
     pub keys: Vec<TsigKey>,
+    /// Resolvers whose word on their clients' networks is taken (RFC 7871).
+    pub trust_ecs: Vec<Prefix>,
+    /// Where clients are.
+    pub geo: Option<GeoDatabase>,
+}
+
+/// A database of where addresses are.
+#[derive(Clone, Debug)]
+pub struct GeoDatabase {
+    /// The file it was read from.
+    pub path: PathBuf,
+    /// What it says.
+    pub atlas: Arc<dyn Atlas>,
+}
+
+impl PartialEq for GeoDatabase {
+    fn eq(&self, other: &Self) -> bool {
+        self.path == other.path && Arc::ptr_eq(&self.atlas, &other.atlas)
+    }
 }
 
 /// `[dns.tcp]`: RFC 7766 section 6.2.

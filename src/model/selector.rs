@@ -10,7 +10,7 @@ use std::fmt;
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum SelectorError {
     /// Nothing, or nothing between two slashes.
-    #[error("`{0}` has an empty part: write SERVICE/ENDPOINT, SERVICE, or a pattern like */fra-*")]
+    #[error("`{0}` has an empty part")]
     Empty(String),
     /// Longer than any name.
     #[error("a selector of more than {MOST} octets")]

@@ -3,9 +3,12 @@
 use std::net::IpAddr;
 use std::time::Duration;
 
+use crate::model::alias::Alias;
 use crate::model::facets::Facets;
 use crate::model::force::OwnSafety;
 use crate::model::id::{EndpointId, GroupId, ServiceId, TargetId, ZoneId};
+use crate::model::place::{Point, Region};
+use crate::model::plan::Prefix;
 use crate::model::time::Ttl;
 use crate::wire::name::Name;
 
@@ -61,15 +64,53 @@ pub struct Group {
     pub members: Vec<Member>,
     /// How many members must be up for the group to count as up; 1 or more.
     pub min_up: u32,
+    /// How it counts and loads members that are not quite well.
+    pub spread: Spread,
+}
+
+/// How a group counts and loads members that are not quite well.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Spread {
+    /// With fewer members up than this, not counting degraded ones, the group is degraded itself; 0: never.
+    pub degraded_below: u32,
+    /// Which part of its weight a degraded member keeps under `weighted`, in thousandths.
+    pub degraded_weight: u32,
+    /// The load that members with a capacity share under `weighted`, in the same unit; `None`: the sum of weights.
+    pub demand: Option<u32>,
+}
+
+impl Default for Spread {
+    fn default() -> Self {
+        Self {
+            degraded_below: 0,
+            degraded_weight: 500,
+            demand: None,
+        }
+    }
 }
 
 /// A member of a group.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Member {
-    /// Its share under `weighted`, 0..=65535; 0 is used only when every other member is down.
+    /// Its share under `weighted` and `sticky`; 0 is used only when every other member is down.
     pub weight: u32,
+    /// The most that it can serve, in any unit, under `weighted`; a pool that does not say can what its members can.
+    pub capacity: Option<u32>,
+    /// Whom it is for, under `subnet` and `geo`.
+    pub serves: Serves,
     /// What it is.
     pub kind: MemberKind,
+}
+
+/// Whom a member is for.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Serves {
+    /// Clients in these networks (`subnet`).
+    pub networks: Vec<Prefix>,
+    /// Clients in these regions (`geo`).
+    pub regions: Vec<Region>,
+    /// Clients that are nearer to here than to any other member (`geo`).
+    pub point: Option<Point>,
 }
 
 /// What a member is.
@@ -93,6 +134,26 @@ pub enum Policy {
         /// Addresses in an answer, 1 or more; `None`: as many as there are.
         max_answers: Option<u16>,
     },
+    /// One healthy member by hash of the client's prefix: always the same while that one is up.
+    Sticky(StickyPrefix),
+    /// The healthy member with the longest network that holds the client.
+    Subnet,
+    /// The healthy member for the client's region, else the nearest.
+    Geo,
+    /// The healthy member whose probes are answered soonest.
+    Fastest {
+        /// By how much another must be faster to take its place, in hundredths: 0..=99.
+        margin: u8,
+    },
+}
+
+/// How much of an address stands for a client.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct StickyPrefix {
+    /// Bits of IPv4, 1..=32.
+    pub v4: u8,
+    /// Bits of IPv6, 1..=128.
+    pub v6: u8,
 }
 
 impl Policy {
@@ -103,7 +164,17 @@ impl Policy {
             Self::Failover => "failover",
             Self::Weighted => "weighted",
             Self::All { .. } => "all",
+            Self::Sticky(_) => "sticky",
+            Self::Subnet => "subnet",
+            Self::Geo => "geo",
+            Self::Fastest { .. } => "fastest",
         }
+    }
+
+    /// Whether it spreads clients over members, degraded ones included, rather than choosing one for all of them.
+    #[must_use]
+    pub fn spreads(self) -> bool {
+        !matches!(self, Self::Failover)
     }
 }
 
@@ -116,8 +187,12 @@ pub struct Endpoint {
     pub service: ServiceId,
     /// The operator's name for it, unique within its service.
     pub name: String,
-    /// Its addresses, at least one, in the order written.
+    /// Its addresses, at least one, in the order written; of an alias those that it was resolved to, perhaps none yet.
     pub addresses: Vec<EndpointAddress>,
+    /// Its name elsewhere; `None`: its addresses are written.
+    pub alias: Option<Alias>,
+    /// The name that is answered in its place, its addresses being stand-ins for it (see [`cname`](crate::model::cname)).
+    pub cname: Option<Name>,
 }
 
 /// One address of an endpoint, judged on its own.
@@ -127,6 +202,8 @@ pub struct EndpointAddress {
     pub address: IpAddr,
     /// What is probed; `None` without a check: up until an operator says otherwise.
     pub target: Option<TargetId>,
+    /// What is probed besides and shown, but counts for nothing.
+    pub shadow: Option<TargetId>,
 }
 
 /// TTL of a service's answers.

@@ -7,6 +7,8 @@ use crate::policy::spread::Blend;
 
 /// INFO-CODE 3, Stale Answer (RFC 8914 section 4.4).
 pub const STALE_ANSWER: u16 = 3;
+/// INFO-CODE 14, Not Ready (RFC 8914 section 4.15).
+pub const NOT_READY: u16 = 14;
 /// INFO-CODE 0, Other (RFC 8914 section 4.1).
 pub const OTHER: u16 = 0;
 

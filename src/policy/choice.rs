@@ -1,9 +1,20 @@
-//! The compiled decision of a service: picking from it takes constant time and no allocation.
+//! The compiled decision of a service: picking from it takes no allocation, and constant time where it does not depend
+//! on the client.
+//!
+//! What is the same for everybody is one table; what depends on the client is a [`tree`] of them.
+
+pub mod client;
+pub mod geo;
+pub mod sticky;
+pub mod subnet;
+pub mod tree;
 
 use std::net::IpAddr;
 
 use crate::model::id::ServiceId;
 use crate::model::time::{Moment, Ttl};
+use crate::policy::choice::client::ClientKey;
+use crate::policy::choice::tree::Tree;
 
 /// What a service answers from now on. Compared with the last one: equal means nothing to publish.
 #[derive(Clone, Debug, PartialEq)]
@@ -63,6 +74,8 @@ pub enum Pick {
     },
     /// One candidate by weight, with all its addresses.
     Weighted(Weighted),
+    /// One that depends on the client.
+    Tree(Tree),
 }
 
 /// Walker's alias table over candidates: one dice throw, one comparison.
@@ -108,6 +121,30 @@ pub struct Picked {
     pub start: u16,
     /// How many to answer.
     pub take: u16,
+    /// How many bits of the client's address decided (RFC 7871: SCOPE PREFIX-LENGTH): all clients that share them get
+    /// answers from the same choice. 0 when the client did not matter.
+    pub scope: u8,
+}
+
+impl Candidate {
+    /// Picks from the run by one throw of the dice; `None` when it is empty.
+    fn pick(&self, dice: u64) -> Option<Picked> {
+        let start = if self.rotate {
+            below(
+                dice.rotate_left(17).wrapping_mul(0x9e37_79b9_7f4a_7c15),
+                self.count,
+            )
+        } else {
+            0
+        };
+        (self.count > 0).then(|| Picked {
+            first: self.first,
+            count: self.count,
+            start,
+            take: self.take.clamp(1, self.count),
+            scope: 0,
+        })
+    }
 }
 
 /// TTL of a service's answers.
@@ -151,9 +188,9 @@ pub struct Degraded {
 }
 
 impl Choice {
-    /// Picks by one throw of the dice (uniform in `u64`); `None` for [`Pick::Nothing`] and [`Pick::Fail`].
+    /// Picks for `client` by one throw of the dice (uniform in `u64`); `None` for [`Pick::Nothing`] and [`Pick::Fail`].
     #[must_use]
-    pub fn pick(&self, dice: u64) -> Option<Picked> {
+    pub fn pick(&self, client: &ClientKey<'_>, dice: u64) -> Option<Picked> {
         let all = u16::try_from(self.addresses.len()).unwrap_or(u16::MAX);
         match &self.pick {
             Pick::Nothing | Pick::Fail => None,
@@ -162,12 +199,14 @@ impl Choice {
                 count: all,
                 start: 0,
                 take: all,
+                scope: 0,
             }),
             Pick::Rotate { take } => (all > 0).then(|| Picked {
                 first: 0,
                 count: all,
                 start: below(dice, all),
                 take: (*take).clamp(1, all),
+                scope: 0,
             }),
             Pick::Weighted(table) => {
                 let columns = u32::try_from(table.columns.len()).unwrap_or(u32::MAX);
@@ -179,22 +218,9 @@ impl Choice {
                 } else {
                     table.columns.get(column.alias as usize)?
                 };
-                let run = chosen.candidate;
-                let start = if run.rotate {
-                    below(
-                        dice.rotate_left(17).wrapping_mul(0x9e37_79b9_7f4a_7c15),
-                        run.count,
-                    )
-                } else {
-                    0
-                };
-                (run.count > 0).then(|| Picked {
-                    first: run.first,
-                    count: run.count,
-                    start,
-                    take: run.take.clamp(1, run.count),
-                })
+                chosen.candidate.pick(dice)
             }
+            Pick::Tree(tree) => tree.pick(client, dice),
         }
     }
 }

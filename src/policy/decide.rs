@@ -3,10 +3,12 @@
 use crate::model::id::EndpointId;
 use crate::model::service::{Endpoint, Service, TtlRule, WhenAllDown};
 use crate::model::time::{Moment, Now};
-use crate::policy::all_down::{OTHER, remains};
-use crate::policy::choice::{Choice, Decision, Degraded};
-use crate::policy::members::{could_matter, has_family, has_min_up, is_known_bad, usable, waits};
-use crate::policy::readings::{Family, Memory, Readings, Tier};
+use crate::policy::all_down::{NOT_READY, OTHER, remains};
+use crate::policy::choice::{Choice, Decision, Degraded, Pick};
+use crate::policy::members::{
+    could_matter, has_family, has_min_up, is_known_bad, is_unresolved, usable, waits,
+};
+use crate::policy::readings::{Family, Memory, Readings, Tier, Unforced};
 use crate::policy::spread::Blend;
 use crate::policy::tree::{Demand, Judged, Proposal, Walk};
 use crate::policy::ttl::{Outlook, lifetime};
@@ -199,6 +201,12 @@ fn family_verdict<R: Readings, W: Witness>(
         wake: None,
     };
     if !has_family(&service.group, endpoints, family) {
+        if is_unresolved(&service.group, endpoints) {
+            // What was never known must not be said to be absent.
+            verdict.choice.pick = Pick::Fail;
+            verdict.why = "no endpoint's name was resolved yet".to_owned();
+            verdict.degraded = Some((NOT_READY, verdict.why.clone()));
+        }
         return verdict;
     }
     let old = memory.current.get(family.index()).cloned().flatten();
@@ -247,9 +255,9 @@ fn family_verdict<R: Readings, W: Witness>(
         return verdict;
     }
     told.begin(family, "nothing is usable");
-    let mark = told.mark();
+    let mut mark = told.mark();
     let mut supposed = memory.clone();
-    let (assumed, _) = walk(
+    let (mut assumed, _) = walk(
         service,
         endpoints,
         readings,
@@ -259,6 +267,22 @@ fn family_verdict<R: Readings, W: Witness>(
         now,
         told,
     );
+    if !assumed.up {
+        told.begin(family, "operators took everything out: rather that than nothing");
+        mark = told.mark();
+        let mut supposed = memory.clone();
+        let (all, _) = walk(
+            service,
+            endpoints,
+            &Unforced(readings),
+            family,
+            ASSUMED,
+            &mut supposed,
+            now,
+            told,
+        );
+        assumed = all;
+    }
     let last = memory.last_good.get(family.index()).and_then(Option::as_ref);
     let remains = remains(service, family, last, &assumed.blend);
     if !remains.assumed {

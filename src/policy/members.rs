@@ -42,6 +42,14 @@ pub(super) fn has_family(group: &Group, endpoints: &[Endpoint], family: Family) 
     })
 }
 
+/// Whether no endpoint has any address: each is known by a name that was never resolved.
+pub(super) fn is_unresolved(group: &Group, endpoints: &[Endpoint]) -> bool {
+    let mut all = Vec::new();
+    endpoints_of(group, &mut all);
+    let mut all = all.iter().filter_map(|id| endpoints.get(id.index()));
+    all.all(|endpoint| endpoint.addresses.is_empty() && endpoint.alias.is_some())
+}
+
 pub(super) fn has_min_up(group: &Group) -> bool {
     group.min_up > 1
         || group
@@ -92,12 +100,8 @@ pub(super) fn usable<R: Readings>(
     let hosts = service.facets.hosts.iter();
     hosts
         .filter_map(|host| endpoints.get(host.endpoint.index()))
-        .flat_map(|endpoint| &endpoint.addresses)
-        .filter(|known| {
-            known
-                .target
-                .is_none_or(|target| readings.of(target).tier > Tier::Down)
-        })
-        .map(|known| known.address)
+        .flat_map(|endpoint| endpoint.addresses.iter().map(|known| (endpoint.id, known)))
+        .filter(|(endpoint, known)| readings.seen(*endpoint, known.target).tier > Tier::Down)
+        .map(|(_, known)| known.address)
         .collect()
 }

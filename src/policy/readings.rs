@@ -46,9 +46,10 @@ impl Family {
 }
 
 /// How good an address is, worst first.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Tier {
     /// Down.
+    #[default]
     Down,
     /// Its probes succeed, but it is held down (minimum, damping): better than nothing.
     Held,
@@ -88,6 +89,8 @@ pub struct Reading {
     pub lag: Option<Duration>,
     /// Of the last successful probe.
     pub latency: Option<Duration>,
+    /// Of successful probes, smoothed: a moving average in which the last one counts an eighth.
+    pub smooth: Option<Duration>,
 }
 
 impl Reading {
@@ -100,6 +103,7 @@ impl Reading {
         claim: None,
         lag: None,
         latency: None,
+        smooth: None,
     };
 }
 
@@ -161,11 +165,23 @@ impl<F: Fn(TargetId) -> Reading> Readings for F {
     }
 }
 
+/// Health alone, as if no operator had laid anything upon endpoints.
+#[derive(Clone, Copy, Debug)]
+pub struct Unforced<'a, R>(pub &'a R);
+
+impl<R: Readings> Readings for Unforced<'_, R> {
+    fn of(&self, target: TargetId) -> Reading {
+        self.0.of(target)
+    }
+}
+
 /// What a service remembers from one decision to the next.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Memory {
     /// Per failover group and family: who is active.
     pub seats: BTreeMap<(GroupId, Family), Seat>,
+    /// Per group under `fastest` and family: whose turn it is.
+    pub fastest: BTreeMap<(GroupId, Family), usize>,
     /// Per family (A, AAAA): the last answer made of healthy endpoints.
     pub last_good: [Option<Choice>; 2],
     /// Per family: what is answered now.

@@ -1,15 +1,18 @@
 //! A service's groups, walked for one family: who is up, and what is answered.
 //!
 //! An endpoint without an address of the family stands in a `failover` group with its other family: when it is active,
-//! the family has no data, so that clients with both families reach one and the same endpoint. Under `weighted` and
-//! `all` it takes no part in the family. `min_up` counts members that take part, as far as there are so many.
+//! the family has no data, so that clients with both families reach one and the same endpoint. Under all other policies
+//! it takes no part in the family. `min_up` counts members that take part, as far as there are so many.
 //! Groups are walked whole, so that what they remember is true whoever is chosen above them.
+
+use std::time::Duration;
 
 use crate::model::id::EndpointId;
 use crate::model::service::{
     Endpoint, Failback, Families, Group, Member, MemberKind, Policy, Service, Switch, WhenAllDown,
 };
 use crate::model::time::{Moment, Now};
+use crate::policy::among::Among;
 use crate::policy::failover::{Reason, Rule};
 use crate::policy::readings::{Family, Forced, Memory, Reading, Readings, Tier};
 use crate::policy::spread::{Blend, Pickable};
@@ -25,7 +28,7 @@ pub struct Demand {
 }
 
 /// What a walk found of a member or group.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub struct Judged {
     /// Whether it counts as up.
     pub up: bool,
@@ -35,6 +38,10 @@ pub struct Judged {
     pub blend: Blend,
     /// How good it is at its best.
     pub tier: Tier,
+    /// What those of its members that are answered can serve together; `None`: one of them does not say.
+    pub capacity: Option<f64>,
+    /// How soon the quickest of those that are answered answers probes.
+    pub latency: Option<Duration>,
 }
 
 /// A manual switch that is called for: active and proposed member.
@@ -78,12 +85,7 @@ impl<R: Readings, W: Witness> Walk<'_, R, W> {
     }
 
     fn endpoint(&self, id: EndpointId) -> Judged {
-        let mut judged = Judged {
-            up: false,
-            has_family: false,
-            blend: Blend::default(),
-            tier: Tier::Down,
-        };
+        let mut judged = Judged::default();
         let Some(endpoint) = self.endpoints.get(id.index()) else {
             return judged;
         };
@@ -93,12 +95,12 @@ impl<R: Readings, W: Witness> Walk<'_, R, W> {
             address: address.address,
             target: address.target,
         };
-        let mine: Vec<(Pickable, Tier)> = endpoint
+        let mine: Vec<(Pickable, Reading)> = endpoint
             .addresses
             .iter()
             .filter(|address| self.family.holds(address.address))
             .map(of)
-            .map(|pickable| (pickable, self.reading(&pickable).tier))
+            .map(|pickable| (pickable, self.reading(&pickable)))
             .collect();
         judged.has_family = !mine.is_empty();
         let tiers = endpoint
@@ -109,19 +111,23 @@ impl<R: Readings, W: Witness> Walk<'_, R, W> {
         judged.tier = if together {
             tiers.min()
         } else if judged.has_family {
-            mine.iter().map(|(_, tier)| *tier).max()
+            mine.iter().map(|(_, reading)| reading.tier).max()
         } else {
             tiers.max()
         }
         .unwrap_or(Tier::Down);
-        judged.up = judged.tier >= self.demand.tier;
+        // What an operator took out is not answered as if it were up, either.
+        let removed = || {
+            self.readings
+                .forced(id)
+                .is_some_and(|forced| forced.kind.removes())
+        };
+        judged.up = judged.tier >= self.demand.tier && !(judged.tier == Tier::Down && removed());
         if judged.up {
-            judged.blend = Blend::fixed(
-                mine.into_iter()
-                    .filter(|(_, tier)| *tier >= self.demand.tier)
-                    .map(|(pickable, _)| pickable)
-                    .collect(),
-            );
+            let demand = self.demand.tier;
+            let usable = || mine.iter().filter(|(_, reading)| reading.tier >= demand);
+            judged.latency = usable().filter_map(|(_, reading)| reading.smooth).min();
+            judged.blend = Blend::fixed(usable().map(|(pickable, _)| *pickable).collect());
         }
         judged
     }
@@ -135,121 +141,115 @@ impl<R: Readings, W: Witness> Walk<'_, R, W> {
     }
 
     /// What operators call a member.
-    fn name(&self, member: &Member) -> String {
+    pub(super) fn name(&self, member: &Member) -> String {
         member_name(self.endpoints, member)
     }
 
     /// Walks a group.
     pub fn group(&mut self, group: &Group) -> Judged {
+        let demand = self.demand;
+        if group.policy.spreads() {
+            // What spreads clients keeps those that are not quite well.
+            self.demand.tier = demand.tier.min(Tier::Degraded);
+        }
         let mut marks = vec![self.told.mark()];
         let mut members: Vec<Judged> = Vec::with_capacity(group.members.len());
         for member in &group.members {
             members.push(self.member(member));
             marks.push(self.told.mark());
         }
-        let counts = |judged: &Judged| group.policy == Policy::Failover || judged.has_family;
-        let taking_part = members.iter().filter(|judged| counts(judged)).count();
-        let up = members
+        self.demand = demand;
+        let counts = |judged: &&Judged| group.policy == Policy::Failover || judged.has_family;
+        let taking_part = members.iter().filter(counts).count();
+        let up = members.iter().filter(counts).filter(|judged| judged.up).count();
+        let well = members
             .iter()
-            .filter(|judged| judged.up && counts(judged))
+            .filter(counts)
+            .filter(|judged| judged.tier == Tier::Up)
             .count();
+        let count_of = |number: u32| usize::try_from(number).unwrap_or(usize::MAX);
         let wanted = if self.demand.min_up {
-            usize::try_from(group.min_up).unwrap_or(usize::MAX)
+            count_of(group.min_up)
         } else {
             1
         };
+        let best = |counting: bool| {
+            let of = |judged: &&Judged| !counting || counts(judged);
+            members.iter().filter(of).map(|judged| judged.tier).max()
+        };
+        let mut tier = best(true).or_else(|| best(false)).unwrap_or(Tier::Down);
+        if well < count_of(group.spread.degraded_below) {
+            tier = tier.min(Tier::Degraded);
+        }
         let mut judged = Judged {
-            up: up >= wanted.min(taking_part).max(1),
+            up: up >= wanted.min(taking_part).max(1) && tier >= demand.tier,
             has_family: members.iter().any(|judged| judged.has_family),
-            blend: Blend::default(),
-            tier: members
-                .iter()
-                .map(|judged| judged.tier)
-                .max()
-                .unwrap_or(Tier::Down),
+            tier,
+            ..Judged::default()
         };
         let tiers: Vec<Tier> = members.iter().map(|judged| judged.tier).collect();
-        let chosen: Vec<bool>;
-        let mut reasons: Vec<&'static str> = Vec::new();
-        match group.policy {
-            Policy::Failover => {
-                let ruled = self.failover(group, &mut members);
-                let (index, reason) = ruled.map_or((usize::MAX, ""), |(index, reason)| (index, reason));
-                if let Some(member) = members.get_mut(index) {
-                    judged.blend = std::mem::take(&mut member.blend);
-                }
-                chosen = (0..members.len()).map(|at| at == index).collect();
-                reasons = (0..members.len())
-                    .map(|at| match members.get(at) {
-                        _ if at == index => reason,
-                        Some(member) if !member.up => self.unusable(group, at),
-                        _ if at < index => "better placed, but not returned to yet",
-                        _ => "stands by",
-                    })
-                    .collect();
-            }
-            Policy::Weighted | Policy::All { .. } => {
-                let any_weight = group
-                    .members
-                    .iter()
-                    .zip(&members)
-                    .any(|(member, judged)| judged.up && judged.has_family && member.weight > 0);
-                let takes = |member: &Member, judged: &Judged| {
-                    judged.up
-                        && judged.has_family
-                        && (group.policy != Policy::Weighted || member.weight > 0 || !any_weight)
-                };
-                chosen = group
-                    .members
-                    .iter()
-                    .zip(&members)
-                    .map(|(m, j)| takes(m, j))
-                    .collect();
-                for ((member, judged), chosen) in group.members.iter().zip(&members).zip(&chosen) {
-                    reasons.push(match (chosen, judged.up, judged.has_family) {
-                        (true, _, _) if group.policy == Policy::Weighted => "answered by its weight",
-                        (true, _, _) => "answered in rotation",
-                        (_, _, false) => "has no address of this family",
-                        (_, false, _) => self.unusable(group, reasons.len()),
-                        _ if member.weight == 0 => "weight 0 serves only when no other can",
-                        _ => "not chosen",
-                    });
-                }
-                let parts = group
-                    .members
-                    .iter()
-                    .zip(&mut members)
-                    .zip(&chosen)
-                    .filter(|(_, chosen)| **chosen)
-                    .map(|((member, judged), _)| (member.weight, std::mem::take(&mut judged.blend)));
-                judged.blend = match group.policy {
-                    Policy::All { max_answers } => {
-                        Blend::all(parts.map(|(_, blend)| blend).collect(), max_answers)
-                    }
-                    _ => Blend::weighted(parts.collect()),
-                };
-            }
-        }
-        for (span, _) in marks.windows(2).zip(&chosen).filter(|(_, chosen)| !**chosen) {
+        let among = match group.policy {
+            Policy::Failover => self.one_in_order(group, &mut members),
+            _ => self.spread(group, &mut members),
+        };
+        let chosen = &among.chosen;
+        for (span, _) in marks.windows(2).zip(chosen).filter(|(_, chosen)| !**chosen) {
             if let [from, until] = *span {
                 self.told.overrule(from..until, "its pool is not chosen");
             }
         }
-        self.tell(group, &tiers, &chosen, &reasons);
-        if !judged.up {
-            judged.blend = Blend::default();
-            if up > 0 {
-                self.why = format!("{up} up, {wanted} wanted");
+        self.tell(group, &tiers, chosen, &among.reasons);
+        let picked = || {
+            group
+                .members
+                .iter()
+                .zip(&members)
+                .zip(chosen)
+                .filter(|(_, chosen)| **chosen)
+                .map(|(pair, _)| pair)
+        };
+        judged.capacity = picked().map(|(member, judged)| capacity(member, judged)).sum();
+        judged.latency = picked().filter_map(|(_, judged)| judged.latency).min();
+        if judged.up {
+            judged.blend = among.blend;
+            if group.pool.is_none() {
+                self.why = self.summary(group, chosen, &among.reasons);
             }
-        } else if group.pool.is_none() {
-            self.why = self.summary(group, &chosen, &reasons);
+        } else if up > 0 {
+            self.why = format!("{up} up, {wanted} wanted");
         }
         judged
     }
 
+    /// Under `failover`: one for all clients.
+    fn one_in_order(&mut self, group: &Group, members: &mut [Judged]) -> Among {
+        let (index, reason) = self.failover(group, members).unwrap_or((usize::MAX, ""));
+        let blend = members
+            .get_mut(index)
+            .map(|member| std::mem::take(&mut member.blend));
+        let reasons = (0..members.len()).map(|at| match members.get(at) {
+            _ if at == index => reason,
+            Some(member) if !member.up => self.unusable(group, at),
+            _ if at < index => "better placed, but not returned to yet",
+            _ => "stands by",
+        });
+        Among {
+            chosen: (0..members.len()).map(|at| at == index).collect(),
+            reasons: reasons.collect(),
+            blend: blend.unwrap_or_default(),
+        }
+    }
+
     /// Who is active, and why; what it answers stands in its member.
     fn failover(&mut self, group: &Group, members: &mut [Judged]) -> Option<(usize, &'static str)> {
-        let usable: Vec<bool> = members.iter().map(|judged| judged.up).collect();
+        let well: Vec<bool> = members
+            .iter()
+            .map(|judged| judged.up && judged.tier == Tier::Up)
+            .collect();
+        let mut usable: Vec<bool> = members.iter().map(|judged| judged.up).collect();
+        if self.demand.tier == Tier::Degraded && well.contains(&true) {
+            usable.clone_from(&well);
+        }
         let own = group.pool.is_none();
         let rule = Rule {
             // An operator who takes the active one out has decided already.
@@ -267,8 +267,8 @@ impl<R: Readings, W: Witness> Walk<'_, R, W> {
             },
         };
         let seat = self.memory.seats.entry((group.id, self.family)).or_default();
-        if self.demand.tier == Tier::Up {
-            seat.note(&usable, self.now);
+        if self.demand.tier >= Tier::Degraded {
+            seat.note(&well, self.now);
         }
         let ruling = seat.rule(&usable, rule, self.now)?;
         if let Some(at) = ruling.wake {
@@ -309,7 +309,7 @@ impl<R: Readings, W: Witness> Walk<'_, R, W> {
     }
 
     /// Why a member that is not up is not.
-    fn unusable(&self, group: &Group, index: usize) -> &'static str {
+    pub(super) fn unusable(&self, group: &Group, index: usize) -> &'static str {
         let forced = match group.members.get(index).map(|member| &member.kind) {
             Some(MemberKind::Endpoint(id)) => self.readings.forced(*id),
             Some(MemberKind::Pool(_)) | None => None,
@@ -367,6 +367,11 @@ impl<R: Readings, W: Witness> Walk<'_, R, W> {
             None => "nobody takes part".to_owned(),
         }
     }
+}
+
+/// What a member can serve, as far as it is known.
+pub(super) fn capacity(member: &Member, judged: &Judged) -> Option<f64> {
+    member.capacity.map(f64::from).or(judged.capacity)
 }
 
 /// What operators call a member.

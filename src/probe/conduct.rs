@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 use std::net::SocketAddr;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use rustls::crypto::CryptoProvider;
@@ -13,11 +13,12 @@ use tokio_util::task::TaskTracker;
 
 use crate::clock::Clock;
 use crate::health::observation::{FaultClass, Finding, Observation};
-use crate::model::check::{Check, CheckKind, HttpCheck, Target};
+use crate::model::check::{Check, CheckKind, HttpCheck, Security, Target, Way};
 use crate::probe::http::question::Question;
 use crate::probe::sheet::{Farewell, Fault, Sheet};
-use crate::probe::tls::Trust;
-use crate::probe::{http, tcp};
+use crate::probe::tls::Authorities;
+use crate::probe::tls::secure::Secure;
+use crate::probe::{dns, exec, grpc, http, icmp, tcp, tls};
 
 /// What all probes share.
 pub(crate) struct Tools {
@@ -29,12 +30,17 @@ pub(crate) struct Tools {
     pub(crate) token: CancellationToken,
     /// Cryptography for TLS.
     pub(crate) provider: Arc<CryptoProvider>,
-    system_trust: OnceCell<Arc<Trust>>,
+    system: OnceCell<Arc<Authorities>>,
     /// By address of the check; the check is held, so that its address stays its own.
-    questions: Mutex<HashMap<usize, Prepared>>,
+    ready: Mutex<HashMap<usize, (Arc<Check>, Ready)>>,
 }
 
-type Prepared = (Arc<Check>, Arc<Question>);
+/// What a check needs for each of its probes, made once.
+#[derive(Clone)]
+enum Ready {
+    Http(Arc<Question>),
+    Secure(Arc<Secure>),
+}
 
 impl Tools {
     pub(crate) fn new(clock: Arc<dyn Clock>) -> Self {
@@ -43,16 +49,16 @@ impl Tools {
             tracker: TaskTracker::new(),
             token: CancellationToken::new(),
             provider: Arc::new(rustls::crypto::ring::default_provider()),
-            system_trust: OnceCell::new(),
-            questions: Mutex::new(HashMap::new()),
+            system: OnceCell::new(),
+            ready: Mutex::new(HashMap::new()),
         }
     }
 
     /// The system's authorities; read once.
-    pub(crate) async fn system_trust(&self) -> Result<Arc<Trust>, String> {
-        let found = self.system_trust.get_or_try_init(|| async {
+    pub(crate) async fn system_authorities(&self) -> Result<Arc<Authorities>, String> {
+        let found = self.system.get_or_try_init(|| async {
             let provider = Arc::clone(&self.provider);
-            tokio::task::spawn_blocking(move || Trust::system(provider))
+            tokio::task::spawn_blocking(move || Authorities::system(&provider))
                 .await
                 .map_err(|error| error.to_string())?
                 .map(Arc::new)
@@ -60,45 +66,69 @@ impl Tools {
         found.await.map(Arc::clone)
     }
 
-    /// The question of `check`, made ready at its first probe. Another plan brings other checks: files that they
+    /// What `check` needs, made by `make` at its first probe. Another plan brings other checks: files that they
     /// name are read again, and what belonged to the old ones is swept away.
-    fn question(&self, check: &Arc<Check>, settings: &HttpCheck) -> Result<Arc<Question>, String> {
-        let mut questions = self.questions.lock().unwrap_or_else(PoisonError::into_inner);
+    fn ready(
+        &self,
+        check: &Arc<Check>,
+        make: impl FnOnce() -> Result<Ready, String>,
+    ) -> Result<Ready, String> {
+        let mut all = self.all();
         let key = Arc::as_ptr(check) as usize;
-        if let Some((_, question)) = questions.get(&key) {
-            return Ok(Arc::clone(question));
+        if let Some((_, ready)) = all.get(&key) {
+            return Ok(ready.clone());
         }
-        let question = Arc::new(Question::prepare(settings)?);
-        questions.insert(key, (Arc::clone(check), Arc::clone(&question)));
-        Ok(question)
+        let ready = make()?;
+        all.insert(key, (Arc::clone(check), ready.clone()));
+        Ok(ready)
+    }
+
+    fn question(&self, check: &Arc<Check>, settings: &HttpCheck) -> Result<Arc<Question>, String> {
+        let make = || Question::prepare(settings).map(|question| Ready::Http(Arc::new(question)));
+        match self.ready(check, make)? {
+            Ready::Http(question) => Ok(question),
+            Ready::Secure(_) => Err(MIXED_UP.to_owned()),
+        }
+    }
+
+    /// How `check` speaks TLS.
+    pub(crate) fn secure(&self, check: &Arc<Check>, security: &Security) -> Result<Arc<Secure>, String> {
+        let make = || Ok(Ready::Secure(Arc::new(Secure::new(security.clone()))));
+        match self.ready(check, make)? {
+            Ready::Secure(secure) => Ok(secure),
+            Ready::Http(_) => Err(MIXED_UP.to_owned()),
+        }
     }
 
     /// Drops what belongs to checks that are gone, and connections that nobody came back to.
     pub(crate) fn sweep(&self) {
-        let mut questions = self.questions.lock().unwrap_or_else(PoisonError::into_inner);
-        questions.retain(|_, (check, _)| Arc::strong_count(check) > 1);
-        for (_, question) in questions.values() {
-            http::idle::sweep(question);
+        let mut all = self.all();
+        all.retain(|_, (check, _)| Arc::strong_count(check) > 1);
+        for (_, ready) in all.values() {
+            if let Ready::Http(question) = ready {
+                http::idle::sweep(question);
+            }
         }
     }
 
     /// Drops everything that was made ready: closes the connections that wait.
     pub(crate) fn clear(&self) {
-        self.questions
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .clear();
+        self.all().clear();
     }
 
     /// How many checks are made ready.
     #[cfg(test)]
     pub(crate) fn prepared(&self) -> usize {
-        self.questions
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .len()
+        self.all().len()
+    }
+
+    fn all(&self) -> MutexGuard<'_, HashMap<usize, (Arc<Check>, Ready)>> {
+        self.ready.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
+
+/// A check never changes its kind.
+const MIXED_UP: &str = "internal error, please report: a check was made ready as another kind";
 
 /// A probe's end: what it found, and what is left to do for politeness.
 pub(crate) struct Conducted {
@@ -110,15 +140,8 @@ pub(crate) struct Conducted {
 
 /// Probes `target` within `budget`, which begins now.
 pub(crate) async fn conduct(target: &Target, budget: Duration, tools: &Arc<Tools>) -> Conducted {
-    let address = SocketAddr::new(target.address, target.port);
-    let mut sheet = Sheet::begin();
-    let done = match &target.check.kind {
-        CheckKind::Tcp(check) => timeout(budget, tcp::probe(&mut sheet, check, address)).await,
-        CheckKind::Http(settings) => match tools.question(&target.check, settings) {
-            Ok(question) => timeout(budget, http::probe(&mut sheet, &question, address, tools)).await,
-            Err(text) => Ok(Err(sheet.fault(FaultClass::Local, text))),
-        },
-    };
+    let mut sheet = Sheet::begin(target.check.way);
+    let done = timeout(budget, ask(&mut sheet, target, tools)).await;
     let fault = match done {
         Ok(Ok(())) => None,
         Ok(Err(fault)) => Some(fault),
@@ -131,9 +154,42 @@ pub(crate) async fn conduct(target: &Target, budget: Duration, tools: &Arc<Tools
     }
 }
 
+/// Asks as the check's kind does.
+async fn ask(sheet: &mut Sheet, target: &Target, tools: &Arc<Tools>) -> Result<(), Fault> {
+    let address = SocketAddr::new(target.address, target.port);
+    let local = |sheet: &Sheet, text| sheet.fault(FaultClass::Local, text);
+    match &target.check.kind {
+        CheckKind::Exec(check) => exec::probe(sheet, check, &target.check.name, address).await,
+        CheckKind::Tcp(check) => tcp::probe(sheet, check, address).await,
+        // Never asked for: it is judged by its parts.
+        // Never asked for: one is judged by its parts, the other reports itself.
+        CheckKind::Combined(_) | CheckKind::Heartbeat(_) => Err(local(
+            sheet,
+            "nothing is probed for a check of this type".to_owned(),
+        )),
+        CheckKind::Http(settings) => {
+            let question = tools.question(&target.check, settings);
+            let question = question.map_err(|text| local(sheet, text))?;
+            http::probe(sheet, &question, address, tools).await
+        }
+        CheckKind::Tls(check) => {
+            let secure = tools.secure(&target.check, &check.security);
+            let secure = secure.map_err(|text| local(sheet, text))?;
+            tls::check::probe(sheet, &secure, &check.talk, address, tools).await
+        }
+        CheckKind::Dns(check) => dns::probe(sheet, check, address, tools).await,
+        CheckKind::Icmp(check) => icmp::probe(sheet, *check, target.address, tools).await,
+        CheckKind::Grpc(check) => {
+            let secure = tools.secure(&target.check, &check.security);
+            let secure = secure.map_err(|text| local(sheet, text))?;
+            grpc::probe(sheet, check, &secure, address, tools).await
+        }
+    }
+}
+
 /// The observation of a probe that never came to its end by a fault of this program.
 pub(crate) fn broken(text: String, clock: &dyn Clock) -> Conducted {
-    let sheet = Sheet::begin();
+    let sheet = Sheet::begin(Way::default());
     let fault = sheet.fault(FaultClass::Local, text);
     Conducted {
         seen: observe(sheet, Some(fault), clock),
@@ -146,9 +202,10 @@ fn observe(mut sheet: Sheet, fault: Option<Fault>, clock: &dyn Clock) -> Observa
     let mut evidence = sheet.evidence;
     let finding = match fault {
         None => {
-            evidence.text = match evidence.status {
-                Some(status) => format!("status {status}"),
-                None => "connected".to_owned(),
+            evidence.text = match (sheet.word, evidence.status) {
+                (Some(word), _) => word,
+                (None, Some(status)) => format!("status {status}"),
+                (None, None) => "connected".to_owned(),
             };
             Finding::Good
         }

@@ -11,15 +11,18 @@
 //! of 28,000 ports is one per *endpoint address and port*, reached at 470 probes a second to the same one. HTTP
 //! probes send `Connection: close`, so that the endpoint usually closes first and this node keeps nothing at all.
 
-use std::net::SocketAddr;
+use std::io;
+use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::TcpStream;
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
+use tokio::net::{TcpSocket, TcpStream};
 
 use crate::health::observation::{FaultClass, Phase};
+use crate::model::check::ProxyHeader;
 use crate::probe::fault;
 use crate::probe::sheet::{Fault, Sheet};
+use crate::sys::option;
 
 /// How long an endpoint may take to say goodbye. Most do it at once; whoever does not is left.
 pub(crate) const PATIENCE: Duration = Duration::from_millis(200);
@@ -27,10 +30,14 @@ pub(crate) const PATIENCE: Duration = Duration::from_millis(200);
 /// Octets of an unfinished answer that are taken before leaving.
 const LEFTOVERS: usize = 64 * 1024;
 
-/// Connects to `address`.
+/// Connects to `address` in the sheet's way: from its source address, beginning with its PROXY header.
 pub(crate) async fn connect(sheet: &mut Sheet, address: SocketAddr) -> Result<TcpStream, Fault> {
     sheet.watch.enter(Phase::Connect);
-    let stream = match TcpStream::connect(address).await {
+    let dialled = match sheet.way.source(address.ip()) {
+        None => TcpStream::connect(address).await,
+        Some(source) => connect_from(source, address).await,
+    };
+    let mut stream = match dialled {
         Ok(stream) => stream,
         Err(error) => {
             let (class, text) = fault::of_io(&error);
@@ -44,11 +51,56 @@ pub(crate) async fn connect(sheet: &mut Sheet, address: SocketAddr) -> Result<Tc
     }
     // Questions are small and complete: waiting for more to send would only add delay. A failure costs speed.
     let _ = stream.set_nodelay(true);
+    if let Some(version) = sheet.way.proxy_header {
+        let said = match proxy_header(version, &stream) {
+            Ok(header) => stream.write_all(&header).await,
+            Err(error) => Err(error),
+        };
+        if let Err(error) = said {
+            let (class, text) = fault::of_io(&error);
+            return Err(sheet.fault(class, format!("{text} while sending the PROXY header")));
+        }
+    }
     Ok(stream)
 }
 
+/// Connects from `source`. The local port is chosen when the destination is known, so that it need not be unlike that
+/// of every other connection from there.
+async fn connect_from(source: IpAddr, address: SocketAddr) -> io::Result<TcpStream> {
+    let socket = if source.is_ipv4() {
+        TcpSocket::new_v4()?
+    } else {
+        TcpSocket::new_v6()?
+    };
+    option::bind_address_only(&socket)?;
+    socket.bind(SocketAddr::new(source, 0))?;
+    socket.connect(address).await
+}
+
+/// The PROXY header of a connection of our own (haproxy, `doc/proxy-protocol.txt`, sections 2.1 and 2.2).
+fn proxy_header(version: ProxyHeader, stream: &TcpStream) -> io::Result<Vec<u8>> {
+    const SIGNATURE: &[u8] = b"\r\n\r\n\0\r\nQUIT\n";
+    // Version 2, command LOCAL; no family, no addresses.
+    const LOCAL: &[u8] = &[0x20, 0, 0, 0];
+    match version {
+        ProxyHeader::V2 => Ok([SIGNATURE, LOCAL].concat()),
+        ProxyHeader::V1 => {
+            let (own, other) = (stream.local_addr()?, stream.peer_addr()?);
+            let family = if own.is_ipv4() { "TCP4" } else { "TCP6" };
+            Ok(format!(
+                "PROXY {family} {} {} {} {}\r\n",
+                own.ip(),
+                other.ip(),
+                own.port(),
+                other.port()
+            )
+            .into_bytes())
+        }
+    }
+}
+
 /// Sends FIN and takes what still comes, so that the endpoint sees no reset.
-pub(crate) async fn leave(mut stream: TcpStream) {
+pub(crate) async fn leave(mut stream: impl AsyncRead + AsyncWrite + Unpin) {
     let goodbye = async {
         stream.shutdown().await?;
         let mut scrap = [0_u8; 2048];

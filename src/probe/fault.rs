@@ -6,7 +6,7 @@ use std::error::Error;
 use std::io;
 
 use crate::health::observation::FaultClass;
-use crate::probe::tls;
+use crate::probe::tls::words;
 
 /// Class and sentence of an error: the first cause in its chain of sources that is understood.
 pub(crate) fn of_chain(error: &(dyn Error + 'static)) -> Option<(FaultClass, String)> {
@@ -16,7 +16,7 @@ pub(crate) fn of_chain(error: &(dyn Error + 'static)) -> Option<(FaultClass, Str
             return Some(of_io(io));
         }
         if let Some(tls) = cause.downcast_ref::<rustls::Error>() {
-            return Some(tls::describe(tls));
+            return Some(words::describe(tls));
         }
         next = cause.source();
     }
@@ -27,7 +27,7 @@ pub(crate) fn of_chain(error: &(dyn Error + 'static)) -> Option<(FaultClass, Str
 pub(crate) fn of_io(error: &io::Error) -> (FaultClass, String) {
     if let Some(inner) = error.get_ref() {
         if let Some(tls) = inner.downcast_ref::<rustls::Error>() {
-            return tls::describe(tls);
+            return words::describe(tls);
         }
         if let Some(io) = inner.downcast_ref::<io::Error>() {
             return of_io(io);
@@ -50,7 +50,10 @@ pub(crate) fn of_io(error: &io::Error) -> (FaultClass, String) {
             FaultClass::Timeout,
             "the system gave up on the connection".to_owned(),
         ),
-        io::ErrorKind::InvalidData => (FaultClass::Garbage, error.to_string()),
+        io::ErrorKind::InvalidData => {
+            let text = error.to_string();
+            words::of_text(&text).unwrap_or((FaultClass::Garbage, text))
+        }
         // What nobody foresaw is not held against the endpoint.
         _ => (FaultClass::Local, error.to_string()),
     }

@@ -9,13 +9,14 @@
 //!                              └──────────── redirect, 5 at most ───────┘
 //! ```
 
-mod failure;
+pub(crate) mod failure;
 pub(crate) mod heard;
 mod hop;
 pub(crate) mod idle;
+mod json;
 mod judge;
 pub(crate) mod question;
-mod wire;
+pub(crate) mod wire;
 
 use std::net::SocketAddr;
 use std::sync::Arc;

@@ -24,7 +24,7 @@ use tokio::time::Instant;
 
 use crate::clock::Clock;
 use crate::control::event::{Event, ProbeTicket};
-use crate::model::check::Target;
+use crate::model::check::{CheckKind, Target};
 use crate::probe::conduct::{self, Conducted, Tools};
 use crate::probe::{dial, reference};
 
@@ -33,6 +33,15 @@ const HOUSEKEEPING: Duration = Duration::from_secs(60);
 
 /// Waiting longer than this for a turn is worth a line in the log: verdicts come late.
 const LONG_WAIT: Duration = Duration::from_secs(1);
+
+/// How much may run at once.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Limits {
+    /// Probes; at least 1.
+    pub probes: usize,
+    /// Programs among them (checks of type `exec`); at least 1.
+    pub programs: usize,
+}
 
 /// How busy the runner is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -62,6 +71,8 @@ struct Inner {
     tools: Arc<Tools>,
     results: mpsc::Sender<Event>,
     permits: Semaphore,
+    /// Of probes that run a program; taken before the other, so that programs keep no connection waiting.
+    programs: Semaphore,
     limit: usize,
     probes: Mutex<HashMap<ProbeTicket, AbortHandle>>,
     running: AtomicUsize,
@@ -72,22 +83,18 @@ struct Inner {
 }
 
 impl Runner {
-    /// A runner on the runtime of `handle`, with at most `concurrency` probes at once (at least 1), whose events
+    /// A runner on the runtime of `handle`, with at most so many probes at once as `limits` says, whose events
     /// (`Event::Probed`, `Event::ReferenceProbed`) go to `results`.
     #[must_use]
-    pub fn new(
-        handle: Handle,
-        concurrency: usize,
-        clock: Arc<dyn Clock>,
-        results: mpsc::Sender<Event>,
-    ) -> Self {
-        let limit = concurrency.clamp(1, Semaphore::MAX_PERMITS);
+    pub fn new(handle: Handle, limits: Limits, clock: Arc<dyn Clock>, results: mpsc::Sender<Event>) -> Self {
+        let limit = limits.probes.clamp(1, Semaphore::MAX_PERMITS);
         let runner = Self {
             inner: Arc::new(Inner {
                 handle,
                 tools: Arc::new(Tools::new(clock)),
                 results,
                 permits: Semaphore::new(limit),
+                programs: Semaphore::new(limits.programs.clamp(1, Semaphore::MAX_PERMITS)),
                 limit,
                 probes: Mutex::new(HashMap::new()),
                 running: AtomicUsize::new(0),
@@ -119,7 +126,8 @@ impl Runner {
     pub fn probe(&self, ticket: ProbeTicket, target: &Target, budget: Duration) {
         let tools = Arc::clone(&self.inner.tools);
         let target = target.clone();
-        self.launch(ticket, move || async move {
+        let is_program = matches!(target.check.kind, CheckKind::Exec(_));
+        self.launch(ticket, is_program, move || async move {
             conduct::conduct(&target, budget, &tools).await
         });
     }
@@ -177,14 +185,16 @@ impl Runner {
     }
 
     /// The probe's own state is made when its turn has come: thousands may wait, and it takes kilobytes.
-    fn launch<F>(&self, ticket: ProbeTicket, probe: impl FnOnce() -> F + Send + 'static)
+    fn launch<F>(&self, ticket: ProbeTicket, is_program: bool, probe: impl FnOnce() -> F + Send + 'static)
     where
         F: Future<Output = Conducted> + Send + 'static,
     {
         let inner = Arc::clone(&self.inner);
         let work = async move {
             let token = inner.tools.token.clone();
-            token.run_until_cancelled(inner.run(ticket, probe)).await;
+            token
+                .run_until_cancelled(inner.run(ticket, is_program, probe))
+                .await;
         };
         // Held until the handle is noted: the task cannot end before.
         let mut probes = self.inner.probes();
@@ -199,16 +209,20 @@ impl Runner {
 }
 
 impl Inner {
-    async fn run<F>(&self, ticket: ProbeTicket, probe: impl FnOnce() -> F + Send)
+    async fn run<F>(&self, ticket: ProbeTicket, is_program: bool, probe: impl FnOnce() -> F + Send)
     where
         F: Future<Output = Conducted> + Send,
     {
-        let permit = {
+        let permits = {
             let _counted = Counted::one(&self.waiting);
             let asked = Instant::now();
+            let program = match is_program {
+                true => Some(self.programs.acquire().await),
+                false => None,
+            };
             let permit = self.permits.acquire().await;
             self.note_wait(asked.elapsed());
-            permit
+            (permit, program)
         };
         let counted = Counted::one(&self.running);
         let Conducted { seen, farewell } = match uncaught(Box::pin(probe())).await {
@@ -228,7 +242,7 @@ impl Inner {
         // The signal box is gone: the process is ending.
         let _ = self.results.send(Event::Probed { ticket, seen }).await;
         // Politeness keeps nobody waiting for a turn.
-        drop(permit);
+        drop(permits);
         drop(counted);
         if let Some(farewell) = farewell {
             farewell.await;
@@ -249,7 +263,7 @@ impl Inner {
                 limit = self.limit,
                 waiting = self.waiting.load(Ordering::Relaxed),
                 waited = ?wait,
-                "probes wait for their turn: raise `[probes] concurrency`, or probe less"
+                "probes wait for their turn: raise `[probes] concurrency` (`exec_concurrency` for programs), or probe less"
             );
         }
     }

@@ -8,6 +8,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::health::observation::{Evidence, FaultClass, Phase, Report};
+use crate::model::check::Way;
 use crate::probe::http::heard::Heard;
 use crate::probe::stopwatch::Stopwatch;
 
@@ -36,6 +37,10 @@ pub(crate) struct Sheet {
     pub(crate) evidence: Evidence,
     /// What the endpoint said of itself.
     pub(crate) report: Report,
+    /// How connections are made.
+    pub(crate) way: Way,
+    /// The sentence should all be well, when the kind of check has more to say than its status.
+    pub(crate) word: Option<String>,
     /// A verdict that stands although the probe still gathers evidence.
     pub(crate) settled: Option<Fault>,
     /// What the connection heard, for probes whose protocol is read by a library.
@@ -47,12 +52,14 @@ pub(crate) struct Sheet {
 }
 
 impl Sheet {
-    /// An empty sheet; the stopwatch runs.
-    pub(crate) fn begin() -> Self {
+    /// An empty sheet for connections of this `way`; the stopwatch runs.
+    pub(crate) fn begin(way: Way) -> Self {
         Self {
             watch: Stopwatch::start(),
             evidence: Evidence::default(),
             report: Report::default(),
+            way,
+            word: None,
             settled: None,
             heard: None,
             octets: 0,

@@ -2,7 +2,7 @@
 
 use std::net::SocketAddr;
 
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 
 use crate::health::observation::{FaultClass, Phase};
 use crate::model::check::TcpCheck;
@@ -23,14 +23,20 @@ pub(crate) async fn probe(sheet: &mut Sheet, check: &TcpCheck, address: SocketAd
     spoken
 }
 
-async fn converse(
+/// Says and hears over `stream` what `check` asks.
+pub(crate) async fn converse(
     sheet: &mut Sheet,
     check: &TcpCheck,
-    stream: &mut tokio::net::TcpStream,
+    stream: &mut (impl AsyncRead + AsyncWrite + Unpin),
 ) -> Result<(), Fault> {
     if let Some(send) = &check.send {
         sheet.watch.enter(Phase::FirstByte);
-        if let Err(error) = stream.write_all(send).await {
+        let said = async {
+            stream.write_all(send).await?;
+            // Within TLS what is written may still wait for its record.
+            stream.flush().await
+        };
+        if let Err(error) = said.await {
             let (class, text) = fault::of_io(&error);
             return Err(sheet.fault(class, format!("{text} while sending")));
         }
@@ -41,7 +47,11 @@ async fn converse(
     }
 }
 
-async fn listen(sheet: &mut Sheet, expect: &[u8], stream: &mut tokio::net::TcpStream) -> Result<(), Fault> {
+async fn listen(
+    sheet: &mut Sheet,
+    expect: &[u8],
+    stream: &mut (impl AsyncRead + Unpin),
+) -> Result<(), Fault> {
     let mut heard: Vec<u8> = Vec::new();
     sheet.watch.enter(Phase::FirstByte);
     loop {

@@ -1,14 +1,17 @@
 //! What a service answers besides addresses, made from the decision for A and AAAA: whom they may name now, the others
 //! name too, and nobody else.
 
+use std::borrow::Cow;
 use std::net::IpAddr;
 
+use crate::answer::cname::Cname;
 use crate::answer::facets::{Extra, Form};
 use crate::answer::node::shorten;
 use crate::answer::service::ServiceAnswers;
+use crate::model::cname::{is_stand_in, stand_ins};
 use crate::model::facets::{Binding, Srv};
 use crate::model::plan::Plan;
-use crate::model::service::Service;
+use crate::model::service::{Group, MemberKind, Service};
 use crate::model::time::Ttl;
 use crate::policy::choice::{Choice, Decision, Degraded, Pick};
 use crate::publish::service::family;
@@ -23,6 +26,8 @@ pub(super) struct Template {
     srv: Vec<Srv>,
     mx: Option<u16>,
     bindings: Vec<Binding>,
+    /// Endpoints that are answered by CNAME: with the service's name, as it stands in records.
+    cnames: Vec<(Name, Name)>,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -59,12 +64,55 @@ impl Template {
             srv: facets.srv.clone(),
             mx: facets.mx,
             bindings: facets.bindings.clone(),
+            cnames: cnames(plan, &service.group)
+                .into_iter()
+                .map(|cname| (service.owner.clone(), cname))
+                .collect(),
         }
+    }
+
+    /// `choice` without what stands in for names that the service does not have any more: nobody can say what they
+    /// were, and SERVFAIL is no absence.
+    pub(super) fn known<'c>(&self, choice: &'c Choice) -> Cow<'c, Choice> {
+        let is_known = |address: &IpAddr| {
+            self.cnames
+                .iter()
+                .any(|(_, name)| stand_ins(name).contains(address))
+        };
+        let mut addresses = choice.addresses.iter();
+        if addresses.all(|address| !is_stand_in(*address) || is_known(address)) {
+            return Cow::Borrowed(choice);
+        }
+        Cow::Owned(Choice {
+            pick: Pick::Fail,
+            ..choice.clone()
+        })
+    }
+
+    /// The records of endpoints that are answered by CNAME.
+    pub(super) fn cnames(&self) -> Box<[Cname]> {
+        let cname = |(owner, name): &(Name, Name)| {
+            let keep = if owner.is_wildcard() { 2 } else { 0 };
+            let mut data = Vec::new();
+            shorten(rtype::CNAME, name.as_wire(), owner.as_wire(), keep, &mut data);
+            let [t0, t1] = rtype::CNAME.to_be_bytes();
+            let [l0, l1] = u16::try_from(data.len()).unwrap_or(0).to_be_bytes();
+            let mut record = vec![0xc0, 0x0c, t0, t1, 0, 1, 0, 0, 0, 0, l0, l1];
+            record.extend(data);
+            Cname {
+                stand_ins: stand_ins(name).map(|address| match address {
+                    IpAddr::V4(v4) => v4.octets().into(),
+                    IpAddr::V6(v6) => v6.octets().into(),
+                }),
+                record: record.into(),
+            }
+        };
+        self.cnames.iter().map(cname).collect()
     }
 
     /// Whether there is nothing but addresses.
     pub(super) fn is_empty(&self) -> bool {
-        self.owner.is_none()
+        self.owner.is_none() && self.cnames.is_empty()
     }
 
     /// Adds to `answers`, which are those of `decision` for addresses, all that follows from it.
@@ -156,6 +204,21 @@ impl Template {
     }
 }
 
+/// The names that stand for endpoints below `group`.
+fn cnames(plan: &Plan, group: &Group) -> Vec<Name> {
+    let mut found = Vec::new();
+    for member in &group.members {
+        match &member.kind {
+            MemberKind::Endpoint(id) => {
+                let endpoint = plan.endpoints.get(id.index());
+                found.extend(endpoint.and_then(|endpoint| endpoint.cname.clone()));
+            }
+            MemberKind::Pool(pool) => found.append(&mut cnames(plan, pool)),
+        }
+    }
+    found
+}
+
 fn is_usable(decision: &Decision, address: IpAddr) -> bool {
     let choice = if address.is_ipv4() {
         &decision.a
@@ -180,6 +243,7 @@ fn plain(
         lifetime: like.lifetime,
         extras: Box::default(),
         facets: Box::default(),
+        cnames: Box::default(),
     }
 }
 

@@ -31,11 +31,12 @@ pub(super) fn encode(decision: &Decision, template: &Template) -> ServiceAnswers
         })
     });
     let mut answers = ServiceAnswers {
-        a: family(&decision.a, rtype::A, ttl, a),
-        aaaa: family(&decision.aaaa, rtype::AAAA, ttl, aaaa),
+        a: family(&template.known(&decision.a), rtype::A, ttl, a),
+        aaaa: family(&template.known(&decision.aaaa), rtype::AAAA, ttl, aaaa),
         lifetime: decision.lifetime,
         extras: Box::default(),
         facets: Box::default(),
+        cnames: template.cnames(),
     };
     template.fill(decision, ttl, &mut answers);
     answers
@@ -60,6 +61,7 @@ pub(super) fn undecided() -> ServiceAnswers {
         lifetime: Lifetime::Fixed(Ttl::default()),
         extras: Box::default(),
         facets: Box::default(),
+        cnames: Box::default(),
     }
 }
 

@@ -1,6 +1,7 @@
 //! The loader: reads the configuration again when asked, when a file changes, on SIGHUP; one at a time.
 //! Whole and without mistakes, or nothing changes.
 
+use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -14,8 +15,10 @@ use crate::config::watch::Watch;
 use crate::model::diagnostic::Diagnostic;
 use crate::model::plan::{NodeSettings, Plan, TcpSettings};
 use crate::publish::tables::Tables;
+use crate::resolve::Resolver;
 use crate::run::rehearse::rehearse;
 use crate::run::signal_box::Message;
+use crate::wire::name::Name;
 
 /// Owns what was loaded last.
 #[derive(Debug)]
@@ -25,10 +28,13 @@ pub struct Loader {
     tables: Tables,
     messages: mpsc::Sender<Message>,
     tcp: watch::Sender<TcpSettings>,
+    resolver: Resolver,
+    /// What was loaded, with the addresses that names had when they were looked at last.
+    in_force: Arc<Plan>,
 }
 
 impl Loader {
-    /// A loader of `file`, of which `current` is in force with `tables`.
+    /// A loader of `file`, of which `current` is in force with `tables`, and with what the resolver knew of names.
     #[must_use]
     pub fn new(
         file: PathBuf,
@@ -36,6 +42,7 @@ impl Loader {
         tables: Tables,
         messages: mpsc::Sender<Message>,
         tcp: watch::Sender<TcpSettings>,
+        (resolver, in_force): (Resolver, Arc<Plan>),
     ) -> Self {
         Self {
             file,
@@ -43,6 +50,8 @@ impl Loader {
             tables,
             messages,
             tcp,
+            resolver,
+            in_force,
         }
     }
 
@@ -54,6 +63,7 @@ impl Loader {
         stop: CancellationToken,
     ) {
         let (watch, mut changes) = self.watch();
+        let mut resolver = self.resolver.clone();
         loop {
             let reply = tokio::select! {
                 () = stop.cancelled() => return,
@@ -68,6 +78,10 @@ impl Loader {
                     continue;
                 }
                 () = changed(&mut changes) => None,
+                () = resolver.changed() => {
+                    self.follow_names().await;
+                    continue;
+                }
             };
             let outcome = self.reload(watch.as_ref()).await;
             match &outcome {
@@ -95,6 +109,29 @@ impl Loader {
                 (None, None)
             }
         }
+    }
+
+    /// Names of endpoints were resolved to something else: the same configuration with other addresses.
+    async fn follow_names(&mut self) {
+        let Some(loaded) = &self.current.plan else { return };
+        let plan = loaded.resolved(&self.resolver.known());
+        if plan.services == self.in_force.services && plan.endpoints == self.in_force.endpoints {
+            return;
+        }
+        let plan = Arc::new(plan);
+        // Without a signal box the server is stopping.
+        let _ = self.put_in_force(&plan, &self.tables).await;
+        self.in_force = plan;
+    }
+
+    async fn put_in_force(&self, plan: &Arc<Plan>, tables: &Tables) -> Result<(), String> {
+        let (reply, in_force) = oneshot::channel();
+        let stopping = |_| "the server is stopping".to_owned();
+        self.messages
+            .send(Message::Replan(Arc::clone(plan), tables.clone(), reply))
+            .await
+            .map_err(|_| stopping(()))?;
+        in_force.await.map_err(|_| stopping(()))
     }
 
     async fn reload(&mut self, watch: Option<&Watch>) -> Result<String, String> {
@@ -129,17 +166,29 @@ impl Loader {
             tracing::warn!(target: "pointsman::config", "{warning}");
         }
         let (said, tcp) = (said(&plan), plan.node.tcp);
-        let (reply, in_force) = oneshot::channel();
-        let stopping = |_| "the server is stopping".to_owned();
-        self.messages
-            .send(Message::Replan(plan, tables.clone(), reply))
-            .await
-            .map_err(|_| stopping(()))?;
-        in_force.await.map_err(|_| stopping(()))?;
+        let plan = with_names(&plan, &mut self.resolver).await;
+        self.put_in_force(&plan, &tables).await?;
         self.tcp.send_replace(tcp);
-        (self.current, self.tables) = (Arc::new(loaded), tables);
+        (self.current, self.tables, self.in_force) = (Arc::new(loaded), tables, plan);
         Ok(said)
     }
+}
+
+/// `plan` with the addresses of its names: waits for new names as long as the first answers wait for verdicts.
+pub(super) async fn with_names(plan: &Arc<Plan>, resolver: &mut Resolver) -> Arc<Plan> {
+    let names: BTreeSet<Name> = plan.aliases().cloned().collect();
+    let some = !names.is_empty();
+    resolver.want(names);
+    if !some {
+        return Arc::clone(plan);
+    }
+    if tokio::time::timeout(plan.node.startup_wait, resolver.settled())
+        .await
+        .is_err()
+    {
+        tracing::warn!(target: "pointsman::resolve", "not every name of an endpoint was resolved in time; it follows");
+    }
+    Arc::new(plan.resolved(&resolver.known()))
 }
 
 fn said(plan: &Plan) -> String {
@@ -171,7 +220,16 @@ fn needs_restart(old: &NodeSettings, new: &NodeSettings) -> Vec<&'static str> {
             "[probes] concurrency",
             old.probe_concurrency != new.probe_concurrency,
         ),
+        (
+            "[probes] exec_concurrency",
+            old.exec_concurrency != new.exec_concurrency,
+        ),
+        ("[resolver] nameservers", old.resolvers != new.resolvers),
         ("[state] directory", old.state_directory != new.state_directory),
+        (
+            "[state] record",
+            (&old.record, old.record_limit) != (&new.record, new.record_limit),
+        ),
         ("[api]", old.api != new.api || old.api_token != new.api_token),
         ("[zones] watch", old.watch != new.watch),
     ]

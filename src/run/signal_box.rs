@@ -24,7 +24,9 @@ use crate::policy::choice::Decision;
 use crate::probe::runner::Runner;
 use crate::publish::publisher::Publisher;
 use crate::publish::tables::Tables;
+use crate::run::recorder::Recorder;
 use crate::run::tell::tell;
+use crate::simulate::recording::Entry;
 use crate::store::Store;
 
 /// How many events are taken before the effects so far are carried out.
@@ -65,6 +67,8 @@ pub struct SignalBox {
     pub remembered: Remembered,
     /// For jitter.
     pub seed: u64,
+    /// Where every event is written down, when that is wanted.
+    pub recorder: Option<Recorder>,
 }
 
 /// What the thread listens to.
@@ -116,6 +120,9 @@ impl Desk {
     fn new(mut parts: SignalBox) -> Self {
         let now = parts.clock.now();
         let remembered = std::mem::take(&mut parts.remembered);
+        if let Some(recorder) = &mut parts.recorder {
+            recorder.record(Entry::start(&parts.plan, &remembered, now));
+        }
         let control = Control::new(Arc::clone(&parts.plan), remembered, parts.seed, now);
         let snapshot = parts.published.load_full();
         let (retired, effects, owed, waiting) = (Vec::new(), Vec::new(), Vec::new(), HashMap::new());
@@ -182,6 +189,11 @@ impl Desk {
 
     fn step(&mut self, event: Event) {
         let now = self.parts.clock.now();
+        if let Some(recorder) = &mut self.parts.recorder
+            && let Some(entry) = Entry::of(&self.control, now, &event)
+        {
+            recorder.record(entry);
+        }
         self.control.step(now, event, &mut self.effects);
     }
 
@@ -208,6 +220,23 @@ impl Desk {
                     &question,
                     now,
                 ));
+            }
+            Request::Overrides { reply } => {
+                let _ = reply.send(self.control.overrides(now));
+            }
+            Request::Heartbeat {
+                service,
+                endpoint,
+                token,
+                word,
+                reply,
+            } => {
+                let targets = self.control.may_beat(&service, &endpoint, token.as_bytes());
+                for (target, _) in &targets {
+                    let (target, word) = (*target, word.clone());
+                    self.step(Event::Heartbeat { target, word });
+                }
+                let _ = reply.send(targets.iter().map(|(_, within)| *within).min());
             }
             Request::Command {
                 by,
@@ -264,7 +293,14 @@ impl Desk {
                 Effect::Forget(ticket) => self.parts.runner.forget(ticket),
                 Effect::Remember(record) => self.parts.store.remember(record),
                 Effect::Persist(ticket, records) => self.persist(ticket, records),
-                Effect::Tell(event) => tell(&event, self.published_at),
+                Effect::Tell(event) => {
+                    tell(&event, self.published_at);
+                    if let Some(recorder) = &mut self.parts.recorder
+                        && let Some(entry) = Entry::told(&event)
+                    {
+                        recorder.record(entry);
+                    }
+                }
                 Effect::Answer(ticket, result) => {
                     if let Some(reply) = self.waiting.remove(&ticket) {
                         let _ = reply.send(result);

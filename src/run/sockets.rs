@@ -114,7 +114,9 @@ pub(super) async fn open_api(
             transport: "the API",
             error,
         })?;
-    let serving = axum::serve(listener, router(live)).with_graceful_shutdown(stop.cancelled_owned());
+    // Handlers are told who asks: an override without an owner names the address.
+    let service = router(live).into_make_service_with_connect_info::<std::net::SocketAddr>();
+    let serving = axum::serve(listener, service).with_graceful_shutdown(stop.cancelled_owned());
     tracker.spawn(async move {
         if let Err(error) = serving.await {
             tracing::error!(target: "pointsman::api", %error, "the API ended");

@@ -65,6 +65,16 @@ pub(super) fn tell(event: &HistoryEvent, published: Moment) {
         HistoryKind::Degraded { service, what: None } => {
             tracing::info!(target: "pointsman::answer", %service, "the answer is what it should be again");
         }
+        HistoryKind::Shadowed {
+            check,
+            target,
+            services,
+            to,
+            why,
+        } => {
+            let (services, to) = (services.join(","), to.as_str());
+            tracing::info!(target: "pointsman::state", %check, address = %target, %services, to, %why, "in shadow: would have changed state");
+        }
         HistoryKind::TargetDegraded {
             target,
             services,
@@ -102,6 +112,32 @@ pub(super) fn tell(event: &HistoryEvent, published: Moment) {
         HistoryKind::Commanded { by, what, .. } => tracing::warn!(
             target: "pointsman::operator", %by, %what, break_glass = true, "command, past the rules of safety"
         ),
+        HistoryKind::Lapsed { what } if event.alarm => tracing::warn!(
+            target: "pointsman::operator", %what, "its time is over; take it out of the file"
+        ),
+        HistoryKind::Lapsed { what } => {
+            tracing::info!(target: "pointsman::operator", %what, "its time is over: the override is gone");
+        }
+        HistoryKind::SafeToStop {
+            service,
+            endpoint,
+            addresses,
+        } => tracing::info!(
+            target: "pointsman::operator", %service, %endpoint, addresses = %addresses.join(","),
+            "drained: safe to stop, no compliant cache holds it"
+        ),
+        HistoryKind::Masked {
+            service,
+            endpoint,
+            by,
+            evidence,
+        } => tracing::warn!(
+            target: "pointsman::operator", %service, %endpoint, %by, %evidence,
+            "forced up although it fails: clients are sent there"
+        ),
+        HistoryKind::Unmatched { what } => {
+            tracing::warn!(target: "pointsman::operator", %what, "this override means no endpoint any more");
+        }
         HistoryKind::Opened { unknown } if unknown.is_empty() => {
             tracing::info!(target: "pointsman::start", "every endpoint has a verdict; answering");
         }

@@ -5,8 +5,9 @@ use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
 use crate::control::chance::Chance;
-use crate::health::observation::{FaultClass, Finding, Phase};
-use crate::model::time::Moment;
+use crate::health::observation::{Evidence, FaultClass, Finding, Observation, Phase, Phases, Report};
+use crate::model::check::CheckKind;
+use crate::model::time::{Moment, Now};
 
 /// How an address is.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -34,6 +35,24 @@ pub enum Condition {
         /// Refusing, or silent.
         refuses: bool,
     },
+    /// Slower and slower from the moment the condition began, evenly, and then as slow as that.
+    Slowing {
+        /// Until it answers in the end.
+        to: Duration,
+        /// How long it takes until then.
+        over: Duration,
+    },
+    /// Well, behind a path that loses so many of all packets' exchanges.
+    Lossy {
+        /// In 0..=1.
+        loss: f64,
+    },
+    /// Well, but its certificate is not trusted: nothing changes for those who do not speak TLS.
+    Untrusted,
+    /// Silent towards this node, well towards everybody else: an asymmetric loss.
+    Unheard,
+    /// Well towards this node, silent towards everybody else.
+    Hollow,
 }
 
 impl Condition {
@@ -78,6 +97,38 @@ pub struct End {
     pub finding: Finding,
 }
 
+impl End {
+    /// As the signal box hears of it, at `at`.
+    #[must_use]
+    pub fn seen(&self, at: Now) -> Observation {
+        let text = match self.finding {
+            Finding::Good => String::new(),
+            Finding::Bad { phase, class } => format!("{class} in phase {phase}"),
+        };
+        Observation {
+            at,
+            finding: self.finding,
+            phases: Phases {
+                total: self.after,
+                ..Phases::default()
+            },
+            evidence: Evidence {
+                text,
+                ..Evidence::default()
+            },
+            report: Report::default(),
+        }
+    }
+}
+
+/// Whether a probe of this kind fails on a certificate that is not trusted.
+#[must_use]
+pub fn looks_at_certificates(kind: &CheckKind) -> bool {
+    matches!(kind, CheckKind::Http(http) if http.tls && http.security.verify)
+        || matches!(kind, CheckKind::Tls(tls) if tls.security.verify)
+        || matches!(kind, CheckKind::Grpc(grpc) if grpc.tls && grpc.security.verify)
+}
+
 impl Network {
     /// From `at` on, `address` is so; say it in the order of time.
     pub fn set(&mut self, address: IpAddr, at: Moment, condition: Condition) {
@@ -99,6 +150,16 @@ impl Network {
             .entry(reference)
             .or_default()
             .push((at, reachable));
+    }
+
+    /// The addresses that were ever spoken of keep what they are; from `at` on, this node reaches nobody or everybody
+    /// again, until further notice.
+    pub fn set_cut_off(&mut self, at: Moment, cut_off: bool) {
+        match self.cut_off.last_mut() {
+            Some((_, until)) if !cut_off && *until == Moment::FAR => *until = at,
+            _ if cut_off => self.cut_off.push((at, Moment::FAR)),
+            _ => {}
+        }
     }
 
     /// The node is cut off from everybody.
@@ -131,8 +192,42 @@ impl Network {
     #[must_use]
     pub fn serves(&self, address: IpAddr, at: Moment) -> bool {
         match self.condition(address, at) {
-            Condition::Well { .. } | Condition::Failing { .. } => true,
-            Condition::Refusing | Condition::Silent | Condition::Wave { .. } => false,
+            Condition::Well { .. }
+            | Condition::Failing { .. }
+            | Condition::Lossy { .. }
+            | Condition::Unheard => true,
+            Condition::Refusing
+            | Condition::Silent
+            | Condition::Wave { .. }
+            | Condition::Slowing { .. }
+            | Condition::Untrusted
+            | Condition::Hollow => false,
+        }
+    }
+
+    /// Whether a client that connects at `at` and waits for `patience` is served, chance included; `tls`: whether it
+    /// speaks TLS and looks at certificates.
+    #[must_use]
+    pub fn serves_client(
+        &self,
+        address: IpAddr,
+        at: Moment,
+        patience: Duration,
+        tls: bool,
+        chance: &mut Chance,
+    ) -> bool {
+        match self.condition(address, at) {
+            Condition::Well { after } => after <= patience,
+            Condition::Failing { chance: share } | Condition::Lossy { loss: share } => {
+                chance.share() >= share
+            }
+            Condition::Untrusted => !tls,
+            Condition::Unheard => true,
+            Condition::Refusing
+            | Condition::Silent
+            | Condition::Hollow
+            | Condition::Wave { .. }
+            | Condition::Slowing { .. } => false,
         }
     }
 
@@ -153,12 +248,25 @@ impl Network {
                     (false, false) => Condition::Silent,
                 }
             }
+            Some((from, Condition::Slowing { to, over })) => {
+                let share = at.since(*from).as_secs_f64() / over.as_secs_f64().max(1e-9);
+                Condition::Well {
+                    after: to.mul_f64(share.min(1.0)).max(Duration::from_millis(5)),
+                }
+            }
             Some((_, condition)) => *condition,
         }
     }
 
-    /// What becomes of a probe sent at `at` that may take `budget`.
-    pub fn probe(&self, address: IpAddr, at: Moment, budget: Duration, chance: &mut Chance) -> End {
+    /// What becomes of a probe sent at `at` that may take `budget`; `tls`: whether it looks at certificates.
+    pub fn probe(
+        &self,
+        address: IpAddr,
+        at: Moment,
+        budget: Duration,
+        tls: bool,
+        chance: &mut Chance,
+    ) -> End {
         let bad = |after, phase, class| End {
             after,
             finding: Finding::Bad { phase, class },
@@ -186,8 +294,18 @@ impl Network {
                     }
                 }
             }
-            // Resolved above.
-            Condition::Wave { .. } => bad(budget, Phase::Connect, FaultClass::Timeout),
+            Condition::Untrusted if tls => bad(Duration::from_millis(5), Phase::Tls, FaultClass::Tls),
+            Condition::Lossy { loss } if chance.share() < loss => {
+                bad(budget, Phase::Connect, FaultClass::Timeout)
+            }
+            Condition::Untrusted | Condition::Lossy { .. } | Condition::Hollow => End {
+                after: Duration::from_millis(5),
+                finding: Finding::Good,
+            },
+            // The last two are resolved above.
+            Condition::Unheard | Condition::Wave { .. } | Condition::Slowing { .. } => {
+                bad(budget, Phase::Connect, FaultClass::Timeout)
+            }
         }
     }
 }

@@ -11,8 +11,8 @@ use crate::model::force::{OwnSafety, SafetySettings};
 use crate::model::id::{CheckId, EndpointId, GroupId, ServiceId, TargetId, ZoneId};
 use crate::model::plan::{IsolationSettings, NodeSettings, Plan, TcpSettings, TransferRules, ZonePlan};
 use crate::model::service::{
-    Endpoint, EndpointAddress, Failback, Families, Group, Member, MemberKind, Policy, Service, Switch,
-    TtlRule, WhenAllDown,
+    Endpoint, EndpointAddress, Failback, Families, Group, Member, MemberKind, Policy, Serves, Service,
+    Spread, Switch, TtlRule, WhenAllDown,
 };
 use crate::model::time::Ttl;
 use crate::wire::name::Name;
@@ -59,6 +59,7 @@ impl PlanBuilder {
             }),
             rules,
             expects: Expectation::default(),
+            way: Default::default(),
             treatment: Treatment::default(),
         });
         let node = NodeSettings {
@@ -77,14 +78,20 @@ impl PlanBuilder {
                 message: Duration::from_secs(10),
             },
             probe_concurrency: 1000,
+            exec_concurrency: 8,
             zones_directory: PathBuf::new(),
             watch: false,
             state_directory: PathBuf::new(),
+            record: None,
+            record_limit: 0,
             api: None,
             api_token: None,
+            resolvers: Vec::new(),
             isolation: IsolationSettings::default(),
             safety: SafetySettings::default(),
             keys: Vec::new(),
+            trust_ecs: Vec::new(),
+            geo: None,
         };
         let plan = Plan {
             node,
@@ -161,7 +168,7 @@ impl PlanBuilder {
             failback: Failback::Auto,
             when_all_down: match policy {
                 Policy::Failover => WhenAllDown::Last,
-                Policy::Weighted | Policy::All { .. } => WhenAllDown::AssumeUp,
+                _ => WhenAllDown::AssumeUp,
             },
             families: Families::Apart,
             safety: OwnSafety::default(),
@@ -191,10 +198,14 @@ impl PlanBuilder {
             .map(|part| match part {
                 Part::Endpoint(name, addresses, weight) => Member {
                     weight: *weight,
+                    capacity: None,
+                    serves: Serves::default(),
                     kind: MemberKind::Endpoint(self.endpoint(service, name, addresses)),
                 },
                 Part::Pool(name, policy, parts, min_up) => Member {
                     weight: 1,
+                    capacity: None,
+                    serves: Serves::default(),
                     kind: MemberKind::Pool(self.group(service, Some(name), *policy, parts, *min_up)),
                 },
             })
@@ -205,6 +216,7 @@ impl PlanBuilder {
             policy,
             members,
             min_up,
+            spread: Spread::default(),
         }
     }
 
@@ -215,6 +227,7 @@ impl PlanBuilder {
             .map(|address| EndpointAddress {
                 address: *address,
                 target: Some(self.target(*address)),
+                shadow: None,
             })
             .collect();
         self.plan.endpoints.push(Endpoint {
@@ -222,6 +235,8 @@ impl PlanBuilder {
             service,
             name: name.to_owned(),
             addresses,
+            alias: None,
+            cname: None,
         });
         id
     }
@@ -239,6 +254,7 @@ impl PlanBuilder {
             check: self.check.clone(),
             address,
             port: 80,
+            parts: Vec::new(),
         });
         id
     }

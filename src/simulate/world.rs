@@ -1,7 +1,7 @@
 //! Virtual time around the signal box: effects become events, later.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv4Addr};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -9,13 +9,16 @@ use crate::control::Control;
 use crate::control::chance::Chance;
 use crate::control::effect::{Effect, HistoryEvent, Record};
 use crate::control::event::{Event, ProbeTicket, Remembered};
-use crate::health::observation::{Evidence, Finding, Observation, Phases, Report};
+use crate::control::overrides::StoredOverride;
+use crate::health::observation::Observation;
 use crate::model::id::ServiceId;
 use crate::model::plan::Plan;
 use crate::model::time::{Moment, Now, Ttl, UnixTime};
+use crate::policy::choice::client::ClientKey;
 use crate::policy::choice::{Choice, Decision};
 use crate::policy::readings::Family;
-use crate::simulate::network::Network;
+use crate::simulate::network::{Network, looks_at_certificates};
+use crate::simulate::recording::Entry;
 
 /// Wall-clock time at the beginning of every simulation: 2026-01-01.
 const EPOCH: u64 = 1_767_225_600_000;
@@ -50,6 +53,10 @@ pub struct World {
     pub opened: Option<Moment>,
     /// What would be on disk.
     pub disk: BTreeMap<String, String>,
+    /// Overrides that would be on disk, by number.
+    pub overrides: BTreeMap<u64, StoredOverride>,
+    /// By how many milliseconds the wall clock is off; it may be changed at any time.
+    pub wall_step: i64,
     /// What the disk says to everything that it is asked to keep, when it is broken.
     pub disk_fails: Option<String>,
     /// Answers to commands.
@@ -58,6 +65,8 @@ pub struct World {
     pub lateness: Vec<(Duration, usize)>,
     /// How many probes were sent.
     pub probes: u64,
+    /// What a recorder would write down, when there is one.
+    pub recording: Option<Vec<Entry>>,
     now: Moment,
     decisions: BTreeMap<ServiceId, Decision>,
     waiting: BTreeMap<(Moment, u64), Happening>,
@@ -83,20 +92,42 @@ impl World {
         now: Moment,
         seed: u64,
     ) -> Self {
+        Self::begin(plan, network, remembered, clock(now), seed)
+    }
+
+    /// The same node after `kill -9` and a start at once: what was on disk, and nothing else.
+    #[must_use]
+    pub fn crashed(self, seed: u64) -> Self {
+        let (now, remembered) = (self.now(), self.remembered());
+        let plan = self.control.plan().clone();
+        Self::begin(plan, self.network, remembered, now, seed)
+    }
+
+    /// A node that starts at `now`, both clocks said, with this on its disk.
+    #[must_use]
+    pub fn begin(plan: Arc<Plan>, network: Network, remembered: Remembered, now: Now, seed: u64) -> Self {
+        let wall = i64::try_from(clock(now.moment).wall.0).unwrap_or(i64::MAX);
         Self {
-            control: Control::new(plan, remembered, seed, clock(now)),
+            disk: remembered.actives.iter().cloned().collect(),
+            overrides: remembered
+                .overrides
+                .iter()
+                .map(|over| (over.id, over.clone()))
+                .collect(),
+            control: Control::new(plan, remembered, seed, now),
             network,
             cost: Duration::ZERO,
             told: Vec::new(),
             published: Vec::new(),
             keeps: true,
             opened: None,
-            disk: BTreeMap::new(),
+            wall_step: i64::try_from(now.wall.0).unwrap_or(i64::MAX) - wall,
             disk_fails: None,
             answers: Vec::new(),
             lateness: Vec::new(),
             probes: 0,
-            now,
+            recording: None,
+            now: now.moment,
             decisions: BTreeMap::new(),
             waiting: BTreeMap::new(),
             forgotten: BTreeSet::new(),
@@ -109,7 +140,11 @@ impl World {
     /// Now.
     #[must_use]
     pub fn now(&self) -> Now {
-        clock(self.now)
+        let now = clock(self.now);
+        Now {
+            wall: UnixTime(now.wall.0.saturating_add_signed(self.wall_step)),
+            ..now
+        }
     }
 
     /// Lets `event` happen at `at`.
@@ -161,7 +196,7 @@ impl World {
                     Happening::ProbeEnds(ticket, seen) => Event::Probed {
                         ticket,
                         seen: Observation {
-                            at: clock(self.now),
+                            at: self.now(),
                             ..*seen
                         },
                     },
@@ -179,8 +214,12 @@ impl World {
 
     fn step(&mut self, event: Event) {
         let due = self.control.next_wake();
+        let now = self.now();
+        if let Some(recording) = &mut self.recording {
+            recording.extend(Entry::of(&self.control, now, &event));
+        }
         let mut effects = std::mem::take(&mut self.effects);
-        self.control.step(clock(self.now), event, &mut effects);
+        self.control.step(now, event, &mut effects);
         let mut sent = 0;
         for effect in effects.drain(..) {
             sent += usize::from(matches!(effect, Effect::Probe { .. }));
@@ -207,10 +246,14 @@ impl World {
                 let Some(described) = plan.targets.get(target.index()) else {
                     return;
                 };
-                let end = self
-                    .network
-                    .probe(described.address, self.now, budget.0, &mut self.chance);
-                let seen = observation(self.now, end.after, end.finding);
+                let end = self.network.probe(
+                    described.address,
+                    self.now,
+                    budget.0,
+                    looks_at_certificates(&described.check.kind),
+                    &mut self.chance,
+                );
+                let seen = end.seen(clock(self.now.after(end.after)));
                 self.wait(
                     self.now.after(end.after),
                     Happening::ProbeEnds(ticket, Box::new(seen)),
@@ -249,7 +292,12 @@ impl World {
                 let stored = Event::Stored { ticket, result };
                 self.wait(self.now.after(COMMIT), Happening::Comes(Box::new(stored)));
             }
-            Effect::Tell(event) => self.told.push(event),
+            Effect::Tell(event) => {
+                if let Some(recording) = &mut self.recording {
+                    recording.extend(Entry::told(&event));
+                }
+                self.told.push(event);
+            }
             Effect::Answer(_, result) => self.answers.push(match result {
                 Ok(done) => done.0,
                 Err(refusal) => refusal.to_string(),
@@ -262,6 +310,12 @@ impl World {
         match record {
             Record::Active { group, active } => {
                 self.disk.insert(group, active);
+            }
+            Record::Override(over) => {
+                self.overrides.insert(over.id, over);
+            }
+            Record::Released(id) => {
+                self.overrides.remove(&id);
             }
         }
     }
@@ -288,8 +342,9 @@ impl World {
         let dice = self.chance.throw();
         let now = self.now;
         let choice = self.choice(service, family)?;
+        let client = ClientKey::whole(CLIENT, None);
         let ttl = self.decisions.get(&service)?.lifetime.at(now);
-        let addresses = choice.pick(dice).map_or_else(Vec::new, |picked| {
+        let addresses = choice.pick(&client, dice).map_or_else(Vec::new, |picked| {
             let run = usize::from(picked.count).max(1);
             (0..usize::from(picked.take))
                 .filter_map(|nth| {
@@ -306,33 +361,17 @@ impl World {
     pub fn remembered(&self) -> Remembered {
         Remembered {
             actives: self.disk.clone().into_iter().collect(),
+            overrides: self.overrides.values().cloned().collect(),
         }
     }
 }
+
+/// Who asks, for policies that want to know.
+const CLIENT: IpAddr = IpAddr::V4(Ipv4Addr::new(192, 0, 2, 1));
 
 fn clock(moment: Moment) -> Now {
     Now {
         moment,
         wall: UnixTime(EPOCH + moment.nanos() / 1_000_000),
-    }
-}
-
-fn observation(began: Moment, after: Duration, finding: Finding) -> Observation {
-    let text = match finding {
-        Finding::Good => String::new(),
-        Finding::Bad { phase, class } => format!("{class} in phase {phase}"),
-    };
-    Observation {
-        at: clock(began.after(after)),
-        finding,
-        phases: Phases {
-            total: after,
-            ..Phases::default()
-        },
-        evidence: Evidence {
-            text,
-            ..Evidence::default()
-        },
-        report: Report::default(),
     }
 }

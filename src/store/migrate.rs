@@ -7,10 +7,23 @@ use rusqlite::Connection;
 use crate::store::StoreError;
 
 /// Each entry brings the file from its index to the next version.
-const STEPS: &[&str] = &["CREATE TABLE active (
+const STEPS: &[&str] = &[
+    "CREATE TABLE active (
         group_name TEXT PRIMARY KEY,
         member     TEXT NOT NULL
-    ) STRICT, WITHOUT ROWID;"];
+    ) STRICT, WITHOUT ROWID;",
+    "CREATE TABLE override (
+        id          INTEGER PRIMARY KEY,
+        selector    TEXT NOT NULL,
+        kind        TEXT NOT NULL,
+        owner       TEXT NOT NULL,
+        reason      TEXT,
+        created_ms  INTEGER NOT NULL,
+        until_ms    INTEGER,
+        length_ms   INTEGER,
+        break_glass INTEGER NOT NULL
+    ) STRICT;",
+];
 
 /// Sets the journal up and brings the file to the newest format.
 ///

@@ -8,7 +8,7 @@ use std::time::Duration;
 use rusqlite::Connection;
 
 use crate::control::effect::Record;
-use crate::store::{Heard, actives};
+use crate::store::{Heard, actives, overrides};
 
 /// How long to wait after a failure before the next try: a full disk is not freed in milliseconds.
 const RETRY: Duration = Duration::from_secs(5);
@@ -44,11 +44,14 @@ impl std::fmt::Debug for State {
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 enum Key {
     Group(String),
+    Override(u64),
 }
 
 fn key(record: &Record) -> Key {
     match record {
         Record::Active { group, .. } => Key::Group(group.clone()),
+        Record::Override(over) => Key::Override(over.id),
+        Record::Released(id) => Key::Override(*id),
     }
 }
 
@@ -170,6 +173,8 @@ fn write<'a>(connection: &mut Connection, records: impl Iterator<Item = &'a Reco
     for record in records {
         match record {
             Record::Active { group, active } => actives::write(&transaction, group, active)?,
+            Record::Override(over) => overrides::write(&transaction, over)?,
+            Record::Released(id) => overrides::remove(&transaction, *id)?,
         }
     }
     transaction.commit()

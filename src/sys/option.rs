@@ -84,6 +84,28 @@ pub fn ignore_path_mtu(socket: &impl AsFd, ipv6: bool) -> io::Result<()> {
     }
 }
 
+/// Lets `bind` fix the address alone; the port is chosen by `connect`, which knows the destination
+/// (`IP_BIND_ADDRESS_NO_PORT`, Linux 4.2; for IPv6 too).
+///
+/// # Errors
+/// What the kernel says.
+pub fn bind_address_only(socket: &impl AsFd) -> io::Result<()> {
+    set(socket, libc::IPPROTO_IP, libc::IP_BIND_ADDRESS_NO_PORT, 1)
+}
+
+/// Has every ICMP error about what `socket` sent fail its next call, also those that a host may ignore
+/// (`IP_RECVERR`, ip(7)).
+///
+/// # Errors
+/// What the kernel says.
+pub fn hear_errors(socket: &impl AsFd, ipv6: bool) -> io::Result<()> {
+    if ipv6 {
+        set(socket, libc::IPPROTO_IPV6, libc::IPV6_RECVERR, 1)
+    } else {
+        set(socket, libc::IPPROTO_IP, libc::IP_RECVERR, 1)
+    }
+}
+
 fn set(socket: &impl AsFd, level: c_int, name: c_int, value: c_int) -> io::Result<()> {
     let length = libc::socklen_t::try_from(size_of::<c_int>()).unwrap_or(4);
     // SAFETY: the descriptor is borrowed, hence open; the kernel reads `length` octets of `value`, which lives.

@@ -1,5 +1,7 @@
 //! EDNS (RFC 6891): what a query's OPT says, and the OPT of a reply.
 
+use crate::wire::subnet::{CLIENT_SUBNET, ClientSubnet, Told};
+
 /// Octets of an OPT record without options.
 pub const OPT_LEN: usize = 11;
 /// Name server identifier (RFC 5001).
@@ -18,6 +20,8 @@ pub struct Edns {
     pub dnssec_ok: bool,
     /// Whether NSID is asked for.
     pub nsid: bool,
+    /// What is said of the client.
+    pub told: Told,
 }
 
 /// Reads an OPT's fields; `None` when its options overrun it. Options that are not known are passed over.
@@ -29,11 +33,17 @@ pub fn read(class: u16, ttl: u32, options: &[u8]) -> Option<Edns> {
         version,
         dnssec_ok: flags & 0x80 != 0,
         nsid: false,
+        told: Told::Nothing,
     };
     let mut rest = options;
     while let Some((&[code_high, code_low, len_high, len_low], tail)) = rest.split_first_chunk() {
-        edns.nsid |= u16::from_be_bytes([code_high, code_low]) == NSID;
-        rest = tail.get(usize::from(u16::from_be_bytes([len_high, len_low]))..)?;
+        let (data, after) = tail.split_at_checked(usize::from(u16::from_be_bytes([len_high, len_low])))?;
+        match u16::from_be_bytes([code_high, code_low]) {
+            NSID => edns.nsid = true,
+            CLIENT_SUBNET => edns.told = edns.told.and(data),
+            _ => {}
+        }
+        rest = after;
     }
     rest.is_empty().then_some(edns)
 }
@@ -63,6 +73,8 @@ pub struct OptReply<'a> {
     pub dnssec_ok: bool,
     /// NSID, when asked for.
     pub nsid: Option<&'a [u8]>,
+    /// The client's network, when it was told and heeded, and for how many bits of it the answer holds.
+    pub subnet: Option<(ClientSubnet, u8)>,
     /// What is to be said besides RCODE.
     pub error: Option<ExtendedError<'a>>,
 }
@@ -71,7 +83,10 @@ impl OptReply<'_> {
     /// Octets of the record.
     #[must_use]
     pub fn length(&self) -> usize {
-        OPT_LEN + self.nsid.map_or(0, |id| 4 + id.len()) + self.error.map_or(0, |error| 6 + error.text.len())
+        OPT_LEN
+            + self.nsid.map_or(0, |id| 4 + id.len())
+            + self.subnet.map_or(0, |(subnet, _)| subnet.length())
+            + self.error.map_or(0, |error| 6 + error.text.len())
     }
 
     /// Writes the record at the beginning of `out`; the octets written, 0 when it does not fit.
@@ -102,6 +117,10 @@ impl OptReply<'_> {
         ];
         if let Some(id) = self.nsid {
             rest = write_option(rest, NSID, &[], id);
+        }
+        if let Some((subnet, scope)) = &self.subnet {
+            let (head, address) = subnet.reply(*scope);
+            rest = write_option(rest, CLIENT_SUBNET, &head, address);
         }
         if let Some(error) = self.error {
             write_option(rest, EXTENDED_ERROR, &error.code.to_be_bytes(), error.text);
@@ -152,6 +171,7 @@ mod tests {
             rcode_high: 1,
             dnssec_ok: true,
             nsid: Some(b"ns1"),
+            subnet: None,
             error: Some(ExtendedError {
                 code: 3,
                 text: b"stale",

@@ -16,6 +16,7 @@ pub(crate) mod types;
 mod wire;
 pub(crate) mod words;
 
+use crate::zone::master::tokens::{Entries, Entry};
 use crate::zone::rdata::types::{Form, Kind};
 use crate::zone::rdata::words::{Fault, Words};
 
@@ -71,6 +72,24 @@ pub(crate) fn read(
         return Err(words.here(format!("{} octets of data; 65535 are the most", out.len())));
     }
     Ok(())
+}
+
+/// The data of type `rtype` written as `text`, in uncompressed wire form; names are absolute with or without the final
+/// dot.
+///
+/// # Errors
+/// What is wrong, and what to write instead when that is known.
+pub fn from_text(rtype: u16, text: &str) -> Result<Vec<u8>, (String, Option<String>)> {
+    let mut tokens = Vec::new();
+    let mut entries = Entries::new(text.as_bytes());
+    if !matches!(entries.next_entry(&mut tokens), Entry::Found { .. }) {
+        return Err(("there is nothing, or a quote without another".to_owned(), None));
+    }
+    let mut words = Words::new(text.as_bytes(), &tokens, 0, &[0]);
+    let mut out = Vec::new();
+    read(rtype, types::by_number(rtype), &mut words, &mut out)
+        .map_err(|fault| (fault.what, fault.instead))?;
+    Ok(out)
 }
 
 /// RFC 3597 section 5, the part after `\#`: also for known types, whose data must then be what they say.

@@ -7,7 +7,21 @@ use crate::support::server::{BINARY, Folder};
 #[test]
 fn every_command_has_help_with_an_example() {
     for command in [
-        "serve", "demo", "check", "status", "explain", "failover", "import", "plan", "reload",
+        "serve",
+        "demo",
+        "check",
+        "status",
+        "explain",
+        "failover",
+        "drain",
+        "force",
+        "release",
+        "overrides",
+        "import",
+        "plan",
+        "reload",
+        "replay",
+        "simulate",
     ] {
         let output = Command::new(BINARY).args([command, "--help"]).output().unwrap();
         let text = String::from_utf8_lossy(&output.stdout).into_owned();

@@ -82,8 +82,13 @@ fn everything_has_its_default_in_an_empty_file() {
     assert_eq!(node.version.as_deref(), Some("pointsman"));
     assert_eq!(node.identity.as_deref(), Some(node.name.as_str()));
     assert_eq!(
-        (node.udp_payload, node.workers, node.probe_concurrency),
-        (1232, 0, 512)
+        (
+            node.udp_payload,
+            node.workers,
+            node.probe_concurrency,
+            node.exec_concurrency
+        ),
+        (1232, 0, 512, 8)
     );
     assert_eq!(node.api, Some("127.0.0.1:8053".parse().unwrap()));
     assert!(node.watch && node.keys.is_empty() && node.isolation.references.is_empty());

@@ -61,12 +61,19 @@ fn the_documentation_holds_the_programs_tables() {
     }
 }
 
+/// What follows this line stands in `overrides.toml`.
+const OVERRIDES: &str = "### overrides.toml\n";
+
 /// Loads a server file and one zone, as texts.
 fn load_texts(server: &str, zone: &str) -> Loaded {
     let folder = tempfile::tempdir().unwrap();
     fs::create_dir(folder.path().join("zones")).unwrap();
     fs::write(folder.path().join("pointsman.toml"), server).unwrap();
+    let (zone, overrides) = zone.split_once(OVERRIDES).unwrap_or((zone, ""));
     fs::write(folder.path().join("zones/a.toml"), zone).unwrap();
+    if !overrides.is_empty() {
+        fs::write(folder.path().join("overrides.toml"), overrides).unwrap();
+    }
     load(&folder.path().join("pointsman.toml"))
 }
 
@@ -82,7 +89,9 @@ fn placed(title: &str, line: &str) -> (String, String, &'static str) {
         "pointsman.toml" => server_with(format!("{line}\n{server}")),
         "[zones]" => server_with(format!("[zones]\n{line}\n")),
         "[dns]" | "[dns.tcp]" | "[state]" | "[api]" | "[defaults]" | "[defaults.check]" | "[probes]"
-        | "[isolation]" => server_with(format!("{server}{title}\n{line}\n")),
+        | "[isolation]" | "[resolver]" | "[safety]" | "[overrides]" | "[geo]" => {
+            server_with(format!("{server}{title}\n{line}\n"))
+        }
         "[keys.NAME]" => server_with(format!("{server}[keys.\"k.test\"]\n{line}\n")),
         "zone file" => (server, format!("{line}\n{zone}"), "a.toml"),
         "[transfer]" => zone_with(format!("[transfer]\n{line}\n")),
@@ -90,12 +99,37 @@ fn placed(title: &str, line: &str) -> (String, String, &'static str) {
         "[checks.NAME]" | "[checks.NAME] of type http, https" => {
             zone_with(format!("[checks.c]\ntype = \"http\"\n{line}\n"))
         }
+        "[checks.NAME] of type heartbeat" if line.starts_with("type") => {
+            zone_with(format!("[checks.c]\nwithin = \"15s\"\n{line}\n"))
+        }
+        "[checks.NAME] of type heartbeat" => zone_with(format!("[checks.c]\ntype = \"heartbeat\"\n{line}\n")),
+        "[checks.NAME] of type exec" => zone_with(format!("[checks.c]\ntype = \"exec\"\n{line}\n")),
+        "[checks.NAME] over TLS" => zone_with(format!("[checks.c]\ntype = \"https\"\n{line}\n")),
+        "body_json" => zone_with(format!(
+            "[checks.c]\ntype = \"http\"\n[checks.c.body_json]\npointer = \"/a\"\n{line}\n"
+        )),
+        "[checks.NAME] of type dns" => {
+            zone_with(format!("[checks.c]\ntype = \"dns\"\nname = \"a.test\"\n{line}\n"))
+        }
+        "[checks.NAME] of type icmp" => zone_with(format!("[checks.c]\ntype = \"icmp\"\n{line}\n")),
+        "[checks.NAME] of type grpc" => zone_with(format!("[checks.c]\ntype = \"grpc\"\n{line}\n")),
+        "[checks.NAME] of type tls" => zone_with(format!("[checks.c]\ntype = \"tls\"\n{line}\n")),
+        "[checks.NAME] of other checks" => zone_with(format!("[checks.c]\nany_of = [\"x\"]\n{line}\n")),
         "[checks.NAME] of type tcp" => zone_with(format!("[checks.c]\ntype = \"tcp\"\n{line}\n")),
         "[services.NAME]" => zone_with(format!("[services.s]\n{line}\n")),
         "[pools.NAME]" => zone_with(format!("[pools.p]\n{line}\n")),
+        "sticky_prefix" => zone_with(format!(
+            "[pools.p]\npolicy = \"sticky\"\n[pools.p.sticky_prefix]\n{line}\n"
+        )),
         "endpoint" => zone_with(format!("[[services.s.endpoints]]\n{line}\n")),
         "srv" => zone_with(format!("[[services.s.srv]]\n{line}\n")),
         "mx" | "https" => zone_with(format!("[services.s.{title}]\n{line}\n")),
+        "overrides.toml" => (server, format!("{zone}{OVERRIDES}{line}\n"), "overrides.toml"),
+        "[[override]]" => (
+            server,
+            format!("{zone}{OVERRIDES}[[override]]\n{line}\n"),
+            "overrides.toml",
+        ),
         other => panic!("no place for {other}"),
     }
 }
@@ -114,7 +148,11 @@ fn every_documented_key_is_read() {
                 .fold(String::new(), |text, line| text + line + "\n")
         };
         let (server, zone) = (drop_other(server), drop_other(zone));
-        let text = if file == "a.toml" { &zone } else { &server };
+        let text = match file {
+            "a.toml" => &zone,
+            "overrides.toml" => zone.split_once(OVERRIDES).unwrap().1,
+            _ => &server,
+        };
         let number = text.lines().position(|line| line.ends_with("# here")).unwrap() + 1;
         let loaded = load_texts(&server, &zone);
         let found = loaded.diagnostics.iter().any(|found| {
@@ -202,10 +240,30 @@ fn every_default_that_is_written_out_changes_nothing() {
                 assert_eq!(written, with(""), "{} {}", section.title, key.name);
                 continue;
             }
+            // Other kinds of checks: the least that they need, and the default beside it.
+            let head = match section.title {
+                "[checks.NAME] of type tcp" => Some("type = \"tcp\"\nport = 1\n"),
+                "[checks.NAME] of type dns" => Some("type = \"dns\"\nname = \"a.test\"\n"),
+                "[checks.NAME] of type icmp" => Some("type = \"icmp\"\n"),
+                "[checks.NAME] of type grpc" => Some("type = \"grpc\"\nport = 1\n"),
+                "[checks.NAME] of type tls" => Some("type = \"tls\"\n"),
+                _ => None,
+            };
+            if let Some(head) = head {
+                let with = |line: &str| {
+                    let zone = base_zone(line, "", "", "", "");
+                    let zone = zone.replace("type = \"https\"\nhost = \"www.a.test\"\n", head);
+                    show(server, &zone)
+                };
+                assert_eq!(with(&line), with(""), "{} {}", section.title, key.name);
+                continue;
+            }
             let (server, zone) = match section.title {
-                "[checks.NAME]" | "[checks.NAME] of type http, https" => {
+                "[checks.NAME]" | "[checks.NAME] over TLS" | "[checks.NAME] of type http, https" => {
                     (server.to_owned(), base_zone(&line, "", "", "", ""))
                 }
+                // Defaults of a check without `type`; that of the base has one.
+                "[checks.NAME] of other checks" | "[checks.NAME] of type heartbeat" => continue,
                 "[services.NAME]" => (server.to_owned(), base_zone("", &line, "", "", "")),
                 "endpoint" => (server.to_owned(), base_zone("", "", &line, "", "")),
                 "zone file" => (server.to_owned(), base_zone("", "", "", &line, "")),
@@ -213,6 +271,13 @@ fn every_default_that_is_written_out_changes_nothing() {
                 "ttl" => {
                     let ttl = format!("ttl = {{ mode = \"fixed\", {} }}\n", line.trim());
                     (server.to_owned(), base_zone("", "", "", &ttl, ""))
+                }
+                "sticky_prefix" => {
+                    let sticky =
+                        |pool: &str| base_zone("", "", "", "", pool).replace("\"weighted\"", "\"sticky\"");
+                    let table = format!("sticky_prefix = {{ {} }}\n", line.trim());
+                    assert_eq!(show(server, &sticky(&table)), show(server, &sticky("")));
+                    continue;
                 }
                 // Needed by the test itself, with another value; that of TSIG keys needs a key.
                 "[zones]" if key.name == "directory" => continue,

@@ -28,6 +28,7 @@ const MAY_NAME: &[(&str, &[&str])] = &[
     ("api", &["control", "health", "model", "answer"]),
     ("sys", &[]),
     ("clock", &["model::time"]),
+    ("resolve", &["model", "clock", "wire::name"]),
     ("cli", &["run", "config", "api"]),
 ];
 
@@ -44,8 +45,23 @@ const ADDED: &[(&str, &str, &str)] = &[
         "a probe is named by the ticket that control gave it",
     ),
     ("probe", "clock", "an edge reads the clock"),
+    (
+        "probe",
+        "sys::option",
+        "socket options that neither std nor socket2 know",
+    ),
+    (
+        "probe",
+        "sys::process",
+        "a program's process group is killed before its leader is reaped; std knows neither",
+    ),
     ("serve", "clock", "an edge reads the clock"),
     ("api", "wire::name", "questions come as names"),
+    (
+        "api",
+        "config::duration",
+        "a command's time is written as in the configuration",
+    ),
     (
         "cli",
         "clock",
@@ -60,6 +76,11 @@ const ADDED: &[(&str, &str, &str)] = &[
         "cli",
         "publish",
         "`explain` without a server answers from the files",
+    ),
+    (
+        "cli",
+        "simulate",
+        "`simulate` and `replay` run the core on virtual time",
     ),
     ("cli", "model", "what is printed is described in the model"),
     ("cli", "wire", "the demo asks its server over DNS"),

@@ -18,14 +18,24 @@ use toml::{Table, Value};
 use crate::support::server::BINARY;
 
 fn cases(name: &str) -> Vec<Table> {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/cases/import").join(name);
+    let path = Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("tests/cases/import")
+        .join(name);
     let file: Table = std::fs::read_to_string(path).unwrap().parse().unwrap();
-    file["case"].as_array().unwrap().iter().map(|case| case.as_table().unwrap().clone()).collect()
+    file["case"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|case| case.as_table().unwrap().clone())
+        .collect()
 }
 
 fn texts(case: &Table, key: &str) -> Vec<String> {
     let list = case.get(key).and_then(Value::as_array);
-    list.into_iter().flatten().map(|text| text.as_str().unwrap().to_owned()).collect()
+    list.into_iter()
+        .flatten()
+        .map(|text| text.as_str().unwrap().to_owned())
+        .collect()
 }
 
 fn run(arguments: &[&str]) -> Output {
@@ -39,7 +49,11 @@ fn judge(case: &Table, directory: &Path, arguments: &[&str]) {
     let mut all = vec!["import", "--out", out.to_str().unwrap()];
     all.extend(arguments);
     let output = run(&all);
-    let said = format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+    let said = format!(
+        "{}{}",
+        String::from_utf8_lossy(&output.stdout),
+        String::from_utf8_lossy(&output.stderr)
+    );
     assert!(output.status.success(), "{name}: {said}");
     for left in texts(case, "left") {
         assert!(said.contains(&left), "{name}: `{left}` is not listed in\n{said}");
@@ -63,11 +77,19 @@ fn judge(case: &Table, directory: &Path, arguments: &[&str]) {
     );
     let plan = load(&config).plan.unwrap();
     for state in case["state"].as_array().unwrap() {
-        let down: BTreeSet<IpAddr> =
-            state["down"].as_array().unwrap().iter().map(|text| text.as_str().unwrap().parse().unwrap()).collect();
+        let down: BTreeSet<IpAddr> = state["down"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(|text| text.as_str().unwrap().parse().unwrap())
+            .collect();
         for (label, expected) in state["answers"].as_table().unwrap() {
-            let expected: BTreeSet<&str> =
-                expected.as_array().unwrap().iter().map(|name| name.as_str().unwrap()).collect();
+            let expected: BTreeSet<&str> = expected
+                .as_array()
+                .unwrap()
+                .iter()
+                .map(|name| name.as_str().unwrap())
+                .collect();
             let answered = answered(&plan, label, &down);
             let answered: BTreeSet<&str> = answered.iter().map(String::as_str).collect();
             assert_eq!(answered, expected, "{name}: `{label}` with {down:?} down\n{zone}");
@@ -81,7 +103,11 @@ fn zone_file(out: &Path) -> PathBuf {
 
 /// Names of the endpoints that the service may answer with.
 fn answered(plan: &Plan, label: &str, down: &BTreeSet<IpAddr>) -> Vec<String> {
-    let service = plan.services.iter().find(|service| service.label == label).unwrap_or_else(|| panic!("no {label}"));
+    let service = plan
+        .services
+        .iter()
+        .find(|service| service.label == label)
+        .unwrap_or_else(|| panic!("no {label}"));
     // A target of several checks is up when each of its parts is, and all of them ask one address here.
     let readings = |target: TargetId| {
         let up = !down.contains(&plan.targets[target.index()].address);
@@ -91,7 +117,14 @@ fn answered(plan: &Plan, label: &str, down: &BTreeSet<IpAddr>) -> Vec<String> {
         }
     };
     let mut memory = Memory::default();
-    let decided = decide(service, &plan.endpoints, &readings, &mut memory, Now::default(), &mut Nobody);
+    let decided = decide(
+        service,
+        &plan.endpoints,
+        &readings,
+        &mut memory,
+        Now::default(),
+        &mut Nobody,
+    );
     if decided.all_down.iter().all(|down| *down) && service.when_all_down.to_string().starts_with("none") {
         return Vec::new();
     }
@@ -100,7 +133,14 @@ fn answered(plan: &Plan, label: &str, down: &BTreeSet<IpAddr>) -> Vec<String> {
         // What is answered as if it were up.
         let everything = |_: TargetId| Reading::UNPROBED;
         let mut memory = Memory::default();
-        let assumed = decide(service, &plan.endpoints, &everything, &mut memory, Now::default(), &mut Nobody);
+        let assumed = decide(
+            service,
+            &plan.endpoints,
+            &everything,
+            &mut memory,
+            Now::default(),
+            &mut Nobody,
+        );
         assert!(service.when_all_down.to_string().starts_with("assume-up"));
         return assumed.answered.iter().map(shown).collect();
     }
@@ -156,7 +196,11 @@ fn nothing_is_written_over_and_what_cannot_be_read_is_said() {
     let again = run(&["import", "powerdns", zone, "--out", out]);
     assert_eq!(again.status.code(), Some(1));
     assert!(String::from_utf8_lossy(&again.stderr).contains("--force"));
-    assert!(run(&["import", "powerdns", zone, "--out", out, "--force"]).status.success());
+    assert!(
+        run(&["import", "powerdns", zone, "--out", out, "--force"])
+            .status
+            .success()
+    );
     for arguments in [
         ["import", "powerdns", "/nowhere/x"],
         ["import", "gdnsd", "/nowhere"],

@@ -10,6 +10,7 @@
     reason = "a test that meets the unexpected must fail loudly"
 )]
 
+mod aliases;
 mod answers;
 mod commands;
 mod config_mistakes;
@@ -18,19 +19,25 @@ mod config_watch;
 mod decisions;
 mod degraded;
 mod documented_keys;
+mod every_type;
 mod failover;
 mod hand;
+mod heartbeat;
 mod house;
 mod imports;
 mod packaging;
 mod plan;
+mod policies;
 mod probes;
 mod reload;
+mod replay;
 mod rich_plan;
 mod scale;
+mod scenarios;
 mod second_opinion;
 mod serve;
 mod simulation;
+mod simulation_combined;
 mod simulation_degraded;
 mod simulation_isolation;
 mod simulation_laws;
@@ -38,6 +45,7 @@ mod simulation_promise;
 mod simulation_reload;
 mod simulation_startup;
 mod support;
+mod treatments;
 mod zone_data;
 mod zone_form;
 mod zone_mistakes;

@@ -25,6 +25,8 @@ use pointsman::simulate::network::{Condition, Network};
 use pointsman::simulate::scenario::{DEFAULT_RULES, Part, PlanBuilder, v4, v6};
 use pointsman::simulate::world::World;
 
+use crate::support::plans::plan_of;
+
 /// When the new configuration comes: everything has settled by then.
 const CHANGE: Moment = Moment::from_secs(600);
 
@@ -285,4 +287,57 @@ fn every_planted_single_point_is_found_and_nothing_else() {
             "twice.example.test without site fra",
         ]
     );
+}
+
+#[test]
+fn a_loss_that_overloads_the_rest_is_found_where_capacities_are_declared() {
+    let lone = |name, n, weight| Part::Endpoint(name, vec![v4(n)], weight);
+    let build = |capacity: u32| {
+        PlanBuilder::new(DEFAULT_RULES)
+            .service(
+                "www",
+                Policy::Weighted,
+                &[lone("a", 1, 100), lone("b", 2, 100), lone("c", 3, 100)],
+                |service| {
+                    for member in &mut service.group.members {
+                        member.capacity = Some(capacity);
+                    }
+                },
+            )
+            .build()
+    };
+    let mut world = World::new(build(160), Network::default(), 1);
+    world.run_until(Moment::from_secs(30));
+    let roomy = world.control.foresee(&build(160), world.now(), &|_| true);
+    assert_eq!(roomy.overloaded, [], "two of 160 carry 300");
+    let tight = world.control.foresee(&build(120), world.now(), &|_| true);
+    let found: Vec<(String, u64, u64, bool)> = tight
+        .overloaded
+        .iter()
+        .map(|over| (over.lost.clone(), over.demand, over.capacity, over.known))
+        .collect();
+    assert_eq!(
+        found,
+        [
+            ("10.0.0.1".to_owned(), 300, 240, false),
+            ("10.0.0.2".to_owned(), 300, 240, false),
+            ("10.0.0.3".to_owned(), 300, 240, false),
+        ]
+    );
+    assert_eq!(tight.alarms(), 3);
+}
+
+#[test]
+fn a_loss_takes_all_that_a_combined_check_is_made_of() {
+    let plan = plan_of(
+        "[checks.http]\ntype = \"http\"\nport = 8080\n[checks.tcp]\ntype = \"tcp\"\nport = 9090\n\
+         [checks.either]\nany_of = [\"http\", \"tcp\"]\n[services.www]\npolicy = \"failover\"\ncheck = \"either\"\n\
+         endpoints = [{ name = \"a\", address = \"192.0.2.1\" }]",
+        &[],
+    );
+    let mut world = World::new(plan, Network::default(), 1);
+    world.run_until(Moment::from_secs(30));
+    let bare = world.control.audit(world.now());
+    let found: Vec<&str> = bare.iter().map(|bare| bare.lost.as_str()).collect();
+    assert_eq!(found, ["192.0.2.1"]);
 }

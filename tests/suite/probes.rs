@@ -2,7 +2,12 @@
 //! that an operator understands.
 
 mod authority;
+mod dns_kind;
+mod exec;
+mod grpc_kind;
+mod haproxy;
 mod http_cases;
+mod icmp_kind;
 mod kept;
 mod nginx;
 mod own_faults;
@@ -10,6 +15,8 @@ mod runner;
 mod script;
 mod tcp_cases;
 mod tls_cases;
+mod tls_kind;
+mod ways;
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -19,9 +26,9 @@ use std::time::Duration;
 use pointsman::clock::SystemClock;
 use pointsman::control::event::{Event, ProbeTicket};
 use pointsman::health::observation::{FaultClass, Finding, Observation, Phase};
-use pointsman::model::check::{Check, CheckKind, HttpCheck, HttpVersion, Rules, Target, TcpCheck};
+use pointsman::model::check::{Check, CheckKind, HttpCheck, HttpVersion, Rules, Security, Target, TcpCheck};
 use pointsman::model::id::{CheckId, TargetId, ZoneId};
-use pointsman::probe::Runner;
+use pointsman::probe::{Limits, Runner};
 use tokio::runtime::Handle;
 use tokio::sync::mpsc;
 
@@ -67,7 +74,10 @@ fn runner(concurrency: usize) -> (Runner, mpsc::Receiver<Event>) {
     let (sender, events) = mpsc::channel(4096);
     let runner = Runner::new(
         Handle::current(),
-        concurrency,
+        Limits {
+            probes: concurrency,
+            programs: 3,
+        },
         Arc::new(SystemClock::start()),
         sender,
     );
@@ -114,10 +124,12 @@ fn target(kind: CheckKind, address: SocketAddr) -> Target {
                 damping: true,
             },
             expects: Default::default(),
+            way: Default::default(),
             treatment: Default::default(),
         }),
         address: address.ip(),
         port: address.port(),
+        parts: Vec::new(),
     }
 }
 
@@ -139,9 +151,7 @@ fn http(path: &str, change: impl FnOnce(&mut HttpCheck)) -> CheckKind {
         status: vec![(200, 299)],
         body: None,
         follow_redirects: false,
-        sni: None,
-        verify: true,
-        ca_file: None,
+        security: Security::default(),
         version: HttpVersion::Http1,
         keepalive: false,
     };
@@ -154,7 +164,7 @@ fn https(host: &str, path: &str, authority: PathBuf, change: impl FnOnce(&mut Ht
     http(path, |check| {
         check.tls = true;
         check.host = Some(host.to_owned());
-        check.ca_file = Some(authority);
+        check.security.ca_file = Some(authority);
         change(check);
     })
 }

@@ -102,13 +102,28 @@ impl Builder {
 
     /// The probe stream of `check` against `address` and `port`: one for all that ask the same.
     pub(crate) fn target(&mut self, check: &Arc<Check>, address: IpAddr, port: u16) -> TargetId {
-        let new = Target {
+        self.stream(Target {
             id: TargetId::from_index(self.targets.len()),
             check: Arc::clone(check),
             address,
             port,
-        };
-        let same = self.streams.entry((address, port)).or_default();
+            parts: Vec::new(),
+        })
+    }
+
+    /// What `parts` amount to under the combined `check`.
+    pub(crate) fn derived(&mut self, check: &Arc<Check>, address: IpAddr, parts: Vec<TargetId>) -> TargetId {
+        self.stream(Target {
+            id: TargetId::from_index(self.targets.len()),
+            check: Arc::clone(check),
+            address,
+            port: 0,
+            parts,
+        })
+    }
+
+    fn stream(&mut self, new: Target) -> TargetId {
+        let same = self.streams.entry((new.address, new.port)).or_default();
         let known = same.iter().find(|id| {
             self.targets
                 .get(id.index())

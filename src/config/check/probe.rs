@@ -6,7 +6,7 @@ use crate::config::defaults;
 use crate::config::duration::text;
 use crate::config::raw::document::Source;
 use crate::config::raw::probe::RawRules;
-use crate::model::check::Rules;
+use crate::model::check::{CheckKind, Rules};
 
 /// The rules when neither a check nor `[defaults.check]` says anything.
 pub(crate) fn built_in() -> Rules {
@@ -20,6 +20,21 @@ pub(crate) fn built_in() -> Rules {
         min_down: defaults::MIN_DOWN,
         damping: defaults::DAMPING,
     }
+}
+
+/// The port of checks of this kind that say none.
+pub(crate) fn default_port(kind: &CheckKind) -> Option<u16> {
+    let port = match kind {
+        CheckKind::Http(http) if !http.tls => defaults::HTTP_PORT,
+        CheckKind::Http(_) | CheckKind::Tls(_) => defaults::HTTPS_PORT,
+        CheckKind::Dns(_) => defaults::DNS_PORT,
+        // There are none, or none is needed; a target has the number all the same.
+        CheckKind::Icmp(_) | CheckKind::Exec(_) => 0,
+        CheckKind::Grpc(_) | CheckKind::Tcp(_) | CheckKind::Combined(_) | CheckKind::Heartbeat(_) => {
+            return None;
+        }
+    };
+    u16::try_from(port).ok()
 }
 
 /// What is written, with `otherwise` for the rest; what trades safety for speed is warned of where it is written.

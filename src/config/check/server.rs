@@ -6,6 +6,8 @@ use std::path::PathBuf;
 use data_encoding::BASE64;
 use toml::de::{DeTable, DeValue};
 
+use crate::config::atlas::{self, Known};
+use crate::config::check::hand::{self, OverridesFile};
 use crate::config::check::probe;
 use crate::config::defaults;
 use crate::config::keys;
@@ -14,7 +16,6 @@ use crate::config::raw::document::{At, Source, Table, Value};
 use crate::config::raw::probe::RawRules;
 use crate::config::raw::zone::RawTransfer;
 use crate::model::check::Rules;
-use crate::model::force::SafetySettings;
 use crate::model::plan::{
     IsolationSettings, NodeSettings, TcpSettings, TransferRules, TsigAlgorithm, TsigKey,
 };
@@ -25,10 +26,14 @@ use crate::wire::name::Name;
 pub(crate) struct ServerFile {
     /// Settings of this node.
     pub(crate) node: NodeSettings,
+    /// `[geo]`, to be known at the next reading.
+    pub(crate) geo: Option<Known>,
     /// `[defaults.check]`.
     pub(crate) rules: Rules,
     /// `[zones] transfer`.
     pub(crate) transfer: TransferRules,
+    /// `[overrides] file`.
+    pub(crate) overrides: OverridesFile,
     /// Where `[zones] directory` is written.
     pub(crate) zones_place: usize,
     /// Whether the file could be made out; otherwise nothing that zones take from it is known.
@@ -36,7 +41,7 @@ pub(crate) struct ServerFile {
 }
 
 /// Reads the server file. With mistakes, which are reported, the result is what is left of it.
-pub(crate) fn read(source: &Source, files: &mut Files) -> ServerFile {
+pub(crate) fn read(source: &Source, files: &mut Files, geo_before: Option<&Known>) -> ServerFile {
     let document = source.parse();
     let is_toml = !source.has_errors();
     let table = if is_toml {
@@ -46,6 +51,7 @@ pub(crate) fn read(source: &Source, files: &mut Files) -> ServerFile {
     };
     let tsig = tsig_keys(&table, files);
     let zones = table.table("zones", &keys::ZONES);
+    let probes = table.table("probes", &keys::PROBES);
     let transfer = RawTransfer::read(&zones)
         .map_or_else(TransferRules::default, |raw| transfer_rules(source, &raw, &tsig));
     let name = table
@@ -63,6 +69,8 @@ pub(crate) fn read(source: &Source, files: &mut Files) -> ServerFile {
         Some(written) => files.below(source, written),
         None => directory(&zones, files, "directory"),
     };
+    let state = table.table("state", &keys::STATE);
+    let geo = atlas::read(&table.table("geo", &keys::GEO), files, geo_before);
     let node = NodeSettings {
         listen,
         workers: dns.integer_or_default("workers"),
@@ -74,21 +82,39 @@ pub(crate) fn read(source: &Source, files: &mut Files) -> ServerFile {
             .text_or_false("identity")
             .unwrap_or_else(|| Some(name.clone())),
         udp_payload: dns.integer_or_default("udp_payload"),
+        trust_ecs: dns
+            .each("trust_ecs", Value::network)
+            .into_iter()
+            .map(|network| network.value)
+            .collect(),
+        geo: geo.as_ref().map(Known::database),
         tcp: tcp(&dns.table("tcp", &keys::DNS_TCP)),
-        probe_concurrency: table
-            .table("probes", &keys::PROBES)
-            .integer_or_default("concurrency"),
+        probe_concurrency: probes.integer_or_default("concurrency"),
+        exec_concurrency: probes.integer_or_default("exec_concurrency"),
         zones_directory,
         watch: zones.boolean_or_default("watch"),
-        state_directory: directory(&table.table("state", &keys::STATE), files, "directory"),
+        state_directory: directory(&state, files, "directory"),
+        record: state
+            .text("record")
+            .map(|written| files.below(source, &written.value)),
+        record_limit: state.integer_or_default::<u64>("record_limit") << 20,
         api,
         api_token,
+        resolvers: table
+            .table("resolver", &keys::RESOLVER)
+            .each("nameservers", Value::socket)
+            .into_iter()
+            .map(|server| server.value)
+            .collect(),
         isolation: isolation(&table.table("isolation", &keys::ISOLATION)),
-        safety: SafetySettings::default(),
+        safety: hand::safety(&table.table("safety", &keys::SAFETY)),
         keys: tsig,
         name,
     };
+    let overrides = hand::overrides_file(&table.table("overrides", &keys::OVERRIDES), files);
     ServerFile {
+        geo,
+        overrides,
         node,
         rules,
         transfer,

@@ -4,8 +4,10 @@ use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use super::builder::Builder;
+use super::elsewhere;
 use super::facets;
-use super::group::{self, Expansion, LookedUp};
+use super::group::Expansion;
+use super::looked_up::{KnownCheck, LookedUp};
 use super::probe;
 use super::statics;
 use super::treatment::treatment;
@@ -15,9 +17,10 @@ use crate::config::raw::service::RawService;
 use crate::config::raw::zone::RawZone;
 use crate::model::check::{Check, CheckKind, Expectation, Rules};
 use crate::model::facets::Facets;
-use crate::model::force::OwnSafety;
 use crate::model::id::{CheckId, ServiceId, ZoneId};
-use crate::model::service::{Failback, Group, MemberKind, Policy, Service, Switch, TtlRule, WhenAllDown};
+use crate::model::service::{
+    Failback, Families, Group, MemberKind, Policy, Service, Switch, TtlRule, WhenAllDown,
+};
 use crate::model::time::Ttl;
 use crate::wire::name::Name;
 use crate::zone::contents::Contents;
@@ -33,6 +36,8 @@ pub(crate) struct Around<'a> {
     pub(crate) rules: &'a Rules,
     /// The origins of all zones.
     pub(crate) origins: &'a HashSet<Name>,
+    /// Whether there is a database of places.
+    pub(crate) atlas: bool,
 }
 
 /// Adds the zone's services to `builder`. The caller takes them back when a mistake was reported.
@@ -40,6 +45,7 @@ pub(crate) fn services(builder: &mut Builder, raw: &RawZone, around: &Around<'_>
     let checks = checks(builder, raw, around);
     let looked_up = LookedUp::new(around.source, checks, &raw.pools);
     looked_up.report_loops();
+    looked_up.report_combined();
     let mut owners: HashMap<Name, &str> = HashMap::new();
     let (mut added, mut places) = (Vec::new(), HashMap::new());
     for service in &raw.services {
@@ -58,33 +64,29 @@ pub(crate) fn services(builder: &mut Builder, raw: &RawZone, around: &Around<'_>
             statics::report_collisions(around, service.label.at, owner);
         }
         let id = builder.next_service();
-        let mut expansion = Expansion::new(&looked_up, builder, id, &service.label.value);
+        let mut expansion = Expansion::new(&looked_up, builder, id, &service.label.value, around.atlas);
         let group = expansion.service(&service.group);
         if let (Some(owner), Some(group)) = (owner, group) {
             added.push(id);
             let facets = facets::facets(builder, &service.facets, &service.label, &owner, &group, around);
+            elsewhere::report_cname(service, &raw.pools, &owner, around);
             places.insert(owner.clone(), service.label.at);
             builder.service(service_of(service, id, owner, group, facets, raw, around));
         }
     }
+    elsewhere::report_own(raw, around);
     facets::report_shared(builder, &added, &places, around);
     looked_up.report_unused();
     added
 }
 
-fn checks<'a>(
-    builder: &mut Builder,
-    raw: &'a RawZone,
-    around: &Around<'_>,
-) -> HashMap<&'a str, group::KnownCheck> {
+fn checks<'a>(builder: &mut Builder, raw: &'a RawZone, around: &Around<'_>) -> HashMap<&'a str, KnownCheck> {
     let mut known = HashMap::new();
     for check in &raw.checks {
-        let rules = probe::rules(around.source, &check.rules, around.rules);
-        let default_port = match &check.kind {
-            Some(CheckKind::Http(http)) if http.tls => u16::try_from(defaults::HTTPS_PORT).ok(),
-            Some(CheckKind::Http(_)) => u16::try_from(defaults::HTTP_PORT).ok(),
-            Some(CheckKind::Tcp(_)) | None => None,
-        };
+        let mut rules = probe::rules(around.source, &check.rules, around.rules);
+        if let Some(CheckKind::Heartbeat(heartbeat)) = &check.kind {
+            rules = heartbeat.rules(rules);
+        }
         let treatment = treatment(around.source, &check.treatment, check.kind.as_ref(), &rules);
         let added = check.kind.clone().map(|kind| {
             builder.check(Check {
@@ -94,15 +96,21 @@ fn checks<'a>(
                 kind,
                 rules,
                 expects: Expectation::default(),
+                way: check.way.0,
                 treatment,
             })
         });
         known.insert(
             check.name.value.as_str(),
-            group::KnownCheck {
+            KnownCheck {
                 at: check.name.at,
                 check: added.as_ref().map(Arc::clone),
-                port: check.port.or(default_port),
+                port: check.port,
+                usual_port: check.kind.as_ref().and_then(probe::default_port),
+                parts: check
+                    .combined
+                    .as_ref()
+                    .map_or_else(Vec::new, |combined| combined.parts.clone()),
                 used: false.into(),
             },
         );
@@ -210,10 +218,14 @@ fn service_of(
         failback: raw.failback.map_or(Failback::Auto, |failback| failback.value),
         when_all_down: raw.when_all_down.clone().unwrap_or(match group.policy {
             Policy::Failover => WhenAllDown::Last,
-            Policy::Weighted | Policy::All { .. } => WhenAllDown::AssumeUp,
+            _ => WhenAllDown::AssumeUp,
         }),
-        families: raw.families,
-        safety: OwnSafety::default(),
+        // A CNAME holds for both.
+        families: match elsewhere::has_cname(&raw.group, &zone.pools, &mut Vec::new()) {
+            Some(_) => Families::Together,
+            None => raw.families,
+        },
+        safety: raw.safety,
         recover_within: raw.recover_within.map(|length| length.value),
         facets,
         group,

@@ -45,6 +45,10 @@ pub(crate) fn treatment(
     let without_tls = match kind {
         Some(CheckKind::Http(http)) if !http.tls => Some("http"),
         Some(CheckKind::Tcp(_)) => Some("tcp"),
+        Some(CheckKind::Exec(_)) => Some("exec"),
+        Some(CheckKind::Dns(_)) => Some("dns"),
+        Some(CheckKind::Icmp(_)) => Some("icmp"),
+        Some(CheckKind::Grpc(grpc)) if !grpc.tls => Some("grpc"),
         _ => None,
     };
     if let (Some(warning), Some(kind)) = (raw.certificate_warning, without_tls) {
@@ -59,7 +63,7 @@ pub(crate) fn treatment(
         .map_or(defaults::CERTIFICATE_WARNING, |warning| warning.value);
     Treatment {
         inverted,
-        shadow: false,
+        shadow: raw.shadow.is_some_and(|shadow| shadow.value),
         slow: raw.slow.map(|slow| slow.value),
         certificate_warning: Some(warning).filter(|warning| !warning.is_zero() && !inverted),
     }

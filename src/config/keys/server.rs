@@ -46,10 +46,28 @@ pub static SERVER: Section = Section {
             "limits of probing",
         ),
         key(
+            "resolver",
+            Kind::Table("[resolver]"),
+            Fallback::Nothing,
+            "who resolves names of endpoints",
+        ),
+        key(
             "isolation",
             Kind::Table("[isolation]"),
             Fallback::Nothing,
             "is it them, or is it us",
+        ),
+        key(
+            "safety",
+            Kind::Table("[safety]"),
+            Fallback::Nothing,
+            "how much one command may take away",
+        ),
+        key(
+            "overrides",
+            Kind::Table("[overrides]"),
+            Fallback::Nothing,
+            "overrides in a file",
         ),
         key(
             "keys",
@@ -57,11 +75,14 @@ pub static SERVER: Section = Section {
             Fallback::Nothing,
             "TSIG keys by name",
         ),
+        key(
+            "geo",
+            Kind::Table("[geo]"),
+            Fallback::Nothing,
+            "where clients are",
+        ),
     ],
-    later: &[
-        ("geo", "use policy `failover`, `weighted` or `all`"),
-        ("cluster", "run each node on its own"),
-    ],
+    later: &[("cluster", "run each node on its own")],
 };
 
 /// `[dns]`
@@ -103,6 +124,12 @@ pub static DNS: Section = Section {
             Kind::Integer(512, 4096),
             Fallback::Integer(defaults::UDP_PAYLOAD),
             "octets of the largest UDP answer",
+        ),
+        key(
+            "trust_ecs",
+            Kind::Networks,
+            Fallback::Words("nobody"),
+            "resolvers that are believed when they tell their clients' networks (EDNS Client Subnet, RFC 7871)",
         ),
         key(
             "tcp",
@@ -181,12 +208,26 @@ pub static ZONES: Section = Section {
 /// `[state]`
 pub static STATE: Section = Section {
     title: "[state]",
-    keys: &[key(
-        "directory",
-        Kind::Path,
-        Fallback::Text(defaults::STATE_DIRECTORY),
-        "overrides, active endpoints, history",
-    )],
+    keys: &[
+        key(
+            "directory",
+            Kind::Path,
+            Fallback::Text(defaults::STATE_DIRECTORY),
+            "overrides, active endpoints, history",
+        ),
+        key(
+            "record",
+            Kind::Path,
+            Fallback::Words("nothing is recorded"),
+            "file in which every probe is written down, for `pointsman replay`; relative to this file",
+        ),
+        key(
+            "record_limit",
+            Kind::Integer(1, 1_000_000),
+            Fallback::Integer(defaults::RECORD_LIMIT),
+            "MiB of a recording; at this size it becomes NAME.1 and another one is begun",
+        ),
+    ],
     later: &[],
 };
 
@@ -259,11 +300,31 @@ pub static DEFAULTS_CHECK: Section = Section {
 /// `[probes]`
 pub static PROBES: Section = Section {
     title: "[probes]",
+    keys: &[
+        key(
+            "concurrency",
+            Kind::Integer(1, 65_535),
+            Fallback::Integer(defaults::PROBE_CONCURRENCY),
+            "probes under way at once, at the most",
+        ),
+        key(
+            "exec_concurrency",
+            Kind::Integer(1, 1024),
+            Fallback::Integer(defaults::EXEC_CONCURRENCY),
+            "programs of checks of type `exec` that run at once, at the most",
+        ),
+    ],
+    later: &[],
+};
+
+/// `[resolver]`
+pub static RESOLVER: Section = Section {
+    title: "[resolver]",
     keys: &[key(
-        "concurrency",
-        Kind::Integer(1, 65_535),
-        Fallback::Integer(defaults::PROBE_CONCURRENCY),
-        "probes under way at once, at the most",
+        "nameservers",
+        Kind::Sockets,
+        Fallback::Words("those of the system (`/etc/resolv.conf`)"),
+        "recursive servers that resolve the `alias` of endpoints",
     )],
     later: &[],
 };
@@ -285,6 +346,18 @@ pub static ISOLATION: Section = Section {
             "of the endpoints of one check with ten or more, how many may go down per minute; the rest wait and are reported",
         ),
     ],
+    later: &[],
+};
+
+/// `[geo]`
+pub static GEO: Section = Section {
+    title: "[geo]",
+    keys: &[key(
+        "database",
+        Kind::Path,
+        Fallback::Words("none; policy `geo` requires it"),
+        "database of addresses in MaxMind's format; read again when it changes, and the old one kept when it is broken",
+    )],
     later: &[],
 };
 

@@ -2,14 +2,15 @@
 
 use std::time::Duration;
 
+use super::member;
+use super::ttl::TTL_FORMS;
 use super::{Fallback, Kind, Section, key};
 use crate::config::defaults;
 
 /// The policies of this version.
-pub const POLICIES: [&str; 3] = ["failover", "weighted", "all"];
-/// Policies of the contract that this version does not have.
-pub const LATER_POLICIES: [&str; 4] = ["geo", "subnet", "sticky", "fastest"];
-const TTL_FORMS: &str = "duration in whole seconds (fixed), or `{ mode = \"fixed\" | \"stable\" | \"strict\", max = \"10s\", min = \"2s\" }`";
+pub const POLICIES: [&str; 7] = [
+    "failover", "weighted", "all", "sticky", "subnet", "geo", "fastest",
+];
 
 /// The top of a zone file.
 pub static ZONE: Section = Section {
@@ -105,6 +106,12 @@ pub static SERVICE: Section = Section {
             "name of a check in this file",
         ),
         key(
+            "shadow_check",
+            Kind::Text,
+            Fallback::Nothing,
+            "name of a check that is probed beside `check` and shown, not counted",
+        ),
+        key(
             "endpoints",
             Kind::Forms("list of endpoints, see `endpoint`"),
             Fallback::Words("none; this or `pools` is required"),
@@ -122,6 +129,10 @@ pub static SERVICE: Section = Section {
             Fallback::Words("all of them"),
             "addresses in an answer (policy `all`)",
         ),
+        member::STICKY_PREFIX,
+        member::FASTEST_MARGIN,
+        member::DEGRADED_WEIGHT,
+        member::DEMAND,
         key(
             "ttl",
             Kind::Forms(TTL_FORMS),
@@ -159,6 +170,18 @@ pub static SERVICE: Section = Section {
             Kind::Duration(Duration::from_secs(1), Duration::from_secs(86_400)),
             Fallback::Nothing,
             "an objective: the configuration is refused when its promise is worse",
+        ),
+        key(
+            "min_live",
+            Kind::Integer(0, 65_535),
+            Fallback::Words("that of `[safety]`"),
+            "how many live endpoints a drain or force must leave to it",
+        ),
+        key(
+            "max_removed",
+            Kind::Share,
+            Fallback::Words("that of `[safety]`"),
+            "the largest share of its endpoints that one command may remove",
         ),
         key(
             "endpoint_names",
@@ -214,6 +237,12 @@ pub static POOL: Section = Section {
             "name of a check in this file",
         ),
         key(
+            "shadow_check",
+            Kind::Text,
+            Fallback::Words("that of the service"),
+            "name of a check that is probed beside `check` and shown, not counted",
+        ),
+        key(
             "endpoints",
             Kind::Forms("list of endpoints, see `endpoint`"),
             Fallback::Words("none; this or `pools` is required"),
@@ -240,9 +269,23 @@ pub static POOL: Section = Section {
         key(
             "weight",
             Kind::Integer(0, 65_535),
-            Fallback::Integer(defaults::WEIGHT),
-            "its share where a `weighted` service or pool names it",
+            Fallback::Words("its `capacity`, else `1`"),
+            "its share where a `weighted` or `sticky` service or pool names it",
         ),
+        key(
+            "degraded_below",
+            Kind::Integer(1, 65_535),
+            Fallback::Words("never"),
+            "with fewer members up, the pool is degraded: preferred less, before it is down",
+        ),
+        member::STICKY_PREFIX,
+        member::FASTEST_MARGIN,
+        member::DEGRADED_WEIGHT,
+        member::DEMAND,
+        member::CAPACITY,
+        member::NETWORKS,
+        member::REGIONS,
+        member::LOCATION,
     ],
     later: &[],
 };
@@ -260,20 +303,42 @@ pub static ENDPOINT: Section = Section {
         key(
             "address",
             Kind::Addresses,
-            Fallback::Required,
+            Fallback::Words("none; this, `alias` or `cname` is required"),
             "what is answered; each address is probed on its own",
+        ),
+        key(
+            "alias",
+            Kind::Name,
+            Fallback::Nothing,
+            "a name elsewhere: the server resolves it and answers its addresses, each probed on its own",
+        ),
+        key(
+            "cname",
+            Kind::Name,
+            Fallback::Nothing,
+            "a name that is answered by CNAME when the endpoint is chosen",
         ),
         key(
             "weight",
             Kind::Integer(0, 65_535),
-            Fallback::Integer(defaults::WEIGHT),
-            "its share (policy `weighted`); 0 only when all others are down",
+            Fallback::Words("its `capacity`, else `1`"),
+            "its share (policies `weighted` and `sticky`); 0 only when all others are down",
         ),
+        member::CAPACITY,
+        member::NETWORKS,
+        member::REGIONS,
+        member::LOCATION,
         key(
             "check",
             Kind::Text,
             Fallback::Words("that of the pool, then of the service"),
             "name of a check in this file",
+        ),
+        key(
+            "shadow_check",
+            Kind::Text,
+            Fallback::Words("that of the pool, then of the service"),
+            "name of a check that is probed beside `check` and shown, not counted",
         ),
         key(
             "port",
@@ -288,35 +353,24 @@ pub static ENDPOINT: Section = Section {
             "what is probed instead of what is answered: one for each address, in the same order",
         ),
     ],
-    later: &[
-        ("cname", "use `address`"),
-        ("alias", "use `address`"),
-        ("regions", "remove it; policy `geo` is not supported either"),
-        ("networks", "remove it; policy `subnet` is not supported either"),
-    ],
+    later: &[],
 };
 
-/// The table form of `ttl`.
-pub static TTL: Section = Section {
-    title: "ttl",
+/// The table form of `sticky_prefix`.
+pub static STICKY_PREFIX: Section = Section {
+    title: "sticky_prefix",
     keys: &[
         key(
-            "mode",
-            Kind::OneOf(&["fixed", "stable", "strict"]),
-            Fallback::Required,
-            "how it follows the state",
+            "v4",
+            Kind::Integer(1, 32),
+            Fallback::Integer(defaults::STICKY_V4),
+            "bits of IPv4",
         ),
         key(
-            "max",
-            Kind::Forms("duration in whole seconds"),
-            Fallback::Duration(defaults::TTL),
-            "while nothing is in doubt",
-        ),
-        key(
-            "min",
-            Kind::Forms("duration in whole seconds"),
-            Fallback::Words("`\"2s\"` for `stable`, `\"1s\"` for `strict`, never above `max`"),
-            "while a state is in doubt",
+            "v6",
+            Kind::Integer(1, 128),
+            Fallback::Integer(defaults::STICKY_V6),
+            "bits of IPv6",
         ),
     ],
     later: &[],

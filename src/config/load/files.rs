@@ -75,6 +75,12 @@ impl Files {
         }
     }
 
+    /// What `path` looks like; remembered like what is read.
+    pub(crate) fn look(&mut self, path: &Path) -> Option<Look> {
+        self.note(path);
+        self.looks.get(path).cloned().flatten()
+    }
+
     /// The octets of `path`, which is remembered even when it cannot be read: it may appear.
     pub(crate) fn octets(&mut self, path: &Path) -> io::Result<Vec<u8>> {
         self.note(path);

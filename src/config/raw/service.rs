@@ -7,10 +7,16 @@ use toml::de::DeValue;
 
 use super::document::{At, Table, Value};
 use super::facets::RawFacets;
+use super::policy::{self, RawServes};
 use super::ttl;
+use crate::config::check::elsewhere::one_way;
+use crate::config::check::hand;
 use crate::config::diagnostic::suggestion;
 use crate::config::keys;
-use crate::model::service::{Failback, Families, Policy, Switch, TtlRule, WhenAllDown};
+use crate::model::cname::is_stand_in;
+use crate::model::force::OwnSafety;
+use crate::model::service::{Failback, Families, Policy, Spread, Switch, TtlRule, WhenAllDown};
+use crate::wire::name::Name;
 
 /// `[services.NAME]` as it is written.
 #[derive(Debug)]
@@ -22,7 +28,10 @@ pub(crate) struct RawService {
     pub(crate) failback: Option<At<Failback>>,
     pub(crate) when_all_down: Option<WhenAllDown>,
     pub(crate) families: Families,
+    /// Where that is written.
+    pub(crate) families_at: Option<usize>,
     pub(crate) recover_within: Option<At<Duration>>,
+    pub(crate) safety: OwnSafety,
     pub(crate) facets: RawFacets,
 }
 
@@ -32,7 +41,10 @@ pub(crate) struct RawPool {
     pub(crate) name: At<String>,
     pub(crate) group: RawGroup,
     pub(crate) min_up: At<u32>,
-    pub(crate) weight: u32,
+    pub(crate) degraded_below: Option<At<u32>>,
+    /// Nothing when it is not written.
+    pub(crate) weight: Option<u32>,
+    pub(crate) serves: RawServes,
 }
 
 /// What services and pools have in common.
@@ -40,7 +52,11 @@ pub(crate) struct RawPool {
 pub(crate) struct RawGroup {
     /// Nothing when it has mistakes.
     pub(crate) policy: Option<Policy>,
+    pub(crate) policy_at: usize,
+    pub(crate) spread: Spread,
+    pub(crate) demand_at: Option<usize>,
     pub(crate) check: Option<At<String>>,
+    pub(crate) shadow_check: Option<At<String>>,
     pub(crate) endpoints: Vec<RawEndpoint>,
     pub(crate) pools: Vec<At<String>>,
 }
@@ -50,11 +66,16 @@ pub(crate) struct RawGroup {
 pub(crate) struct RawEndpoint {
     pub(crate) name: At<String>,
     pub(crate) addresses: Vec<At<IpAddr>>,
-    /// As many as `addresses`, or none.
+    pub(crate) alias: Option<At<Name>>,
+    pub(crate) cname: Option<At<Name>>,
+    /// As many as `addresses` (of an alias or a CNAME: one), or none.
     pub(crate) probed: Vec<At<IpAddr>>,
-    pub(crate) weight: u32,
+    /// Nothing when it is not written.
+    pub(crate) weight: Option<u32>,
+    pub(crate) serves: RawServes,
     pub(crate) weight_at: Option<usize>,
     pub(crate) check: Option<At<String>>,
+    pub(crate) shadow_check: Option<At<String>>,
     pub(crate) port: Option<u16>,
 }
 
@@ -77,11 +98,13 @@ impl RawService {
             when_all_down: table
                 .value("when_all_down")
                 .and_then(|value| when_all_down(&value)),
+            families_at: table.has("families").then(|| table.place_of("families")),
             families: match table.choice_or_default("families") {
                 "together" => Families::Together,
                 _ => Families::Apart,
             },
             recover_within: table.duration("recover_within"),
+            safety: hand::own_safety(&table),
             facets: RawFacets::read(&table),
         })
     }
@@ -91,37 +114,31 @@ impl RawPool {
     /// Reads a pool.
     pub(crate) fn read(name: At<&str>, value: &Value<'_>) -> Option<Self> {
         let table = value.table(vec![&keys::POOL])?;
+        let degraded_below = table
+            .integer("degraded_below")
+            .and_then(|below| Some(At::new(below.at, u32::try_from(below.value).ok()?)));
+        let mut group = RawGroup::read(&table);
+        group.spread.degraded_below = degraded_below.map_or(0, |below| below.value);
         Some(Self {
             name: label(&table, At::new(name.at, name.value.to_owned()), "a pool"),
-            group: RawGroup::read(&table),
+            group,
             min_up: At::new(table.place_of("min_up"), table.integer_or_default("min_up")),
-            weight: table.integer_or_default("weight"),
+            degraded_below,
+            weight: weight(&table),
+            serves: RawServes::read(&table),
         })
     }
 }
 
 impl RawGroup {
     fn read(table: &Table<'_>) -> Self {
-        let policy = table.choice("policy", &keys::LATER_POLICIES);
-        let max_answers = table.integer("max_answers");
-        if let (Some(policy), Some(_)) = (policy, max_answers)
-            && policy.value != "all"
-        {
-            table.source.error(
-                table.place_of("max_answers"),
-                format!("`max_answers` belongs to policy `all`, not `{}`", policy.value),
-                "remove it",
-            );
-        }
         let group = Self {
-            policy: policy.map(|policy| match policy.value {
-                "weighted" => Policy::Weighted,
-                "all" => Policy::All {
-                    max_answers: max_answers.and_then(|most| u16::try_from(most.value).ok()),
-                },
-                _ => Policy::Failover,
-            }),
+            policy: policy::policy(table),
+            policy_at: table.value("policy").map_or(table.at, |value| value.at),
+            spread: policy::spread(table),
+            demand_at: table.has("demand").then(|| table.place_of("demand")),
             check: table.text("check"),
+            shadow_check: table.text("shadow_check"),
             endpoints: table.value("endpoints").map_or_else(Vec::new, |value| {
                 if !matches!(value.toml, DeValue::Array(_)) {
                     value.wrong_type::<()>(
@@ -182,26 +199,45 @@ impl RawEndpoint {
         }
         let probed = table.each("probe_address", usable_address);
         let count = table.value("probe_address").map(|value| value.elements().len());
-        let answered = table.value("address").map_or(0, |value| value.elements().len());
+        let written: Vec<&str> = ["address", "alias", "cname"]
+            .into_iter()
+            .filter(|key| table.has(key))
+            .collect();
+        one_way(table.source, table.at, &written);
+        let one_for = written.first().copied().unwrap_or("address");
+        let answered = match one_for {
+            "address" => table.value("address").map_or(0, |value| value.elements().len()),
+            _ => 1,
+        };
         if let Some(count) = count.filter(|count| *count != answered) {
             table.source.error(
                 table.place_of("probe_address"),
-                format!("`probe_address` has {count}, `address` has {answered}"),
+                format!("`probe_address` has {count}, `{one_for}` has {answered}"),
                 "write one for each address, in the same order",
             );
         }
         Some(Self {
             addresses,
+            alias: table.name("alias"),
+            cname: table.name("cname"),
             probed,
-            weight: table.integer_or_default("weight"),
+            weight: weight(&table),
+            serves: RawServes::read(&table),
             weight_at: table.has("weight").then(|| table.place_of("weight")),
             check: table.text("check"),
+            shadow_check: table.text("shadow_check"),
             port: table
                 .integer("port")
                 .and_then(|port| u16::try_from(port.value).ok()),
             name: name?,
         })
     }
+}
+
+fn weight(table: &Table<'_>) -> Option<u32> {
+    table
+        .integer("weight")
+        .and_then(|weight| u32::try_from(weight.value).ok())
 }
 
 /// A name that `SERVICE/ENDPOINT` can hold.
@@ -228,7 +264,7 @@ fn usable_address(value: &Value<'_>) -> Option<At<IpAddr>> {
             format!("write \"{}\"", address.value.to_canonical()),
         );
     }
-    if address.value.is_unspecified() || address.value.is_multicast() || broadcast {
+    if address.value.is_multicast() || broadcast || is_stand_in(address.value) {
         return value.refuse(
             format!("no client can connect to {}", address.value),
             "write the address of one machine",

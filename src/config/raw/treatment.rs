@@ -8,6 +8,7 @@ use super::document::{At, Table};
 #[derive(Debug, Default)]
 pub(crate) struct RawTreatment {
     pub(crate) inverted: Option<At<bool>>,
+    pub(crate) shadow: Option<At<bool>>,
     pub(crate) slow: Option<At<Duration>>,
     pub(crate) certificate_warning: Option<At<Duration>>,
 }
@@ -17,6 +18,7 @@ impl RawTreatment {
     pub(crate) fn read(table: &Table<'_>) -> Self {
         Self {
             inverted: table.boolean("inverted"),
+            shadow: table.boolean("shadow"),
             slow: table.duration("slow"),
             certificate_warning: table.duration("certificate_warning"),
         }

@@ -10,6 +10,7 @@ use hyper::{Method, Response, StatusCode, Uri, header};
 use rustls::pki_types::ServerName;
 
 use crate::probe::http::question::Question;
+use crate::probe::tls::secure::server_name;
 
 /// One request's destination.
 #[derive(Clone, Debug)]
@@ -125,8 +126,7 @@ impl Hop {
     ///
     /// A sentence: it is no name.
     pub(crate) fn server_name(&self) -> Result<ServerName<'static>, String> {
-        ServerName::try_from(self.server_name.clone())
-            .map_err(|_invalid| format!("`{}` cannot be a name in TLS; set `sni`", self.server_name))
+        server_name(&self.server_name)
     }
 }
 

@@ -3,6 +3,7 @@
 use hyper::header::HeaderValue;
 
 use crate::health::observation::FaultClass;
+use crate::probe::http::json;
 use crate::probe::http::question::Matcher;
 use crate::probe::sheet::{Fault, Sheet};
 use crate::probe::tcp::contains_from;
@@ -61,6 +62,20 @@ impl<'a> Reading<'a> {
         let (found, wanted) = match matcher {
             Matcher::Substring(text) => (self.matched || text.is_empty(), format!("contain `{text}`")),
             Matcher::Regex(regex) => (regex.is_match(&self.kept), format!("match `{regex}`")),
+            Matcher::Json(pointer, equals) => {
+                let judged = if self.octets >= self.limit {
+                    Err(format!(
+                        "the body is no less than {} octets, too long to be judged as JSON",
+                        self.limit
+                    ))
+                } else {
+                    json::judge(&self.kept, pointer, equals.as_ref())
+                };
+                return judged.map_err(|text| {
+                    sheet.keep_excerpt(&self.kept);
+                    sheet.fault(FaultClass::Content, text)
+                });
+            }
         };
         if found {
             return Ok(());

@@ -2,21 +2,18 @@
 
 use std::collections::HashMap;
 use std::net::SocketAddr;
-use std::path::PathBuf;
-use std::sync::{Arc, Mutex};
+use std::sync::Mutex;
 
 use hyper::Method;
 use hyper::header::{self, HeaderMap, HeaderName, HeaderValue};
 use hyper::http::uri::PathAndQuery;
-use tokio::sync::OnceCell;
 
-use crate::model::check::{BodyMatch, HttpCheck, HttpVersion};
-use crate::probe::conduct::Tools;
+use crate::model::check::{BodyMatch, HttpCheck, HttpVersion, Scalar};
 use crate::probe::http::idle::Idle;
-use crate::probe::tls::Trust;
+use crate::probe::tls::secure::Secure;
 
 /// Who is asking.
-const USER_AGENT: &str = concat!("pointsman/", env!("CARGO_PKG_VERSION"), " (health check)");
+pub(crate) const USER_AGENT: &str = concat!("pointsman/", env!("CARGO_PKG_VERSION"), " (health check)");
 
 /// Headers that say how a message is sent, not what is asked: a probe has no body and one question a connection.
 const FRAMING: [HeaderName; 5] = [
@@ -34,6 +31,8 @@ pub(crate) enum Matcher {
     Substring(String),
     /// A match of this, anywhere.
     Regex(regex::bytes::Regex),
+    /// JSON that holds something at the pointer: this value, or any.
+    Json(String, Option<Scalar>),
 }
 
 /// A check's question, ready to be asked at any address.
@@ -43,16 +42,13 @@ pub(crate) struct Question {
     method: Method,
     path: PathAndQuery,
     host: Option<String>,
-    sni: Option<String>,
     headers: HeaderMap,
     status: Vec<(u16, u16)>,
     matcher: Option<Matcher>,
     follow: bool,
     version: HttpVersion,
     keepalive: bool,
-    verify: bool,
-    ca_file: Option<PathBuf>,
-    trust: OnceCell<Arc<Trust>>,
+    secure: Secure,
     /// Connections that wait for the next probe, by address.
     pub(super) idle: Mutex<HashMap<SocketAddr, Idle>>,
 }
@@ -94,6 +90,7 @@ impl Question {
             Some(BodyMatch::Regex(text)) => Some(Matcher::Regex(
                 regex::bytes::Regex::new(text).map_err(|error| format!("body_regex: {error}"))?,
             )),
+            Some(BodyMatch::Json { pointer, equals }) => Some(Matcher::Json(pointer.clone(), equals.clone())),
         };
         Ok(Self {
             tls: check.tls,
@@ -104,40 +101,20 @@ impl Question {
                 .parse()
                 .map_err(|error| format!("path `{}`: {error}", check.path))?,
             host,
-            sni: check.sni.clone(),
             headers,
             status: check.status.clone(),
             matcher,
             follow: check.follow_redirects,
             version: check.version,
             keepalive: check.keepalive,
-            verify: check.verify,
-            ca_file: check.ca_file.clone(),
-            trust: OnceCell::new(),
+            secure: Secure::new(check.security.clone()),
             idle: Mutex::new(HashMap::new()),
         })
     }
 
-    /// Whom this check trusts; reads the authorities the first time, and again as long as that fails.
-    ///
-    /// # Errors
-    ///
-    /// A sentence: which file, what is wrong.
-    pub(crate) async fn trust(&self, tools: &Tools) -> Result<Arc<Trust>, String> {
-        let found = self.trust.get_or_try_init(|| async {
-            if !self.verify {
-                return Ok(Arc::new(Trust::anybody(Arc::clone(&tools.provider))));
-            }
-            let Some(path) = self.ca_file.clone() else {
-                return tools.system_trust().await;
-            };
-            let provider = Arc::clone(&tools.provider);
-            tokio::task::spawn_blocking(move || Trust::file(provider, &path))
-                .await
-                .map_err(|error| error.to_string())?
-                .map(Arc::new)
-        });
-        found.await.map(Arc::clone)
+    /// How TLS is spoken.
+    pub(crate) fn secure(&self) -> &Secure {
+        &self.secure
     }
 
     /// Whether TLS is spoken at first.
@@ -162,7 +139,7 @@ impl Question {
 
     /// The name in SNI, when not that of `host`.
     pub(crate) fn sni(&self) -> Option<&str> {
-        self.sni.as_deref()
+        self.secure.sni()
     }
 
     /// Headers, without `Host` and `Connection`.
@@ -217,6 +194,7 @@ impl Question {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::model::check::Security;
 
     fn check() -> HttpCheck {
         HttpCheck {
@@ -228,9 +206,7 @@ mod tests {
             status: vec![(200, 299), (404, 404)],
             body: None,
             follow_redirects: false,
-            sni: None,
-            verify: true,
-            ca_file: None,
+            security: Security::default(),
             version: HttpVersion::Http1,
             keepalive: false,
         }

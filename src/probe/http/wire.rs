@@ -16,25 +16,25 @@ use hyper::client::conn::{http1, http2};
 use hyper::{Request, Response, Uri, header};
 use hyper_util::rt::TokioIo;
 use tokio::io::{AsyncRead, AsyncWrite};
-use tokio_rustls::TlsConnector;
 use tokio_util::sync::{CancellationToken, DropGuard};
 use tokio_util::task::TaskTracker;
 
 use crate::health::observation::{FaultClass, Phase};
 use crate::model::check::HttpVersion;
 use crate::probe::conduct::Tools;
+use crate::probe::dial;
 use crate::probe::http::failure::{cause, describe, is_unseen};
 use crate::probe::http::heard::{Ear, Heard};
 use crate::probe::http::hop::Hop;
 use crate::probe::http::question::Question;
 use crate::probe::sheet::{Farewell, Fault, Sheet};
-use crate::probe::{dial, tls};
+use crate::probe::tls::words;
 
 /// Room for the head of an answer; more is refused as unreadable.
 const HEAD: usize = 64 * 1024;
 
 /// The protocol in TLS's negotiation (RFC 7301).
-const H2: &[u8] = b"h2";
+pub(crate) const H2: &[u8] = b"h2";
 const HTTP1: &[u8] = b"http/1.1";
 
 /// The connection's own work.
@@ -53,6 +53,8 @@ pub(crate) struct Wire {
     heard: Arc<Heard>,
     /// Expiry of the certificate that was shown.
     expiry: Option<crate::model::time::UnixTime>,
+    /// Whether the endpoint asked for a certificate of ours and got none.
+    asked_in_vain: bool,
     /// Ends the task that does the work, when there is one, together with this.
     guard: Option<DropGuard>,
 }
@@ -81,25 +83,18 @@ impl Wire {
             )
             .await;
         }
-        sheet.watch.enter(Phase::Tls);
-        let local = |sheet: &Sheet, text: String| sheet.fault(FaultClass::Local, text);
-        let trust = question.trust(tools).await.map_err(|text| local(sheet, text))?;
         let offered: &[&[u8]] = match question.version() {
             HttpVersion::Http1 => &[HTTP1],
             HttpVersion::Http2 => &[H2],
             HttpVersion::Any => &[H2, HTTP1],
         };
-        let (config, shown) = trust.settings(offered).map_err(|text| local(sheet, text))?;
-        let name = hop.server_name().map_err(|text| local(sheet, text))?;
-        let shaken = TlsConnector::from(config).connect(name, stream).await;
-        sheet.evidence.certificate_expiry = shown.expiry();
-        let stream = shaken.map_err(|error| {
-            let (class, text) = tls::describe_handshake(&error);
-            sheet.fault(class, text)
-        })?;
+        let secure = question.secure();
+        let (stream, shown) = secure
+            .shake(sheet, tools, hop.server_name(), offered, stream)
+            .await?;
         let speaks_h2 = stream.get_ref().1.alpn_protocol() == Some(H2);
         if !speaks_h2 && question.version() == HttpVersion::Http2 {
-            return Err(sheet.fault(FaultClass::Tls, tls::NO_VERSION));
+            return Err(sheet.fault(FaultClass::Tls, words::NO_PROTOCOL));
         }
         sheet.heard = Some(Arc::clone(&heard));
         let mut wire = Self::open(
@@ -111,6 +106,7 @@ impl Wire {
         )
         .await?;
         wire.expiry = sheet.evidence.certificate_expiry;
+        wire.asked_in_vain = shown.asked_in_vain();
         Ok(wire)
     }
 
@@ -159,6 +155,7 @@ impl Wire {
                 driver: Some(driver),
                 heard,
                 expiry: None,
+                asked_in_vain: false,
                 guard: None,
             }),
             Err(error) => {
@@ -256,7 +253,11 @@ impl Wire {
 
     /// The fault of a question that got no answer.
     pub(crate) fn fault(&self, sheet: &mut Sheet, error: &hyper::Error) -> Fault {
-        let (class, text) = describe(error, &self.heard);
+        let (class, mut text) = describe(error, &self.heard);
+        // Its alert says so, but may be lost with the connection when we still write.
+        if class == FaultClass::Reset && self.asked_in_vain {
+            text.push_str("; it had asked for a certificate of ours (`client_cert`)");
+        }
         if class == FaultClass::Garbage {
             sheet.keep_excerpt(&self.heard.beginning());
         }
@@ -300,7 +301,7 @@ impl Wire {
 }
 
 /// Polls the connection's work before each poll of `waiting`; forgets it when it is done.
-async fn driven<T>(driver: &mut Option<Driver>, waiting: impl Future<Output = T>) -> T {
+pub(crate) async fn driven<T>(driver: &mut Option<Driver>, waiting: impl Future<Output = T>) -> T {
     let mut waiting = pin!(waiting);
     poll_fn(|cx| {
         if let Some(work) = driver
@@ -316,7 +317,7 @@ async fn driven<T>(driver: &mut Option<Driver>, waiting: impl Future<Output = T>
 
 /// Runs hyper's tasks where all others run.
 #[derive(Clone)]
-struct Tasks(TaskTracker);
+pub(crate) struct Tasks(pub(crate) TaskTracker);
 
 impl<F> hyper::rt::Executor<F> for Tasks
 where

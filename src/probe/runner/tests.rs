@@ -4,10 +4,17 @@ use super::*;
 use crate::clock::SystemClock;
 use crate::health::observation::{FaultClass, Finding, Observation};
 
+fn limits(probes: usize) -> Limits {
+    Limits { probes, programs: 8 }
+}
+
 fn runner(limit: usize) -> (Runner, mpsc::Receiver<Event>) {
     let (sender, events) = mpsc::channel(64);
     let clock = Arc::new(SystemClock::start());
-    (Runner::new(Handle::current(), limit, clock, sender), events)
+    (
+        Runner::new(Handle::current(), limits(limit), clock, sender),
+        events,
+    )
 }
 
 fn made_up(text: &str) -> Conducted {
@@ -24,8 +31,8 @@ async fn next(events: &mut mpsc::Receiver<Event>) -> (u64, Observation) {
 #[tokio::test(start_paused = true)]
 async fn a_probe_that_panics_ends_alone_and_is_our_own_fault() {
     let (runner, mut events) = runner(1);
-    runner.launch(ProbeTicket(1), || async { panic!("number {}", 7) });
-    runner.launch(ProbeTicket(2), || async { made_up("fine") });
+    runner.launch(ProbeTicket(1), false, || async { panic!("number {}", 7) });
+    runner.launch(ProbeTicket(2), false, || async { made_up("fine") });
     let (ticket, seen) = next(&mut events).await;
     assert_eq!(ticket, 1);
     assert!(matches!(
@@ -48,7 +55,7 @@ async fn probes_run_side_by_side_and_the_next_begins_when_one_ends() {
     let (runner, mut events) = runner(2);
     let begun = Instant::now();
     for (ticket, secs) in [(1, 10), (2, 1), (3, 1), (4, 1)] {
-        runner.launch(ProbeTicket(ticket), move || async move {
+        runner.launch(ProbeTicket(ticket), false, move || async move {
             tokio::time::sleep(Duration::from_secs(secs)).await;
             made_up("")
         });
@@ -68,9 +75,14 @@ async fn probes_run_side_by_side_and_the_next_begins_when_one_ends() {
 #[tokio::test(start_paused = true)]
 async fn a_signal_box_that_is_behind_is_waited_for() {
     let (sender, mut events) = mpsc::channel(1);
-    let runner = Runner::new(Handle::current(), 2, Arc::new(SystemClock::start()), sender);
+    let runner = Runner::new(
+        Handle::current(),
+        limits(2),
+        Arc::new(SystemClock::start()),
+        sender,
+    );
     for ticket in 1..=5 {
-        runner.launch(ProbeTicket(ticket), || async { made_up("") });
+        runner.launch(ProbeTicket(ticket), false, || async { made_up("") });
     }
     tokio::time::sleep(Duration::from_secs(60)).await;
     assert_eq!((runner.load().running, runner.load().waiting), (2, 2));
@@ -103,9 +115,7 @@ async fn what_belongs_to_vanished_checks_is_dropped() {
                 status: Vec::new(),
                 body: None,
                 follow_redirects: false,
-                sni: None,
-                verify: true,
-                ca_file: None,
+                security: Default::default(),
                 version: HttpVersion::Http1,
                 keepalive: true,
             })),
@@ -120,10 +130,12 @@ async fn what_belongs_to_vanished_checks_is_dropped() {
                 damping: true,
             },
             expects: Default::default(),
+            way: Default::default(),
             treatment: Default::default(),
         }),
         address: [127, 0, 0, 1].into(),
         port,
+        parts: Vec::new(),
     };
     let (kept, gone) = (target(1), target(1));
     for (ticket, target) in [(1, &kept), (2, &kept), (3, &gone)] {

@@ -6,12 +6,14 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use pointsman::answer::snapshot::{Ask, Client, Outcome, Scratch, Snapshot, Transport};
+use pointsman::model::cname::stand_ins;
 use pointsman::model::facets::{Binding, Facets, Host, Srv};
 use pointsman::model::force::{OwnSafety, SafetySettings};
 use pointsman::model::id::{EndpointId, GroupId, ServiceId, ZoneId};
 use pointsman::model::plan::{IsolationSettings, NodeSettings, Plan, TcpSettings, TransferRules, ZonePlan};
 use pointsman::model::service::{
-    Endpoint, EndpointAddress, Failback, Families, Group, Policy, Service, Switch, TtlRule, WhenAllDown,
+    Endpoint, EndpointAddress, Failback, Families, Group, Member, MemberKind, Policy, Serves, Service,
+    Spread, Switch, TtlRule, WhenAllDown,
 };
 use pointsman::model::time::{Moment, Ttl};
 use pointsman::policy::choice::{Choice, Decision, Degraded, Lifetime, Pick};
@@ -68,6 +70,9 @@ pub(crate) struct Decided {
     pub(crate) mx: Option<u16>,
     /// Whether HTTPS has hints; none: no HTTPS.
     pub(crate) https: Option<bool>,
+    /// Endpoints that are answered by CNAME; without `addresses`, the first is chosen.
+    #[serde(default)]
+    pub(crate) cname: Vec<String>,
     /// Addresses that are not answered, but would serve.
     #[serde(default)]
     pub(crate) usable: Vec<IpAddr>,
@@ -108,14 +113,20 @@ pub(crate) fn settings() -> NodeSettings {
             message: Duration::ZERO,
         },
         probe_concurrency: 1,
+        exec_concurrency: 8,
         zones_directory: PathBuf::new(),
         watch: false,
         state_directory: PathBuf::new(),
+        record: None,
+        record_limit: 0,
         api: None,
         api_token: None,
+        resolvers: Vec::new(),
         isolation: IsolationSettings::default(),
         safety: SafetySettings::default(),
         keys: Vec::new(),
+        trust_ecs: Vec::new(),
+        geo: None,
     }
 }
 
@@ -159,16 +170,30 @@ fn facets(decided: &Decided, first: usize) -> Facets {
     }
 }
 
+/// A member for each endpoint that is answered by CNAME; they are numbered after those with host names.
+fn members(decided: &Decided, first: usize) -> Vec<Member> {
+    let member = |index: usize| Member {
+        weight: 1,
+        capacity: None,
+        serves: Serves::default(),
+        kind: MemberKind::Endpoint(EndpointId::from_index(first + decided.endpoint.len() + index)),
+    };
+    (0..decided.cname.len()).map(member).collect()
+}
+
 fn endpoint(id: usize, service: ServiceId, named: &Named) -> Endpoint {
     let address = |address: &IpAddr| EndpointAddress {
         address: *address,
         target: None,
+        shadow: None,
     };
     Endpoint {
         id: EndpointId::from_index(id),
         service,
         name: named.name.clone(),
         addresses: named.addresses.iter().map(address).collect(),
+        alias: None,
+        cname: None,
     }
 }
 
@@ -182,8 +207,9 @@ fn service(id: ServiceId, zone: ZoneId, decided: &Decided, first: usize) -> Serv
             id: GroupId(id.0),
             pool: None,
             policy: Policy::Failover,
-            members: Vec::new(),
+            members: members(decided, first),
             min_up: 1,
+            spread: Spread::default(),
         },
         ttl: TtlRule::Fixed(Ttl::from_secs(10)),
         switch: Switch::Auto,
@@ -199,10 +225,16 @@ fn service(id: ServiceId, zone: ZoneId, decided: &Decided, first: usize) -> Serv
 /// The decision of a described service; `None` for `undecided`.
 pub(crate) fn decision(id: ServiceId, decided: &Decided) -> Option<Decision> {
     let choice = |v4: bool| {
+        let stand_ins = decided
+            .cname
+            .first()
+            .filter(|_| decided.addresses.is_empty())
+            .map(|name| stand_ins(&Name::from_text(name).unwrap()));
         let addresses: Vec<IpAddr> = decided
             .addresses
             .iter()
             .copied()
+            .chain(stand_ins.into_iter().flatten())
             .filter(|address| address.is_ipv4() == v4)
             .collect();
         let pick = match decided.pick.as_str() {
@@ -264,6 +296,16 @@ pub(crate) fn plan(world: &World) -> (Plan, Vec<Option<Arc<Contents>>>) {
             for named in &decided.endpoint {
                 let endpoint = endpoint(plan.endpoints.len(), service_id, named);
                 plan.endpoints.push(endpoint);
+            }
+            for name in &decided.cname {
+                plan.endpoints.push(Endpoint {
+                    id: EndpointId::from_index(plan.endpoints.len()),
+                    service: service_id,
+                    name: name.clone(),
+                    addresses: Vec::new(),
+                    alias: None,
+                    cname: Some(Name::from_text(name).unwrap()),
+                });
             }
         }
         plan.zones.push(ZonePlan {

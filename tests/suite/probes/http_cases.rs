@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use pointsman::health::observation::FaultClass::{Content, Garbage, Refused, Reset, Status, Timeout};
 use pointsman::health::observation::Phase::{Body, Connect, FirstByte};
-use pointsman::model::check::{BodyMatch, CheckKind, HttpCheck, HttpVersion};
+use pointsman::model::check::{BodyMatch, CheckKind, HttpCheck, HttpVersion, Scalar};
 
 use super::Expect::{self, Bad, Good};
 use super::nginx::{H2C, HTTP, Nginx};
@@ -23,6 +23,11 @@ fn regex(pattern: &str) -> Option<BodyMatch> {
     Some(BodyMatch::Regex(pattern.to_owned()))
 }
 
+fn json(pointer: &str, equals: Option<Scalar>) -> Option<BodyMatch> {
+    let pointer = pointer.to_owned();
+    Some(BodyMatch::Json { pointer, equals })
+}
+
 #[rustfmt::skip]
 fn sites() -> Vec<(&'static str, u16, &'static str, Change, Expect)> {
     vec![
@@ -31,6 +36,15 @@ fn sites() -> Vec<(&'static str, u16, &'static str, Change, Expect)> {
         ("a page that says something else", HTTP, "/ok", |c| c.body = text("fine"), Bad(Body, Content, "body does not contain `fine`")),
         ("a page that matches", HTTP, "/ok", |c| c.body = regex("^all .* ok\\s$"), Good("status 200")),
         ("a page that does not match", HTTP, "/ok", |c| c.body = regex("^ok"), Bad(Body, Content, "body does not match `^ok`")),
+        ("JSON with the value", HTTP, "/json", |c| c.body = json("/status", Some(Scalar::Text("ok".to_owned()))), Good("status 200")),
+        ("JSON with the value, deep within", HTTP, "/json", |c| c.body = json("/checks/0/up", Some(Scalar::Boolean(true))), Good("status 200")),
+        ("JSON with another value", HTTP, "/json", |c| c.body = json("/lag", Some(Scalar::Integer(0))), Bad(Body, Content, "`/lag` is 2, expected 0")),
+        ("JSON with a value of another type", HTTP, "/json", |c| c.body = json("/lag", Some(Scalar::Text("2".to_owned()))), Bad(Body, Content, "`/lag` is 2, expected \"2\"")),
+        ("JSON without the value", HTTP, "/json", |c| c.body = json("/checks/1", None), Bad(Body, Content, "body has nothing at `/checks/1`")),
+        ("JSON behind a redirect", HTTP, "/to-json", |c| { c.follow_redirects = true; c.body = json("/status", None); }, Good("status 200")),
+        ("no JSON", HTTP, "/ok", |c| c.body = json("/status", None), Bad(Body, Content, "body is not JSON: expected value at line 1 column 1")),
+        ("no JSON, but nothing", HTTP, "/empty", |c| c.body = json("/status", None), Bad(Body, Content, "body is empty, it is not JSON")),
+        ("too much for JSON", HTTP, "/big.txt", |c| c.body = json("/status", None), Bad(Body, Content, "the body is no less than 65536 octets, too long to be judged as JSON")),
         ("an empty answer", HTTP, "/empty", |_| {}, Good("status 204")),
         ("an empty answer that should say something", HTTP, "/empty", |c| c.body = text("ok"), Bad(Body, Content, "body is empty, it does not contain `ok`")),
         ("out of order", HTTP, "/503", |_| {}, Bad(FirstByte, Status, "status 503, expected 200-299")),
@@ -120,6 +134,43 @@ fn scripts() -> Vec<(&'static str, Vec<Step>, CheckKind, Expect)> {
         ("an endless drip", vec![HearRequest, Say(HEAD), Say(b"\r\n"), Drip(&[b'x'; 1000], PAUSE)], get(), Bad(Body, Timeout, "while reading the answer (")),
         ("a refusal whose body never ends", vec![HearRequest, Say(b"HTTP/1.1 500 Oops\r\nContent-Length: 100\r\n\r\nwhy"), Silence], get(), Bad(FirstByte, Status, "status 500, expected 200-299")),
         ("a refusal whose body breaks off", vec![HearRequest, Say(b"HTTP/1.1 500 Oops\r\nContent-Length: 100\r\n\r\nwhy")], get(), Bad(FirstByte, Status, "status 500")),
+        ("early hints, then the answer", vec![HearRequest, Say(b"HTTP/1.1 103 Early Hints\r\nLink: </a>\r\n\r\nHTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"), Silence], wants("ok"), Good("status 200")),
+        ("please continue, for ever", vec![HearRequest, Say(b"HTTP/1.1 100 Continue\r\n\r\n"), Silence], get(), Bad(FirstByte, Timeout, "timeout after 0.500 s")),
+        ("please continue, then goodbye", vec![HearRequest, Say(b"HTTP/1.1 100 Continue\r\n\r\n")], get(), Bad(FirstByte, Reset, "connection closed")),
+        ("other protocols that nobody asked for", vec![HearRequest, Say(b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: x\r\nConnection: Upgrade\r\n\r\n"), Silence], get(), Bad(FirstByte, Status, "status 101, expected 200-299")),
+        ("no content, although some follows", vec![HearRequest, Say(b"HTTP/1.1 204 No Content\r\n\r\nbut here it is"), Silence], wants("here"), Bad(Body, Content, "body is empty")),
+        ("no content, with a length", vec![HearRequest, Say(b"HTTP/1.1 204 No Content\r\nContent-Length: 5\r\n\r\n"), Silence], get(), Good("status 204")),
+        ("not modified, with a length", vec![HearRequest, Say(b"HTTP/1.1 304 Not Modified\r\nContent-Length: 5\r\n\r\n"), Silence], http("/", |c| c.status = vec![(304, 304)]), Good("status 304")),
+        ("HEAD with a length and nothing else", vec![HearRequest, Say(HEAD), Say(b"Content-Length: 100\r\n\r\n"), Silence], http("/", |c| c.method = "HEAD".to_owned()), Good("status 200")),
+        ("HEAD with a body all the same", vec![HearRequest, Say(HEAD), Say(b"Content-Length: 4\r\n\r\noops"), Silence], http("/", |c| c.method = "HEAD".to_owned()), Good("status 200")),
+        ("a length of nothing", vec![HearRequest, Say(HEAD), Say(b"Content-Length: 0\r\n\r\n"), Silence], wants("ok"), Bad(Body, Content, "body is empty")),
+        ("a length that is no number", vec![HearRequest, Say(HEAD), Say(b"Content-Length: many\r\n\r\nok"), Silence], get(), Bad(FirstByte, Garbage, "not HTTP")),
+        ("a length below nothing", vec![HearRequest, Say(HEAD), Say(b"Content-Length: -1\r\n\r\nok"), Silence], get(), Bad(FirstByte, Garbage, "not HTTP")),
+        ("more than the length", vec![HearRequest, Say(HEAD), Say(b"Content-Length: 2\r\n\r\nokmore"), Silence], wants("more"), Bad(Body, Content, "body does not contain `more`")),
+        ("a long length, the expected early", vec![HearRequest, Say(HEAD), Say(b"Content-Length: 99999999999\r\n\r\nis ok"), Silence], wants("is ok"), Good("status 200")),
+        ("a length and chunks", vec![HearRequest, Say(HEAD), Say(b"Content-Length: 3\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nok\r\n0\r\n\r\n"), Silence], wants("ok"), Good("status 200")),
+        ("chunks with trailers", vec![HearRequest, Say(HEAD), Say(b"Transfer-Encoding: chunked\r\n\r\n2\r\nok\r\n0\r\nX-Sum: 1\r\n\r\n"), Silence], wants("ok"), Good("status 200")),
+        ("chunks with extensions", vec![HearRequest, Say(HEAD), Say(b"Transfer-Encoding: chunked\r\n\r\n2;a=b\r\nok\r\n0\r\n\r\n"), Silence], wants("ok"), Good("status 200")),
+        ("a chunk larger than anything", vec![HearRequest, Say(HEAD), Say(b"Transfer-Encoding: chunked\r\n\r\nffffffffffffffffff\r\nok\r\n"), Silence], get(), Bad(Body, Garbage, "within the body")),
+        ("a chunk without its end", vec![HearRequest, Say(HEAD), Say(b"Transfer-Encoding: chunked\r\n\r\n2\r\nokXX0\r\n\r\n"), Silence], get(), Bad(Body, Garbage, "within the body")),
+        ("chunks without the last", vec![HearRequest, Say(HEAD), Say(b"Transfer-Encoding: chunked\r\n\r\n2\r\nok\r\n"), Silence], wants("no"), Bad(Body, Timeout, "while reading the answer (2 octets came)")),
+        ("the expected across chunks", vec![HearRequest, Say(HEAD), Say(b"Transfer-Encoding: chunked\r\n\r\n3\r\nis \r\n2\r\nok\r\n0\r\n\r\n"), Silence], wants("is ok"), Good("status 200")),
+        ("a match across chunks", vec![HearRequest, Say(HEAD), Say(b"Transfer-Encoding: chunked\r\n\r\n3\r\nis \r\n2\r\nok\r\n0\r\n\r\n"), Silence], http("/", |c| c.body = regex("^is +ok$")), Good("status 200")),
+        ("JSON across chunks", vec![HearRequest, Say(HEAD), Say(b"Transfer-Encoding: chunked\r\n\r\n5\r\n{\"a\":\r\n5\r\n true\r\n1\r\n}\r\n0\r\n\r\n"), Silence], http("/", |c| c.body = json("/a", Some(Scalar::Boolean(true)))), Good("status 200")),
+        ("JSON that breaks off", vec![HearRequest, Say(HEAD), Say(b"\r\n{\"a\": tr")], http("/", |c| c.body = json("/a", None)), Bad(Body, Content, "body is not JSON: EOF while parsing")),
+        ("JSON after a mark of byte order", vec![HearRequest, Say(HEAD), Say(b"\r\n\xef\xbb\xbf{\"a\": 1}")], http("/", |c| c.body = json("/a", None)), Bad(Body, Content, "body is not JSON")),
+        ("a compressed body is left alone", vec![HearRequest, Say(HEAD), Say(b"Content-Encoding: gzip\r\n\r\n\x1f\x8b\x08\0ok")], wants("ok"), Good("status 200")),
+        ("a redirect without a place", vec![HearRequest, Say(b"HTTP/1.1 302 Found\r\nContent-Length: 0\r\n\r\n"), Silence], http("/", |c| c.follow_redirects = true), Bad(FirstByte, Status, "status 302, expected 200-299")),
+        ("a redirect to nonsense", vec![HearRequest, Say(b"HTTP/1.1 302 Found\r\nLocation: http://[::\r\nContent-Length: 0\r\n\r\n"), Silence], http("/", |c| c.follow_redirects = true), Bad(FirstByte, Status, "which is no address of HTTP")),
+        ("a redirect in circles", vec![HearRequest, Say(b"HTTP/1.1 307 Again\r\nLocation: ?again\r\nContent-Length: 0\r\n\r\n")], http("/", |c| c.follow_redirects = true), Bad(FirstByte, Status, "status 307: more than 5 redirects")),
+        ("an unknown version", vec![HearRequest, Say(b"HTTP/3.1 200 OK\r\n\r\n"), Silence], get(), Bad(FirstByte, Garbage, "not HTTP")),
+        ("a status past all", vec![HearRequest, Say(b"HTTP/1.1 999 What\r\nContent-Length: 0\r\n\r\n"), Silence], get(), Bad(FirstByte, Status, "status 999, expected 200-299")),
+        ("a status of two digits", vec![HearRequest, Say(b"HTTP/1.1 20 OK\r\n\r\n"), Silence], get(), Bad(FirstByte, Garbage, "not HTTP")),
+        ("a status without words", vec![HearRequest, Say(b"HTTP/1.1 200\r\nContent-Length: 0\r\n\r\n"), Silence], get(), Good("status 200")),
+        ("lines that end early", vec![HearRequest, Say(b"HTTP/1.1 200 OK\nContent-Length: 2\n\nok"), Silence], wants("ok"), Good("status 200")),
+        ("HTTP/2 that answers HTTP/1.1", vec![Hear, Say(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n"), Silence], h2(), Bad(FirstByte, Garbage, "the answer is not HTTP/2")),
+        ("HTTP/2 that resets the stream", vec![Hear, Say(b"\0\0\0\x04\0\0\0\0\0"), Say(b"\0\0\x04\x03\0\0\0\0\x01\0\0\0\x02"), Silence], h2(), Bad(FirstByte, Reset, "the endpoint ended the HTTP/2 stream")),
+        ("HTTP/2 that only settles", vec![Hear, Say(b"\0\0\0\x04\0\0\0\0\0"), Silence], h2(), Bad(FirstByte, Timeout, "timeout after 0.500 s")),
         ("please continue, then the answer", vec![HearRequest, Say(b"HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n"), Silence], get(), Good("status 200")),
         ("two lengths", vec![HearRequest, Say(HEAD), Say(b"Content-Length: 1\r\nContent-Length: 2\r\n\r\nxx"), Silence], get(), Bad(FirstByte, Garbage, "not HTTP")),
         ("HTTP/2 with silence", vec![Silence], h2(), Bad(FirstByte, Timeout, "while waiting for an answer")),
@@ -184,4 +235,10 @@ async fn a_refusal_does_not_wait_for_the_rest_of_its_body() {
     hold("refusal", &seen, &Bad(FirstByte, Status, "status 503")).unwrap();
     assert_eq!(seen.evidence.body, b"why");
     assert!(seen.phases.total < Duration::from_secs(10), "{:?}", seen.phases);
+}
+
+#[test]
+fn misbehaviour_is_covered_widely() {
+    let (sites, scripts) = (sites().len(), scripts().len());
+    assert!(scripts >= 60, "{scripts} scripts beside {sites} sites");
 }

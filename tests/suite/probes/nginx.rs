@@ -6,12 +6,14 @@ use std::process::{Child, Command, Stdio};
 use std::sync::atomic::{AtomicU8, Ordering};
 use std::time::{Duration, Instant};
 
+use pointsman::model::check::Identity;
 use tempfile::TempDir;
 
 use super::authority::{self, Authority, NOW};
 
 pub(super) const HTTP: u16 = 15600;
 pub(super) const H2C: u16 = 15601;
+pub(super) const PROXIED: u16 = 15602;
 pub(super) const GOOD: u16 = 15610;
 pub(super) const H2: u16 = 15611;
 pub(super) const EXPIRED: u16 = 15612;
@@ -22,6 +24,8 @@ pub(super) const EARLY: u16 = 15616;
 pub(super) const TLS12: u16 = 15617;
 pub(super) const CLIENT_CERT: u16 = 15618;
 pub(super) const BY_ADDRESS: u16 = 15619;
+pub(super) const CLIENT_CERT_H2: u16 = 15620;
+pub(super) const PROXIED_TLS: u16 = 15621;
 
 /// A running nginx; ends with this.
 pub(super) struct Nginx {
@@ -82,6 +86,14 @@ impl Nginx {
         self.folder.path().join(format!("{name}.pem"))
     }
 
+    /// Certificate and key of a client: `client`, or `stranger` of the other authority.
+    pub(super) fn identity(&self, name: &str) -> Option<Identity> {
+        Some(Identity {
+            certificate: self.pem(name),
+            key: self.folder.path().join(format!("{name}.key")),
+        })
+    }
+
     #[allow(clippy::disallowed_methods, reason = "a deadline of the test in real time")]
     fn wait_until_ready(&self) {
         let deadline = Instant::now() + Duration::from_secs(10);
@@ -106,8 +118,11 @@ fn certificates(folder: &Path, address: Ipv4Addr) {
     authority.issue("other", &["other.test"], NOW);
     authority.issue("expired", &["good.test"], (2019, 2020));
     authority.issue("early", &["good.test"], (2998, 2999));
+    authority.issue("client", &["client.test"], NOW);
     authority.issue("by-address", &[&address.to_string()], NOW);
-    Authority::new(folder, "other-ca").issue("unknown", &["good.test"], NOW);
+    let other = Authority::new(folder, "other-ca");
+    other.issue("unknown", &["good.test"], NOW);
+    other.issue("stranger", &["client.test"], NOW);
     authority::self_signed(folder, "self-signed", &["good.test"]);
 }
 
@@ -121,13 +136,14 @@ fn configuration(folder: &Path, address: Ipv4Addr) -> String {
                 ssl_certificate {folder}/{certificate}.pem;
                 ssl_certificate_key {folder}/{certificate}.key;
                 location / {{ return 200 \"{name} $server_protocol $ssl_server_name $http_host\\n\"; }}
+                location = /whom {{ return 200 \"[$remote_addr] [$proxy_protocol_addr] [$ssl_client_s_dn]\\n\"; }}
                 location = /503 {{ return 503 \"out of order\\n\"; }}
                 location = /big.txt {{ root {folder}/site; }}
                 location = /plain {{ return 302 http://good.test:{HTTP}/ok; }}
                 {}
             }}\n",
             match port {
-                CLIENT_CERT => format!("ssl_verify_client on; ssl_client_certificate {folder}/ca.pem;"),
+                CLIENT_CERT | CLIENT_CERT_H2 => format!("ssl_verify_client on; ssl_client_certificate {folder}/ca.pem;"),
                 TLS12 => "ssl_protocols TLSv1.2;".to_owned(),
                 _ => String::new(),
             }
@@ -146,6 +162,8 @@ fn configuration(folder: &Path, address: Ipv4Addr) -> String {
         tls(EARLY, "good.test", "early", ""),
         tls(TLS12, "good.test", "good", ""),
         tls(CLIENT_CERT, "good.test", "good", ""),
+        tls(CLIENT_CERT_H2, "good.test", "good", "http2"),
+        tls(PROXIED_TLS, "good.test", "good", "proxy_protocol"),
         tls(BY_ADDRESS, "_", "by-address", ""),
     ]
     .concat();
@@ -158,6 +176,7 @@ fn configuration(folder: &Path, address: Ipv4Addr) -> String {
             uwsgi_temp_path {folder}/tmp4; scgi_temp_path {folder}/tmp5;
             server {{
                 listen {address}:{HTTP} default_server; listen {address}:{H2C} http2;
+                listen {address}:{PROXIED} proxy_protocol;
                 server_name good.test;
                 location = /ok {{ return 200 \"all is ok\\n\"; }}
                 location = /empty {{ return 204; }}
@@ -175,6 +194,9 @@ fn configuration(folder: &Path, address: Ipv4Addr) -> String {
                 location = /see-other {{ return 303 /method; }}
                 location = /method {{ return 200 \"$request_method\\n\"; }}
                 location = /agent {{ return 200 \"[$http_user_agent] [$http_accept_encoding] [$http_cookie] [$http_connection]\\n\"; }}
+                location = /whom {{ return 200 \"[$remote_addr] [$proxy_protocol_addr]\\n\"; }}
+                location = /json {{ return 200 '{{\"status\": \"ok\", \"checks\": [{{\"up\": true}}], \"lag\": 2}}'; }}
+                location = /to-json {{ return 302 /json; }}
                 location = /host {{ return 200 \"[$http_host] $server_protocol\\n\"; }}
                 location = /query {{ return 200 \"[$args]\\n\"; }}
                 location = /header {{ return 200 \"[$http_x_token] [$http_x_other]\\n\"; }}

@@ -2,6 +2,9 @@
 
 pub(crate) mod backend;
 pub(crate) mod dns;
+pub(crate) mod http;
+pub(crate) mod mmdb;
+pub(crate) mod plans;
 pub(crate) mod server;
 
 use std::time::{Duration, Instant};
