@@ -134,6 +134,7 @@ fn plan() -> Plan {
         safety: OwnSafety::default(),
         recover_within: None,
         facets: Facets::default(),
+        exclusive: None,
     };
     Plan {
         node: settings(),

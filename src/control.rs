@@ -6,7 +6,8 @@
 //! is less than well, `deciding` publishes,
 //! `startup` opens the sockets, `reload` brings what is known into a new plan, `command` obeys operators, `storing` waits
 //! for the disk before it does; [`overrides`] is what operators laid upon endpoints, `hand` lays and lifts it, `lasting`
-//! ends it in time, `safety` says how much may go at once, `masked` says again and again what a forced state hides, [`draining`] when a server may be stopped; [`ledger`] knows until when
+//! ends it in time, `safety` says how much may go at once, `masked` says again and again what a forced state hides, [`draining`]
+//! when a server may be stopped; `writing` elects the writers of exclusive services; [`ledger`] knows until when
 //! caches may hold what is answered no more.
 //! [`status`], [`listing`] and [`explain`] show it all; [`promise`] computes what may be expected of a service; [`foresee`] says what
 //! a new plan would change, and `losses` what any single failure would.
@@ -43,5 +44,6 @@ pub mod step;
 pub(crate) mod storing;
 pub(crate) mod verdicts;
 pub(crate) mod watch;
+pub(crate) mod writing;
 
 pub use step::Control;

@@ -11,6 +11,7 @@ pub mod combined;
 mod compile;
 
 pub mod decide;
+pub mod exclusive;
 pub mod failover;
 pub(crate) mod members;
 pub mod readings;
@@ -18,3 +19,4 @@ pub mod spread;
 pub mod tree;
 pub mod ttl;
 pub mod witness;
+pub mod writer;

@@ -275,7 +275,13 @@ fn open_store(plan: &Plan) -> (Store, Remembered) {
         }
         Err(error) => {
             tracing::error!(target: "pointsman::store", "{error}; serving without memory: nothing will survive a restart");
-            (Store::nowhere(), Remembered::default())
+            {
+                let remembered = Remembered {
+                    lost: true,
+                    ..Remembered::default()
+                };
+                (Store::nowhere(), remembered)
+            }
         }
     }
 }

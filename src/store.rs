@@ -80,7 +80,8 @@ impl Store {
                     // Left-overs of the broken file would be replayed into the new one; they may not exist.
                     let _ = std::fs::remove_file(directory.join(format!("pointsman.db{tail}")));
                 }
-                let (connection, remembered) = Self::read(&path)?;
+                let (connection, mut remembered) = Self::read(&path)?;
+                remembered.lost = true;
                 let note = format!(
                     "{} was damaged ({source}); it is kept as {}",
                     path.display(),
@@ -187,6 +188,7 @@ fn recall(connection: &rusqlite::Connection) -> rusqlite::Result<Remembered> {
         } else {
             overrides::read(connection)?
         },
+        lost: false,
     })
 }
 

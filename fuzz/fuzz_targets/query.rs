@@ -103,6 +103,7 @@ fn snapshot() -> Arc<Snapshot> {
         safety: OwnSafety::default(),
         recover_within: None,
         facets: Facets::default(),
+        exclusive: None,
     };
     let zone = |(id, (origin, _)): (u32, &(&str, &str))| ZonePlan {
         id: ZoneId(id),

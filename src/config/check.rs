@@ -4,6 +4,7 @@
 pub(crate) mod binding;
 pub(crate) mod builder;
 pub(super) mod elsewhere;
+pub(crate) mod exclusive;
 mod facets;
 pub(crate) mod group;
 pub(crate) mod hand;

@@ -124,6 +124,10 @@ pub const TTL_MIN_STRICT: Duration = Duration::from_secs(1);
 pub const SWITCH: &str = "auto";
 /// The preferred endpoint is preferred.
 pub const FAILBACK: &str = "auto";
+/// Most services have no writers.
+pub const EXCLUSIVE: bool = false;
+/// A write that goes to the old primary after the switch is lost; a few seconds without an answer are not.
+pub const HANDOVER: &str = "safe";
 /// Clients of one family are unaffected by faults of the other.
 pub const FAMILIES: &str = "apart";
 /// Equal shares.

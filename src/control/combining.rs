@@ -35,7 +35,9 @@ fn uses(plan: &Plan) -> Vec<Use> {
             .iter()
             .filter_map(|id| plan.endpoints.get(id.index()))
             .flat_map(|endpoint| endpoint.addresses.iter());
-        let strict = matches!(service.ttl, TtlRule::Strict { .. }) || is_measured(&service.group);
+        let strict = matches!(service.ttl, TtlRule::Strict { .. })
+            || service.exclusive.is_some()
+            || is_measured(&service.group);
         for address in addresses {
             for (target, counts) in [(address.target, true), (address.shadow, false)] {
                 if let Some(target) = target {

@@ -6,9 +6,8 @@ use crate::control::event::Command;
 use crate::control::hand::Wish;
 use crate::control::overrides::Override;
 use crate::control::step::Control;
-use crate::control::storing::{Asked, Awaiting, not_stored, unless_kept};
+use crate::control::storing::{Asked, Awaiting, not_stored, unless_kept, writer_not_stored};
 use crate::model::id::{GroupId, ServiceId};
-use crate::model::plan::Plan;
 use crate::model::service::{Policy, Service};
 use crate::model::time::Now;
 use crate::policy::decide::members_up;
@@ -16,39 +15,17 @@ use crate::policy::readings::Family;
 use crate::policy::tree::member_name;
 
 /// A switch by hand.
-struct Switching {
-    service: ServiceId,
-    group: GroupId,
+pub(super) struct Switching {
+    pub service: ServiceId,
+    pub group: GroupId,
     /// Index of the member that shall be active, and its name.
-    chosen: usize,
-    to: String,
+    pub chosen: usize,
+    pub to: String,
     /// Whether a preferred one is left for it.
-    by_hand: bool,
+    pub by_hand: bool,
     /// In which it is up.
-    families: Vec<Family>,
-    said: String,
-}
-
-impl Switching {
-    /// What must survive: as [`Control::remember`] keeps it.
-    fn records(&self, plan: &Plan) -> Vec<Record> {
-        let Some(service) = plan.services.get(self.service.index()) else {
-            return Vec::new();
-        };
-        let keys = self
-            .families
-            .iter()
-            .map(|family| seat_key(service, &service.group, *family));
-        keys.flat_map(|group| {
-            let by_hand = Record::Active {
-                group: by_hand_key(&group),
-                active: if self.by_hand { "yes" } else { "" }.to_owned(),
-            };
-            let active = self.to.clone();
-            [Record::Active { group, active }, by_hand]
-        })
-        .collect()
-    }
+    pub families: Vec<Family>,
+    pub said: String,
 }
 
 impl Control {
@@ -71,7 +48,7 @@ impl Control {
             }
             Command::Release { select } => return self.release(now, asked, select, effects),
         };
-        match self.judge_failover(now, &service, to.as_deref()) {
+        match self.judge_failover(now, &service, to.as_deref(), asked.manner.break_glass) {
             Err(refusal) => effects.push(Effect::Answer(asked.ticket, Err(refusal))),
             Ok(switch) if asked.manner.dry_run => {
                 effects.push(Effect::Answer(
@@ -82,7 +59,7 @@ impl Control {
             Ok(switch) => {
                 let to = switch.to.clone();
                 let awaiting = Awaiting::Failover { asked, service, to };
-                let records = switch.records(&self.plan);
+                let records = self.switch_records(&switch);
                 self.persist(now, records, awaiting, effects);
             }
         }
@@ -99,12 +76,14 @@ impl Control {
         effects: &mut Vec<Effect>,
     ) {
         let judged = match &stored {
+            // A writer that a restart forgets would be a second one: no glass covers that.
+            Err(reason) if self.is_exclusive(service) => Err(writer_not_stored(reason)),
             Err(reason) if !asked.manner.break_glass => Err(not_stored(reason)),
-            _ => self.judge_failover(now, service, Some(to)),
+            _ => self.judge_failover(now, service, Some(to), asked.manner.break_glass),
         };
         let result = judged.map(|switch| {
             if stored.is_ok() {
-                for record in switch.records(&self.plan) {
+                for record in self.switch_records(&switch) {
                     if let Record::Active { group, active } = record {
                         self.remembered.insert(group, active);
                     }
@@ -117,6 +96,34 @@ impl Control {
             self.disown(service);
         }
         self.acknowledge(now, asked, result, effects);
+    }
+
+    /// What must survive of a switch: as [`Control::remember`] keeps it.
+    fn switch_records(&self, switch: &Switching) -> Vec<Record> {
+        let Some(service) = self.plan.services.get(switch.service.index()) else {
+            return Vec::new();
+        };
+        if service.exclusive.is_some() {
+            return self.writer_records(service, &switch.to, switch.by_hand);
+        }
+        let keys = switch
+            .families
+            .iter()
+            .map(|family| seat_key(service, &service.group, *family));
+        keys.flat_map(|group| {
+            let by_hand = Record::Active {
+                group: by_hand_key(&group),
+                active: if switch.by_hand { "yes" } else { "" }.to_owned(),
+            };
+            let active = switch.to.clone();
+            [Record::Active { group, active }, by_hand]
+        })
+        .collect()
+    }
+
+    fn is_exclusive(&self, service: &str) -> bool {
+        let service = self.plan.service_named(service);
+        service.is_some_and(|service| service.exclusive.is_some())
     }
 
     /// The disk may hold what was not done: who is active is written again.
@@ -146,7 +153,13 @@ impl Control {
     }
 
     /// Whether a switch by hand stands to reason, and what it would do.
-    fn judge_failover(&self, now: Now, name: &str, to: Option<&str>) -> Result<Switching, Refusal> {
+    fn judge_failover(
+        &self,
+        now: Now,
+        name: &str,
+        to: Option<&str>,
+        break_glass: bool,
+    ) -> Result<Switching, Refusal> {
         let refuse = |rule, detail: String| Err(Refusal { rule, detail });
         if !self.opened {
             return refuse(
@@ -170,6 +183,9 @@ impl Control {
                     group.policy.as_str()
                 ),
             );
+        }
+        if let Some(handover) = service.exclusive {
+            return self.judge_writer(now, service, handover, to, break_glass);
         }
         let names: Vec<String> = group
             .members
@@ -255,7 +271,7 @@ impl Control {
             .collect()
     }
 
-    fn why_not(&self, service: &Service, index: usize) -> String {
+    pub(super) fn why_not(&self, service: &Service, index: usize) -> String {
         let mut endpoints = Vec::new();
         if let Some(member) = service.group.members.get(index) {
             match &member.kind {

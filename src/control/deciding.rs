@@ -1,5 +1,7 @@
 //! From marked services to one publication: only what differs is published, and said.
 
+use std::net::IpAddr;
+
 use crate::control::effect::{Effect, HistoryKind, Record};
 use crate::control::schedule::Due;
 use crate::control::step::Control;
@@ -11,6 +13,7 @@ use crate::model::service::{Group, Member, MemberKind, Policy, Service};
 use crate::model::time::Now;
 use crate::policy::choice::{Choice, Decision, Pick};
 use crate::policy::decide::{Decided, decide};
+use crate::policy::exclusive::Held;
 use crate::policy::readings::{Family, Forced, Memory, Reading, Readings};
 use crate::policy::tree::member_name;
 use crate::policy::witness::{Nobody, Witness};
@@ -31,6 +34,16 @@ impl Readings for Eyes<'_> {
 
     fn forced(&self, endpoint: EndpointId) -> Option<Forced> {
         self.forced.get(endpoint.index()).copied().flatten()
+    }
+
+    fn is_cut_off(&self) -> bool {
+        self.control.isolation.is_frozen()
+    }
+
+    fn held_but(&self, service: &Service, excepted: &[IpAddr]) -> Held {
+        let name = service.display_name();
+        let excepted = |address| excepted.contains(&address);
+        self.control.ledger.held_but(&name, excepted, self.now.moment)
     }
 }
 
@@ -114,6 +127,9 @@ impl Control {
             }
         }
         self.remember(service, &service.group, &desk.memory, said);
+        if service.exclusive.is_some() {
+            self.see_to_writer(now, service, &mut desk, &decided, said);
+        }
         let decision = changed.then(|| decided.decision.clone());
         desk.decided = Some(decided);
         if let Some(slot) = self.desks.get_mut(id.index()) {
@@ -216,7 +232,7 @@ impl Control {
         }
     }
 
-    fn keep(&mut self, group: String, active: String, said: &mut Vec<Effect>) {
+    pub(super) fn keep(&mut self, group: String, active: String, said: &mut Vec<Effect>) {
         let known = self.remembered.get(&group).map_or("", String::as_str);
         if known != active {
             said.push(Effect::Remember(Record::Active {

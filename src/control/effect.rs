@@ -217,6 +217,22 @@ pub enum HistoryKind {
         /// Upon what it lies, and what it is.
         what: String,
     },
+    /// The writer of an exclusive service is on disk, and about to be named.
+    Elected {
+        /// The service.
+        service: String,
+        /// Its writer.
+        to: String,
+    },
+    /// The disk did not take the writer of an exclusive service: it is not named.
+    NotElected {
+        /// The service.
+        service: String,
+        /// Who would be its writer.
+        to: String,
+        /// What the disk said.
+        why: String,
+    },
     /// The sockets open; what is still unknown is treated as up.
     Opened {
         /// `check address:port` of what is unknown.

@@ -149,6 +149,8 @@ pub struct Remembered {
     pub actives: Vec<(String, String)>,
     /// What operators laid upon endpoints, oldest first.
     pub overrides: Vec<StoredOverride>,
+    /// Whether something may have been remembered that cannot be read any more.
+    pub lost: bool,
 }
 
 /// How long a probe may take; the remaining part of `startup_wait` may cut it short.

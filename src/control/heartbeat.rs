@@ -148,7 +148,8 @@ impl Control {
         };
         let finding = seen.finding;
         watch.measure(&seen, &rules);
-        watch.seen.note(seen, true, false);
+        let began = seen.at.moment;
+        watch.seen.note(seen, true, false, began);
         // A beat says nothing of how long an answer takes.
         watch.seen.latency = None;
         watch.seen.smooth = None;

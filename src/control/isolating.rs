@@ -124,6 +124,7 @@ impl Control {
 
     pub(super) fn freeze(&mut self, now: Now, effects: &mut Vec<Effect>) {
         if self.isolation.set_frozen(true) {
+            self.mark_exclusive();
             Self::tell(now, true, HistoryKind::Isolated(true), effects);
             self.plan_references(now.moment.after(REFERENCES_ALERT));
         }
@@ -140,6 +141,7 @@ impl Control {
             return;
         }
         self.isolation.set_frozen(false);
+        self.mark_exclusive();
         Self::tell(now, true, HistoryKind::Isolated(false), effects);
         self.pending.clear();
         self.begin_anew(now);

@@ -14,21 +14,11 @@ use crate::control::step::Control;
 use crate::model::id::ServiceId;
 use crate::model::time::Moment;
 use crate::policy::choice::{Choice, Decision, Lifetime, Pick};
+pub use crate::policy::exclusive::Held;
 
 /// Until an answer that was made from the last decision has reached the cache that asked: a worker finishes its batch,
 /// and the packet crosses the network.
 pub const GRACE: Duration = Duration::from_millis(500);
-
-/// Whether caches may hold an address.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Held {
-    /// It is being answered.
-    Still,
-    /// No more, but caches may hold it until then.
-    Until(Moment),
-    /// No compliant cache holds it.
-    No,
-}
 
 /// What was answered, by service.
 #[derive(Clone, Debug, Default)]
@@ -90,6 +80,12 @@ impl Ledger {
         self.earlier_ends = self.earlier_ends.max(until);
     }
 
+    /// The same of one address, which an earlier life is known to have answered.
+    pub fn inherit_address(&mut self, service: &str, address: IpAddr, until: Moment) {
+        let account = self.accounts.entry(service.to_owned()).or_default();
+        account.left.insert(address, until);
+    }
+
     /// Whether caches may hold `address` as an answer of `service`.
     #[must_use]
     pub fn held(&self, service: &str, address: IpAddr, now: Moment) -> Held {
@@ -118,6 +114,18 @@ impl Ledger {
             .into_iter()
             .map(|address| self.held(service, address, now))
             .fold(Held::No, worse)
+    }
+
+    /// For how long caches may hold what was answered for `service` and is answered no more, or with a shorter TTL.
+    #[must_use]
+    pub fn tail(&self, service: &str, now: Moment) -> Duration {
+        let account = self.accounts.get(service);
+        let left = account.into_iter().flat_map(|account| account.left.values());
+        let earlier = self.earlier.get(service);
+        left.chain(earlier)
+            .map(|until| until.since(now))
+            .max()
+            .unwrap_or_default()
     }
 
     /// Whether caches may hold anything of `service` but addresses that `excepted` names.

@@ -168,9 +168,12 @@ impl Control {
         if let Some(seen) = watch.measured(seen, flight.role) {
             finding = seen.finding;
             watch.measure(&seen, &rules);
-            watch
-                .seen
-                .note(seen, !finding.is_own_fault(), watch.treatment.inverted);
+            watch.seen.note(
+                seen,
+                !finding.is_own_fault(),
+                watch.treatment.inverted,
+                flight.began,
+            );
         }
         let local = finding.is_own_fault();
         if local {

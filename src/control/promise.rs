@@ -13,10 +13,12 @@
 use std::fmt;
 use std::time::Duration;
 
+use crate::control::ledger::GRACE;
 use crate::model::check::Rules;
 use crate::model::id::{EndpointId, TargetId};
 use crate::model::plan::Plan;
 use crate::model::service::{Group, MemberKind, Service, Switch, TtlRule};
+use crate::policy::ttl::longest;
 
 /// For what a hard failure's probes themselves take.
 pub const ALLOWANCE: Duration = Duration::from_millis(100);
@@ -114,8 +116,23 @@ impl Promise {
         let (Some(hard), Some(silent)) = (rules(false), rules(true)) else {
             return Self::Unchecked;
         };
-        let hard = expectation(&hard, service.ttl, false);
-        let silent = expectation(&silent, service.ttl, true);
+        let mut hard = expectation(&hard, service.ttl, false);
+        let mut silent = expectation(&silent, service.ttl, true);
+        if service.exclusive.is_some() {
+            // The next writer waits for the caches; who asked meanwhile keeps "nothing" for a TTL again.
+            let wait = longest(service.ttl).duration().saturating_add(GRACE);
+            for sum in [
+                &mut hard.worst,
+                &mut hard.typical,
+                &mut silent.worst,
+                &mut silent.typical,
+            ] {
+                sum.add(
+                    format!("{} for caches to let go of the old writer", Span(wait)),
+                    wait,
+                );
+            }
+        }
         match service.switch {
             Switch::Auto => Self::Automatic { hard, silent },
             Switch::Manual => Self::Manual { hard, silent },

@@ -4,7 +4,6 @@ use std::time::Duration;
 
 use crate::control::deciding::{by_hand_key, seat_key};
 use crate::control::effect::{Effect, HistoryKind};
-use crate::control::ledger::GRACE;
 use crate::control::schedule::Due;
 use crate::control::step::Control;
 use crate::control::watch::{Desk, Watch};
@@ -17,7 +16,6 @@ use crate::model::service::{Group, MemberKind, Policy, Service};
 use crate::model::time::Now;
 use crate::policy::readings::{Family, Memory};
 use crate::policy::tree::member_name;
-use crate::policy::ttl::longest;
 
 /// Between the first probes of two targets: ten thousand of them are sent within half a second, not at one instant.
 const STAGGER: Duration = Duration::from_micros(50);
@@ -47,9 +45,7 @@ impl Control {
             .collect();
         for service in &plan.services {
             self.mark(service.id);
-            // What an earlier life answered is not known; it may have ended just now.
-            let until = now.moment.after(longest(service.ttl).duration()).after(GRACE);
-            self.ledger.inherit(&service.display_name(), until);
+            self.inherit(now, service);
         }
         self.wire_up();
         self.on_trial = self.watches.iter().filter(|watch| watch.on_trial()).count();

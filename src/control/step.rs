@@ -69,6 +69,8 @@ pub struct Control {
     pub(super) on_trial: usize,
     /// What is on disk: group to active member.
     pub(super) remembered: BTreeMap<String, String>,
+    /// Whether what an earlier life remembered cannot be read.
+    pub(super) lost: bool,
     /// Until when caches may hold what was answered.
     pub(super) ledger: Ledger,
 }
@@ -105,6 +107,7 @@ impl Control {
             opened: false,
             on_trial: 0,
             remembered: remembered.actives.into_iter().collect(),
+            lost: remembered.lost,
             ledger: Ledger::default(),
             plan,
         };

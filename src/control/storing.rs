@@ -34,6 +34,8 @@ pub(crate) enum Awaiting {
     },
     /// A drain, force or release.
     Force(Asked, Handed),
+    /// The writer of an exclusive service, before it is named.
+    Writer { service: String, to: String },
 }
 
 impl Control {
@@ -63,6 +65,7 @@ impl Control {
     ) {
         match self.awaiting.remove(&ticket) {
             None => {}
+            Some(Awaiting::Writer { service, to }) => self.elected(now, &service, &to, result, effects),
             Some(Awaiting::Force(asked, handed)) => self.force_now(now, &asked, &handed, result, effects),
             Some(Awaiting::Failover { asked, service, to }) => {
                 self.fail_over_now(now, &asked, &service, &to, result, effects);
@@ -111,6 +114,17 @@ pub(super) fn not_stored(reason: &str) -> Refusal {
         detail: format!(
             "the state directory does not keep it ({reason}), so that a restart would forget it; nothing was changed; \
              --break-glass goes on all the same"
+        ),
+    }
+}
+
+/// The writer of an exclusive service is on disk, or not named.
+pub(super) fn writer_not_stored(reason: &str) -> Refusal {
+    Refusal {
+        rule: "not-stored",
+        detail: format!(
+            "the state directory does not keep it ({reason}); a restart would forget the writer and might name another \
+             one: nothing was changed; mend the disk, then try again"
         ),
     }
 }

@@ -79,6 +79,8 @@ pub(crate) struct LastSeen {
     pub certificate_expiry: Option<UnixTime>,
     /// Of the last success: what the endpoint said of itself.
     pub report: Report,
+    /// When that was said, and what before it matters still.
+    pub word: Word,
     pub probes: u64,
     pub failures: u64,
     /// Failures of this node's own, which count for nothing.
@@ -168,6 +170,24 @@ impl Watch {
         role && near
     }
 
+    /// Whether it lives and says, by a probe that began after its last word of primary had come, that it is a standby.
+    fn is_demoted(&self) -> bool {
+        let word = &self.seen.word;
+        self.gate.effective() == Health::Up
+            && !self.in_doubt()
+            && self.seen.report.claim == Some(Claim::Standby)
+            && word.primary_ended.is_none_or(|ended| word.began >= ended)
+    }
+
+    /// Whether it was further behind than allowed when it last was a standby; one that could not say may have been.
+    fn is_too_far(&self) -> bool {
+        match (self.expects.max_lag, self.seen.word.standby_lag) {
+            (Some(_), Some(None)) => true,
+            (Some(most), Some(Some(lag))) => lag > most,
+            _ => false,
+        }
+    }
+
     /// Whether probes and what counts disagree.
     pub(crate) fn in_doubt(&self) -> bool {
         self.monitor.in_doubt() || matches!(self.gate.held(), Some(Hold::Brake | Hold::Isolated))
@@ -184,6 +204,9 @@ impl Watch {
             lag: self.seen.report.lag,
             latency: self.seen.latency,
             smooth: self.seen.smooth,
+            alive: self.gate.effective() == Health::Up && self.monitor.health() != Health::Unknown,
+            demoted: self.is_demoted(),
+            too_far: self.is_too_far(),
         }
     }
 
@@ -254,9 +277,36 @@ impl Watch {
     }
 }
 
+/// When an endpoint said what it is.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Word {
+    /// When the probe began that heard the latest word.
+    pub began: Moment,
+    /// When the last word of primary had come.
+    pub primary_ended: Option<Moment>,
+    /// How far behind it was when it was last a standby, as far as it could say.
+    pub standby_lag: Option<Option<Duration>>,
+}
+
 impl LastSeen {
+    /// Takes in what an endpoint says of itself, unless a probe that began later has said it already.
+    fn hear(&mut self, report: Report, began: Moment, ended: Moment) {
+        if report.claim.is_some() && began < self.word.began {
+            return;
+        }
+        match report.claim {
+            Some(Claim::Primary) => self.word.primary_ended = Some(ended),
+            Some(Claim::Standby) => self.word.standby_lag = Some(report.lag),
+            None => {}
+        }
+        if report.claim.is_some() {
+            self.word.began = began;
+        }
+        self.report = report;
+    }
+
     /// Notes a probe's result, cut to what is worth keeping.
-    pub(crate) fn note(&mut self, seen: Observation, counts: bool, inverted: bool) {
+    pub(crate) fn note(&mut self, seen: Observation, counts: bool, inverted: bool, began: Moment) {
         if counts {
             self.probes = self.probes.saturating_add(1);
         } else {
@@ -272,7 +322,7 @@ impl LastSeen {
             let latest = seen.phases.total;
             self.smooth = Some(self.smooth.map_or(latest, |smooth| (smooth * 7 + latest) / 8));
             self.latency = Some(latest);
-            self.report = seen.report;
+            self.hear(seen.report, began, seen.at.moment);
             self.evidence = None;
             return;
         }

@@ -41,6 +41,8 @@ pub struct Service {
     pub recover_within: Option<Duration>,
     /// What it answers besides addresses.
     pub facets: Facets,
+    /// At most one endpoint is ever named; `None`: as the policy says.
+    pub exclusive: Option<Handover>,
 }
 
 impl Service {
@@ -245,6 +247,26 @@ pub enum Failback {
     Manual,
     /// The server, when the preferred member has been up for this long.
     After(Duration),
+}
+
+/// When the next writer of an exclusive service may be named.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Handover {
+    /// When no compliant cache can hold the old answer.
+    Safe,
+    /// Sooner, when the old one has said that it is a standby now.
+    Fast,
+}
+
+impl Handover {
+    /// As written in a zone file.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Safe => "safe",
+            Self::Fast => "fast",
+        }
+    }
 }
 
 /// What is answered when nothing is healthy.

@@ -37,6 +37,9 @@ pub fn combine(need: Need, parts: &[Reading]) -> Reading {
         lag: parts.iter().find_map(|part| part.lag),
         latency: slowest_needed(count, parts.iter().map(|part| part.latency)),
         smooth: slowest_needed(count, parts.iter().map(|part| part.smooth)),
+        alive: parts.iter().filter(|part| part.alive).count() >= count,
+        demoted: parts.iter().any(|part| part.demoted),
+        too_far: parts.iter().any(|part| part.too_far),
     }
 }
 

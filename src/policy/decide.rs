@@ -13,6 +13,7 @@ use crate::policy::spread::Blend;
 use crate::policy::tree::{Demand, Judged, Proposal, Walk};
 use crate::policy::ttl::{Outlook, lifetime};
 use crate::policy::witness::Witness;
+use crate::policy::writer;
 
 /// A decision and what stands around it.
 #[derive(Clone, Debug, PartialEq)]
@@ -29,6 +30,8 @@ pub struct Decided {
     pub proposal: Option<Proposal>,
     /// When to decide again although nothing happened.
     pub wake: Option<Moment>,
+    /// Of an exclusive service: the member that is to be on disk as its writer, before it is named.
+    pub elect: Option<usize>,
 }
 
 /// What is tried in turn: healthy members; degraded ones too; members that succeed but are held down.
@@ -101,6 +104,9 @@ pub fn decide<R: Readings, W: Witness>(
     now: Now,
     told: &mut W,
 ) -> Decided {
+    if let Some(handover) = service.exclusive {
+        return writer::decide(service, handover, endpoints, readings, memory, now, told);
+    }
     let mut verdicts =
         Family::BOTH.map(|family| family_verdict(service, endpoints, readings, family, memory, now, told));
     if verdicts.iter().any(|verdict| verdict.all_down) {
@@ -164,6 +170,7 @@ pub fn decide<R: Readings, W: Witness>(
         why: [a.why, aaaa.why],
         proposal: a.proposal.or(aaaa.proposal),
         wake: a.wake.into_iter().chain(aaaa.wake).min(),
+        elect: None,
     }
 }
 

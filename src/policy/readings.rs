@@ -6,8 +6,10 @@ use std::time::Duration;
 use crate::model::check::Claim;
 use crate::model::force::ForceKind;
 use crate::model::id::{EndpointId, GroupId, TargetId};
+use crate::model::service::Service;
 use crate::model::time::Moment;
 use crate::policy::choice::Choice;
+use crate::policy::exclusive::Held;
 use crate::policy::failover::Seat;
 
 /// An address family: A and AAAA are judged apart unless the operator couples them.
@@ -91,6 +93,12 @@ pub struct Reading {
     pub latency: Option<Duration>,
     /// Of successful probes, smoothed: a moving average in which the last one counts an eighth.
     pub smooth: Option<Duration>,
+    /// Whether its probes say that it lives: never by presumption.
+    pub alive: bool,
+    /// Whether it lives and its latest word, said after it was last seen as primary, is that it is a standby.
+    pub demoted: bool,
+    /// Whether it was further behind than its check's `max_lag` when it was last seen as a standby.
+    pub too_far: bool,
 }
 
 impl Reading {
@@ -104,6 +112,9 @@ impl Reading {
         lag: None,
         latency: None,
         smooth: None,
+        alive: false,
+        demoted: false,
+        too_far: false,
     };
 }
 
@@ -147,6 +158,16 @@ pub trait Readings {
     /// What an operator laid upon an endpoint.
     fn forced(&self, _: EndpointId) -> Option<Forced> {
         None
+    }
+
+    /// Whether this node seems cut off.
+    fn is_cut_off(&self) -> bool {
+        false
+    }
+
+    /// Whether caches may hold any address of `service` that is not among `excepted`.
+    fn held_but(&self, _service: &Service, _excepted: &[std::net::IpAddr]) -> Held {
+        Held::No
     }
 
     /// Of one address of an endpoint: what its target says, unless an operator says otherwise.

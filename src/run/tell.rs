@@ -138,6 +138,16 @@ pub(super) fn tell(event: &HistoryEvent, published: Moment) {
         HistoryKind::Unmatched { what } => {
             tracing::warn!(target: "pointsman::operator", %what, "this override means no endpoint any more");
         }
+        HistoryKind::Elected { service, to } => {
+            tracing::info!(target: "pointsman::answer", %service, writer = %to, "the writer is on disk");
+        }
+        HistoryKind::NotElected { service, to, why } => {
+            tracing::error!(
+                target: "pointsman::answer",
+                %service, writer = %to, %why,
+                "the writer is not named: the state directory does not keep it, and a restart would forget it"
+            );
+        }
         HistoryKind::Opened { unknown } if unknown.is_empty() => {
             tracing::info!(target: "pointsman::start", "every endpoint has a verdict; answering");
         }

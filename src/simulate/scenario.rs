@@ -139,6 +139,18 @@ impl PlanBuilder {
         self
     }
 
+    /// Which role endpoints must have.
+    #[must_use]
+    pub fn expects(mut self, expects: Expectation) -> Self {
+        let check = Arc::new(Check {
+            expects,
+            ..Check::clone(&self.check)
+        });
+        self.plan.checks = vec![check.clone()];
+        self.check = check;
+        self
+    }
+
     /// `startup_wait`.
     #[must_use]
     pub fn startup_wait(mut self, wait: Duration) -> Self {
@@ -174,6 +186,7 @@ impl PlanBuilder {
             safety: OwnSafety::default(),
             recover_within: None,
             facets: Facets::default(),
+            exclusive: None,
         };
         change(&mut service);
         if let Some(zone) = self.plan.zones.first_mut() {

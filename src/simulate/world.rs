@@ -362,6 +362,7 @@ impl World {
         Remembered {
             actives: self.disk.clone().into_iter().collect(),
             overrides: self.overrides.values().cloned().collect(),
+            lost: false,
         }
     }
 }

@@ -20,6 +20,7 @@ mod decisions;
 mod degraded;
 mod documented_keys;
 mod every_type;
+mod exclusive;
 mod failover;
 mod hand;
 mod heartbeat;

@@ -77,6 +77,11 @@ impl Builder {
         self.endpoints.get(id.index())
     }
 
+    /// The probe stream of this number.
+    pub(crate) fn target_at(&self, id: TargetId) -> Option<&Target> {
+        self.targets.get(id.index())
+    }
+
     /// A group's number.
     pub(crate) fn group(&mut self) -> GroupId {
         let id = GroupId::from_index(self.groups);

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use super::builder::Builder;
 use super::elsewhere;
+use super::exclusive;
 use super::facets;
 use super::group::Expansion;
 use super::looked_up::{KnownCheck, LookedUp};
@@ -19,7 +20,7 @@ use crate::model::check::{Check, CheckKind, Expectation, Rules};
 use crate::model::facets::Facets;
 use crate::model::id::{CheckId, ServiceId, ZoneId};
 use crate::model::service::{
-    Failback, Families, Group, MemberKind, Policy, Service, Switch, TtlRule, WhenAllDown,
+    Failback, Families, Group, Handover, MemberKind, Policy, Service, Switch, TtlRule, WhenAllDown,
 };
 use crate::model::time::Ttl;
 use crate::wire::name::Name;
@@ -71,7 +72,13 @@ pub(crate) fn services(builder: &mut Builder, raw: &RawZone, around: &Around<'_>
             let facets = facets::facets(builder, &service.facets, &service.label, &owner, &group, around);
             elsewhere::report_cname(service, &raw.pools, &owner, around);
             places.insert(owner.clone(), service.label.at);
-            builder.service(service_of(service, id, owner, group, facets, raw, around));
+            let exclusive = exclusive::judge(around.source, service, &group, builder);
+            let parts = Parts {
+                group,
+                facets,
+                exclusive,
+            };
+            builder.service(service_of(service, id, owner, parts, raw, around));
         }
     }
     elsewhere::report_own(raw, around);
@@ -179,15 +186,26 @@ fn owner(around: &Around<'_>, label: &At<String>) -> Option<Name> {
     Some(owner)
 }
 
+/// What a service consists of, judged.
+struct Parts {
+    group: Group,
+    facets: Facets,
+    exclusive: Option<Handover>,
+}
+
 fn service_of(
     raw: &RawService,
     id: ServiceId,
     owner: Name,
-    group: Group,
-    facets: Facets,
+    parts: Parts,
     zone: &RawZone,
     around: &Around<'_>,
 ) -> Service {
+    let Parts {
+        group,
+        facets,
+        exclusive,
+    } = parts;
     let fails_over = has_failover(&group);
     for (at, key) in [
         (
@@ -215,8 +233,16 @@ fn service_of(
         owner,
         ttl: raw.ttl.or(zone.ttl).unwrap_or(TtlRule::Fixed(default_ttl)),
         switch: raw.switch.map_or(Switch::Auto, |switch| switch.value),
-        failback: raw.failback.map_or(Failback::Auto, |failback| failback.value),
+        failback: raw.failback.map_or(
+            if exclusive.is_some() {
+                Failback::Manual
+            } else {
+                Failback::Auto
+            },
+            |failback| failback.value,
+        ),
         when_all_down: raw.when_all_down.clone().unwrap_or(match group.policy {
+            _ if exclusive.is_some() => WhenAllDown::None,
             Policy::Failover => WhenAllDown::Last,
             _ => WhenAllDown::AssumeUp,
         }),
@@ -228,6 +254,7 @@ fn service_of(
         safety: raw.safety,
         recover_within: raw.recover_within.map(|length| length.value),
         facets,
+        exclusive,
         group,
     }
 }

@@ -1,4 +1,6 @@
-//! Keys that services and pools share, and those of their members.
+//! Keys that services and pools share, those of their members, and those of who is the writer.
+
+use crate::config::defaults;
 
 use super::{Fallback, Key, Kind, key};
 
@@ -52,4 +54,16 @@ pub(super) const LOCATION: Key = key(
     Kind::Forms("`[LATITUDE, LONGITUDE]` or `{ lat = 50.1, lon = 8.7 }`, degrees"),
     Fallback::Nothing,
     "where it is: for clients of nobody's regions that are nearest (policy `geo`)",
+);
+pub(super) const EXCLUSIVE: Key = key(
+    "exclusive",
+    Kind::Boolean,
+    Fallback::Boolean(defaults::EXCLUSIVE),
+    "whether at most one endpoint is ever named: the one that claims to be the primary",
+);
+pub(super) const HANDOVER: Key = key(
+    "handover",
+    Kind::OneOf(&["safe", "fast"]),
+    Fallback::Text(defaults::HANDOVER),
+    "when the next writer is named: once caches have let go of the old one, or once that has said it is a standby",
 );

@@ -159,6 +159,8 @@ pub static SERVICE: Section = Section {
             Fallback::Words("`\"last\"` for `failover`, `\"assume-up\"` for the others"),
             "what is answered when nothing is healthy",
         ),
+        member::EXCLUSIVE,
+        member::HANDOVER,
         key(
             "families",
             Kind::OneOf(&["apart", "together"]),
@@ -214,10 +216,7 @@ pub static SERVICE: Section = Section {
             "an SVCB record at the service's name, its hints the addresses that are answered",
         ),
     ],
-    later: &[(
-        "exclusive",
-        "remove it; a service of this version may be answered by several nodes",
-    )],
+    later: &[],
 };
 
 /// `[pools.NAME]`

@@ -15,7 +15,7 @@ use crate::config::diagnostic::suggestion;
 use crate::config::keys;
 use crate::model::cname::is_stand_in;
 use crate::model::force::OwnSafety;
-use crate::model::service::{Failback, Families, Policy, Spread, Switch, TtlRule, WhenAllDown};
+use crate::model::service::{Failback, Families, Handover, Policy, Spread, Switch, TtlRule, WhenAllDown};
 use crate::wire::name::Name;
 
 /// `[services.NAME]` as it is written.
@@ -27,6 +27,10 @@ pub(crate) struct RawService {
     pub(crate) switch: Option<At<Switch>>,
     pub(crate) failback: Option<At<Failback>>,
     pub(crate) when_all_down: Option<WhenAllDown>,
+    pub(crate) when_all_down_at: usize,
+    /// Where `exclusive = true` stands, and how the writer is handed over.
+    pub(crate) exclusive: Option<At<Handover>>,
+    pub(crate) handover_at: Option<usize>,
     pub(crate) families: Families,
     /// Where that is written.
     pub(crate) families_at: Option<usize>,
@@ -83,6 +87,10 @@ impl RawService {
     /// Reads a service.
     pub(crate) fn read(label: At<&str>, value: &Value<'_>) -> Option<Self> {
         let table = value.table(vec![&keys::SERVICE])?;
+        let handover = match table.choice_or_default("handover") {
+            "fast" => Handover::Fast,
+            _ => Handover::Safe,
+        };
         Some(Self {
             label: At::new(label.at, label.value.to_owned()),
             group: RawGroup::read(&table),
@@ -98,6 +106,11 @@ impl RawService {
             when_all_down: table
                 .value("when_all_down")
                 .and_then(|value| when_all_down(&value)),
+            when_all_down_at: table.place_of("when_all_down"),
+            exclusive: table
+                .boolean_or_default("exclusive")
+                .then(|| At::new(table.place_of("exclusive"), handover)),
+            handover_at: table.has("handover").then(|| table.place_of("handover")),
             families_at: table.has("families").then(|| table.place_of("families")),
             families: match table.choice_or_default("families") {
                 "together" => Families::Together,
