@@ -1,6 +1,5 @@
 //! A connection to a database, whether TLS is spoken over it or not, and what it says so far.
 
-use std::future::Future;
 use std::io;
 use std::net::SocketAddr;
 
@@ -108,13 +107,11 @@ impl Line {
     }
 
     /// Says `last` and leaves, as a client does.
-    pub(crate) fn leave(mut self, last: &'static [u8]) -> impl Future<Output = ()> + Send {
-        async move {
-            let said: io::Result<()> = self.stream.write_all(last).await;
-            // Whoever is gone already needs no goodbye.
-            if said.is_ok() {
-                dial::leave(self.stream).await;
-            }
+    pub(crate) async fn leave(mut self, last: &'static [u8]) {
+        let said: io::Result<()> = self.stream.write_all(last).await;
+        // Whoever is gone already needs no goodbye.
+        if said.is_ok() {
+            dial::leave(self.stream).await;
         }
     }
 }
