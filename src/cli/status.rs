@@ -65,6 +65,9 @@ struct Probe {
     effective: String,
     held: Option<String>,
     degraded: Option<String>,
+    claim: Option<String>,
+    lag_ms: Option<u64>,
+    as_expected: bool,
     for_ms: u64,
     latency_us: Option<u64>,
     evidence: Option<Evidence>,
@@ -181,7 +184,11 @@ fn of_probe(name: String, address: &str, above: &str, probe: &Probe, rows: &mut 
             let degraded = probe.degraded.as_ref()?;
             Some(format!("degraded: {degraded}"))
         })
-        .or_else(|| probe.evidence.as_ref().map(|evidence| evidence.text.clone()));
+        .or_else(|| probe.evidence.as_ref().map(|evidence| evidence.text.clone()))
+        .or_else(|| {
+            let elsewhere = !probe.as_expected && probe.effective == "up";
+            elsewhere.then(|| "not answered: not the role, or not as near, as its check asks for".to_owned())
+        });
     let latency = probe
         .latency_us
         .map_or_else(String::new, |us| format!("{}.{:03} ms", us / 1000, us % 1000));
@@ -190,7 +197,7 @@ fn of_probe(name: String, address: &str, above: &str, probe: &Probe, rows: &mut 
     rows.push(vec![
         name,
         address.to_owned(),
-        probe.effective.clone(),
+        with_claim(probe),
         ago(probe.for_ms),
         latency,
         format!("{check}{shadow}"),
@@ -199,6 +206,19 @@ fn of_probe(name: String, address: &str, above: &str, probe: &Probe, rows: &mut 
     for part in &probe.parts {
         of_probe(String::new(), &part.target, &format!("{check}/"), part, rows);
     }
+}
+
+/// `up`, `up, primary`, `up, standby (0.2 s behind)`.
+fn with_claim(probe: &Probe) -> String {
+    let mut text = probe.effective.clone();
+    if let Some(claim) = probe.claim.as_ref().filter(|_| probe.effective != "down") {
+        text.push_str(", ");
+        text.push_str(claim);
+        if let Some(ms) = probe.lag_ms {
+            text.push_str(&format!(" ({}.{} s behind)", ms / 1000, ms % 1000 / 100));
+        }
+    }
+    text
 }
 
 /// A row for a name that cannot be resolved.

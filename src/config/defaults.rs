@@ -99,6 +99,22 @@ pub const KEEPALIVE: bool = false;
 pub const HTTP_PORT: i64 = 80;
 /// The port of `https` (RFC 9110 section 4.2.2).
 pub const HTTPS_PORT: i64 = 443;
+/// As registered, and as PostgreSQL's own default.
+pub const POSTGRES_PORT: i64 = 5432;
+/// Redis's own default.
+pub const REDIS_PORT: i64 = 6379;
+/// Patroni's own default for its REST API.
+pub const PATRONI_PORT: i64 = 8008;
+/// A role made for it needs no rights but to log in.
+pub const POSTGRES_USER: &str = "pointsman";
+/// Every cluster has it.
+pub const POSTGRES_DATABASE: &str = "postgres";
+/// Half-hearted TLS proves nothing; who wants it asks for it.
+pub const POSTGRES_TLS: &str = "disable";
+/// As Redis itself.
+pub const REDIS_TLS: bool = false;
+/// As Patroni itself.
+pub const PATRONI_TLS: bool = false;
 /// The port of DNS (RFC 1035 section 4.2).
 pub const DNS_PORT: i64 = 53;
 /// What clients are most often after.

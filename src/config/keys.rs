@@ -7,6 +7,7 @@ use std::time::Duration;
 use crate::config::duration;
 
 mod check;
+mod database;
 mod exec;
 mod facets;
 mod hand;
@@ -18,8 +19,9 @@ mod zone;
 
 pub use check::{
     BODY_JSON, CHECK, CHECK_DNS, CHECK_GRPC, CHECK_HTTP, CHECK_ICMP, CHECK_SECURITY, CHECK_TCP, CHECK_TLS,
-    CHECK_TYPES, LATER_CHECK_TYPES,
+    CHECK_TYPES, LATER_CHECK_TYPES, ROLE_TYPES,
 };
+pub use database::{CHECK_PATRONI, CHECK_POSTGRES, CHECK_REDIS, CHECK_ROLE};
 pub use exec::CHECK_EXEC;
 pub use facets::{BINDING, MX, SRV};
 pub use hand::{OVERRIDE, OVERRIDES, OVERRIDES_FILE, SAFETY};
@@ -59,6 +61,10 @@ pub static SECTIONS: &[&Section] = &[
     &CHECK_ICMP,
     &CHECK_GRPC,
     &CHECK_SECURITY,
+    &CHECK_ROLE,
+    &CHECK_POSTGRES,
+    &CHECK_REDIS,
+    &CHECK_PATRONI,
     &CHECK_HEARTBEAT,
     &CHECK_COMBINED,
     &SERVICE,

@@ -4,6 +4,7 @@
 //! Nothing is meant yet: names are not looked up, defaults of other tables not applied.
 
 pub(crate) mod combined;
+pub(crate) mod database;
 pub(crate) mod dns;
 pub(crate) mod document;
 pub(crate) mod exec;

@@ -9,7 +9,7 @@ use crate::control::step::Control;
 use crate::control::watch::Watch;
 use crate::health::observation::Finding;
 use crate::health::standing::{Health, Hold, Standing};
-use crate::model::check::Target;
+use crate::model::check::{Claim, Target};
 use crate::model::id::TargetId;
 use crate::model::time::{Moment, Now};
 use crate::policy::readings::Reading;
@@ -31,6 +31,12 @@ pub struct ProbeStatus {
     pub held: Option<String>,
     /// Why it is less than well: `slow, 740 ms of 500 ms`.
     pub degraded: Option<String>,
+    /// What it says it is: `primary` or `standby`; `None`: it cannot tell, or never did.
+    pub claim: Option<&'static str>,
+    /// How far it says to be behind its primary, in milliseconds.
+    pub lag_ms: Option<u64>,
+    /// Whether it has the role that its check asks for, and is near enough to its primary.
+    pub as_expected: bool,
     /// Since when `effective` is what it is, in milliseconds since 1970.
     pub since_unix_ms: u64,
     /// For how long, in milliseconds.
@@ -121,6 +127,9 @@ impl Control {
             effective: effective.as_str(),
             held: watch.gate.held().map(|hold| hold_in_words(hold, now.moment)),
             degraded: (!degraded.is_empty()).then(|| degraded.join("; ")),
+            claim: seen.report.claim.map(Claim::as_str),
+            lag_ms: seen.report.lag.map(millis),
+            as_expected: watch.is_as_expected(),
             since_unix_ms: watch.gate.since().wall.0,
             for_ms: millis(now.moment.since(watch.gate.since().moment)),
             in_doubt: made.in_doubt,

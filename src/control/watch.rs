@@ -158,7 +158,7 @@ impl Watch {
     }
 
     /// Whether it claims the role that its check asks for and is near enough to its primary.
-    fn is_as_expected(&self) -> bool {
+    pub(crate) fn is_as_expected(&self) -> bool {
         let Report { claim, lag, .. } = &self.seen.report;
         let role = self.expects.claim.is_none_or(|wanted| *claim == Some(wanted));
         let near = match (self.expects.max_lag, claim, lag) {

@@ -1,5 +1,6 @@
 //! Checks: what is asked of an endpoint, how often, and what counts as an answer.
 
+mod database;
 mod exec;
 mod web;
 
@@ -7,6 +8,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
+pub use database::{PostgresCheck, RedisCheck, Secret, Sentinels, TlsUse};
 pub use exec::ExecCheck;
 pub use web::{
     BodyMatch, DnsCheck, GrpcCheck, HttpCheck, HttpVersion, IcmpCheck, Identity, RCODES, Rdata, Scalar,
@@ -149,6 +151,12 @@ pub enum CheckKind {
     Icmp(IcmpCheck),
     /// `grpc`.
     Grpc(Box<GrpcCheck>),
+    /// `postgres`.
+    Postgres(Box<PostgresCheck>),
+    /// `redis`.
+    Redis(Box<RedisCheck>),
+    /// `patroni`: how its REST API is asked.
+    Patroni(Box<HttpCheck>),
     /// Others, judged together; nothing is probed for it.
     Combined(Combined),
     /// The endpoint reports itself; nothing is probed for it.
@@ -206,6 +214,14 @@ pub enum Need {
     All,
     /// `any_of` with `at_least`; 1 or more.
     AtLeast(u32),
+}
+
+impl CheckKind {
+    /// Whether it learns the endpoint's role.
+    #[must_use]
+    pub fn tells_role(&self) -> bool {
+        matches!(self, Self::Postgres(_) | Self::Redis(_) | Self::Patroni(_))
+    }
 }
 
 impl Need {

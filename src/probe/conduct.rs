@@ -18,7 +18,7 @@ use crate::probe::http::question::Question;
 use crate::probe::sheet::{Farewell, Fault, Sheet};
 use crate::probe::tls::Authorities;
 use crate::probe::tls::secure::Secure;
-use crate::probe::{dns, exec, grpc, http, icmp, tcp, tls};
+use crate::probe::{dns, exec, grpc, http, icmp, patroni, postgres, redis, tcp, tls};
 
 /// What all probes share.
 pub(crate) struct Tools {
@@ -141,7 +141,7 @@ pub(crate) struct Conducted {
 /// Probes `target` within `budget`, which begins now.
 pub(crate) async fn conduct(target: &Target, budget: Duration, tools: &Arc<Tools>) -> Conducted {
     let mut sheet = Sheet::begin(target.check.way);
-    let done = timeout(budget, ask(&mut sheet, target, tools)).await;
+    let done = timeout(budget, ask(&mut sheet, target, budget, tools)).await;
     let fault = match done {
         Ok(Ok(())) => None,
         Ok(Err(fault)) => Some(fault),
@@ -155,7 +155,7 @@ pub(crate) async fn conduct(target: &Target, budget: Duration, tools: &Arc<Tools
 }
 
 /// Asks as the check's kind does.
-async fn ask(sheet: &mut Sheet, target: &Target, tools: &Arc<Tools>) -> Result<(), Fault> {
+async fn ask(sheet: &mut Sheet, target: &Target, budget: Duration, tools: &Arc<Tools>) -> Result<(), Fault> {
     let address = SocketAddr::new(target.address, target.port);
     let local = |sheet: &Sheet, text| sheet.fault(FaultClass::Local, text);
     match &target.check.kind {
@@ -176,6 +176,21 @@ async fn ask(sheet: &mut Sheet, target: &Target, tools: &Arc<Tools>) -> Result<(
             let secure = tools.secure(&target.check, &check.security);
             let secure = secure.map_err(|text| local(sheet, text))?;
             tls::check::probe(sheet, &secure, &check.talk, address, tools).await
+        }
+        CheckKind::Postgres(check) => {
+            let secure = tools.secure(&target.check, &check.security);
+            let secure = secure.map_err(|text| local(sheet, text))?;
+            postgres::probe(sheet, check, &secure, address, tools).await
+        }
+        CheckKind::Redis(check) => {
+            let secure = tools.secure(&target.check, &check.security);
+            let secure = secure.map_err(|text| local(sheet, text))?;
+            redis::probe(sheet, (&target.check, check), &secure, address, budget, tools).await
+        }
+        CheckKind::Patroni(settings) => {
+            let question = tools.question(&target.check, settings);
+            let question = question.map_err(|text| local(sheet, text))?;
+            patroni::probe(sheet, &question, address, tools).await
         }
         CheckKind::Dns(check) => dns::probe(sheet, check, address, tools).await,
         CheckKind::Icmp(check) => icmp::probe(sheet, *check, target.address, tools).await,

@@ -82,6 +82,56 @@ pub(crate) async fn probe(
     }
 }
 
+/// Puts `question` to the endpoint at `address` and takes the whole body, which is JSON or the like and fits into
+/// 64 KiB.
+pub(crate) async fn fetch(
+    sheet: &mut Sheet,
+    question: &Arc<Question>,
+    address: SocketAddr,
+    tools: &Arc<Tools>,
+) -> Result<Vec<u8>, Fault> {
+    let (mut wire, answer) = ask(sheet, question, &Hop::first(question, address), tools).await?;
+    let taken = take(sheet, question, &mut wire, answer).await;
+    sheet.farewell = Some(wire.leave());
+    taken
+}
+
+async fn take(
+    sheet: &mut Sheet,
+    question: &Question,
+    wire: &mut Wire,
+    answer: Response<Incoming>,
+) -> Result<Vec<u8>, Fault> {
+    if !question.accepts(answer.status().as_u16()) {
+        let status = answer.status().as_u16();
+        judge(sheet, question, wire, answer).await?;
+        return Err(sheet.fault(FaultClass::Status, question.refusal(status)));
+    }
+    sheet.evidence.status = Some(answer.status().as_u16());
+    let length = judge::declared_length(answer.headers().get(header::CONTENT_LENGTH));
+    let mut body = answer.into_body();
+    sheet.watch.enter(Phase::Body);
+    let mut taken = Vec::new();
+    while let Some(frame) = wire.drive(body.frame()).await {
+        match frame {
+            Ok(frame) => taken.extend_from_slice(frame.data_ref().map_or(&[][..], |data| data)),
+            Err(error) => {
+                sheet.keep_excerpt(&taken);
+                return Err(wire.body_fault(sheet, &error, length));
+            }
+        }
+        sheet.octets = taken.len();
+        if taken.len() > LIMIT {
+            sheet.keep_excerpt(&taken);
+            return Err(sheet.fault(
+                FaultClass::Content,
+                format!("the body is longer than {LIMIT} octets"),
+            ));
+        }
+    }
+    Ok(taken)
+}
+
 /// Sends the request and waits for the head of the answer: over the connection that was kept, when there is one.
 async fn ask(
     sheet: &mut Sheet,

@@ -114,6 +114,10 @@ fn placed(title: &str, line: &str) -> (String, String, &'static str) {
         "[checks.NAME] of type icmp" => zone_with(format!("[checks.c]\ntype = \"icmp\"\n{line}\n")),
         "[checks.NAME] of type grpc" => zone_with(format!("[checks.c]\ntype = \"grpc\"\n{line}\n")),
         "[checks.NAME] of type tls" => zone_with(format!("[checks.c]\ntype = \"tls\"\n{line}\n")),
+        "[checks.NAME] of a database" => zone_with(format!("[checks.c]\ntype = \"redis\"\n{line}\n")),
+        "[checks.NAME] of type postgres" => zone_with(format!("[checks.c]\ntype = \"postgres\"\n{line}\n")),
+        "[checks.NAME] of type redis" => zone_with(format!("[checks.c]\ntype = \"redis\"\n{line}\n")),
+        "[checks.NAME] of type patroni" => zone_with(format!("[checks.c]\ntype = \"patroni\"\n{line}\n")),
         "[checks.NAME] of other checks" => zone_with(format!("[checks.c]\nany_of = [\"x\"]\n{line}\n")),
         "[checks.NAME] of type tcp" => zone_with(format!("[checks.c]\ntype = \"tcp\"\n{line}\n")),
         "[services.NAME]" => zone_with(format!("[services.s]\n{line}\n")),
@@ -247,6 +251,9 @@ fn every_default_that_is_written_out_changes_nothing() {
                 "[checks.NAME] of type icmp" => Some("type = \"icmp\"\n"),
                 "[checks.NAME] of type grpc" => Some("type = \"grpc\"\nport = 1\n"),
                 "[checks.NAME] of type tls" => Some("type = \"tls\"\n"),
+                "[checks.NAME] of type postgres" => Some("type = \"postgres\"\n"),
+                "[checks.NAME] of type redis" => Some("type = \"redis\"\n"),
+                "[checks.NAME] of type patroni" => Some("type = \"patroni\"\n"),
                 _ => None,
             };
             if let Some(head) = head {

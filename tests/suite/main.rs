@@ -16,6 +16,7 @@ mod commands;
 mod config_mistakes;
 mod config_plan;
 mod config_watch;
+mod databases;
 mod decisions;
 mod degraded;
 mod documented_keys;

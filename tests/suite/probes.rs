@@ -2,6 +2,7 @@
 //! that an operator understands.
 
 mod authority;
+mod database_cases;
 mod dns_kind;
 mod exec;
 mod grpc_kind;
@@ -11,6 +12,10 @@ mod icmp_kind;
 mod kept;
 mod nginx;
 mod own_faults;
+mod patroni_cases;
+mod patroni_real;
+mod postgres_cases;
+mod redis_cases;
 mod runner;
 mod script;
 mod tcp_cases;

@@ -27,6 +27,9 @@ pub(crate) fn default_port(kind: &CheckKind) -> Option<u16> {
     let port = match kind {
         CheckKind::Http(http) if !http.tls => defaults::HTTP_PORT,
         CheckKind::Http(_) | CheckKind::Tls(_) => defaults::HTTPS_PORT,
+        CheckKind::Postgres(_) => defaults::POSTGRES_PORT,
+        CheckKind::Redis(_) => defaults::REDIS_PORT,
+        CheckKind::Patroni(_) => defaults::PATRONI_PORT,
         CheckKind::Dns(_) => defaults::DNS_PORT,
         // There are none, or none is needed; a target has the number all the same.
         CheckKind::Icmp(_) | CheckKind::Exec(_) => 0,

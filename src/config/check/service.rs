@@ -16,7 +16,7 @@ use crate::config::defaults;
 use crate::config::raw::document::{At, Source};
 use crate::config::raw::service::RawService;
 use crate::config::raw::zone::RawZone;
-use crate::model::check::{Check, CheckKind, Expectation, Rules};
+use crate::model::check::{Check, CheckKind, Rules};
 use crate::model::facets::Facets;
 use crate::model::id::{CheckId, ServiceId, ZoneId};
 use crate::model::service::{
@@ -102,7 +102,7 @@ fn checks<'a>(builder: &mut Builder, raw: &'a RawZone, around: &Around<'_>) -> H
                 name: check.name.value.clone(),
                 kind,
                 rules,
-                expects: Expectation::default(),
+                expects: check.expects,
                 way: check.way.0,
                 treatment,
             })

@@ -8,7 +8,7 @@ use crate::config::defaults;
 use crate::model::check::RCODES;
 
 /// The kinds of checks of this version.
-pub const CHECK_TYPES: [&str; 9] = [
+pub const CHECK_TYPES: [&str; 12] = [
     "http",
     "https",
     "tcp",
@@ -16,11 +16,16 @@ pub const CHECK_TYPES: [&str; 9] = [
     "dns",
     "icmp",
     "grpc",
+    "postgres",
+    "redis",
+    "patroni",
     "heartbeat",
     "exec",
 ];
 /// Kinds of the contract that this version does not have.
-pub const LATER_CHECK_TYPES: [&str; 2] = ["postgres", "redis"];
+pub const LATER_CHECK_TYPES: [&str; 0] = [];
+/// Kinds that learn the endpoint's role.
+pub const ROLE_TYPES: [&str; 3] = ["postgres", "redis", "patroni"];
 
 /// `[checks.NAME]`, whatever its type.
 pub static CHECK: Section = Section {
@@ -35,18 +40,14 @@ pub static CHECK: Section = Section {
         Fallback::Words("`[defaults.check]`"),
         Fallback::Words("`[defaults.check]`");
         key("type", Kind::OneOf(&CHECK_TYPES), Fallback::Required, "what is asked"),
-        key("port", Kind::Integer(1, 65_535), Fallback::Words("`80` for `http`, `443` for `https` and `tls`, `53` for `dns`, required for `tcp` and `grpc`, none for `icmp`"), "port that is probed, unless the endpoint says otherwise"),
+        key("port", Kind::Integer(1, 65_535), Fallback::Words("`80` for `http`, `443` for `https` and `tls`, `53` for `dns`, `5432` for `postgres`, `6379` for `redis`, `8008` for `patroni`, required for `tcp` and `grpc`, none for `icmp`"), "port that is probed, unless the endpoint says otherwise"),
         key("source", Kind::Addresses, Fallback::Words("the system chooses"), "address of this node that probes come from; one for each family"),
         key("slow", Kind::Duration(Duration::from_millis(1), Duration::from_secs(60)), Fallback::Nothing, "successes that take longer, again and again, make an endpoint degraded; below `timeout`"),
         key("certificate_warning", Kind::Duration(Duration::ZERO, Duration::from_secs(365 * 86_400)), Fallback::Duration(defaults::CERTIFICATE_WARNING), "a certificate that ends sooner makes an endpoint degraded; `0s`: never"),
         key("inverted", Kind::Boolean, Fallback::Boolean(defaults::INVERTED), "success counts as failure and the other way round"),
         key("shadow", Kind::Boolean, Fallback::Boolean(defaults::SHADOW), "probed and shown, not counted: its endpoints are answered as if without a check")
     ),
-    later: &[
-        ("role", "this version has no checks of databases"),
-        ("max_lag", "this version has no checks of databases"),
-        ("within", "write type = \"heartbeat\""),
-    ],
+    later: &[("within", "write type = \"heartbeat\"")],
 };
 
 /// Of the checks that a connection is made for by us alone.

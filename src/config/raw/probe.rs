@@ -5,6 +5,7 @@ use std::time::Duration;
 use toml::de::DeValue;
 
 use super::combined::RawCombined;
+use super::database;
 use super::document::{At, Table, Value};
 use super::heartbeat::RawHeartbeat;
 use super::treatment::RawTreatment;
@@ -12,7 +13,7 @@ use super::way::RawWay;
 use super::{dns, exec, http, security};
 use crate::config::keys::{self, Section};
 use crate::config::load::files::Files;
-use crate::model::check::{CheckKind, GrpcCheck, IcmpCheck, TcpCheck, TlsCheck};
+use crate::model::check::{CheckKind, Expectation, GrpcCheck, IcmpCheck, TcpCheck, TlsCheck};
 
 /// `[checks.NAME]` as it is written.
 #[derive(Debug)]
@@ -24,6 +25,8 @@ pub(crate) struct RawCheck {
     pub(crate) rules: RawRules,
     pub(crate) way: RawWay,
     pub(crate) treatment: RawTreatment,
+    /// Which role is asked for.
+    pub(crate) expects: Expectation,
     /// Of a check without `type`.
     pub(crate) combined: Option<RawCombined>,
 }
@@ -68,6 +71,7 @@ impl RawCheck {
             rules: RawRules::default(),
             way: RawWay::default(),
             treatment: RawTreatment::default(),
+            expects: Expectation::default(),
             combined: None,
         };
         let kind = match value.toml {
@@ -101,6 +105,13 @@ impl RawCheck {
                 format!("`{}` belongs to a check without `type`", key.get_ref()),
                 "define a check without `type` that names this one",
             );
+            return check;
+        }
+        if let Some(kind) = kind
+            && keys::CHECK_TYPES.contains(&kind)
+            && !keys::ROLE_TYPES.contains(&kind)
+            && database::refuse_role(value, kind)
+        {
             return check;
         }
         if kind == Some("heartbeat") {
@@ -148,12 +159,18 @@ impl RawCheck {
             return check;
         };
         check.way.read_source(&table);
+        if keys::ROLE_TYPES.contains(&kind) {
+            check.expects = database::expectation(&table);
+        }
         if ["http", "https", "tcp", "tls", "grpc"].contains(&kind) {
             check.way.read_proxy_header(&table);
         }
         check.kind = match kind {
             "exec" => exec::read(&table, &check.way, files).map(CheckKind::Exec),
             "tcp" => Some(CheckKind::Tcp(talk(&table))),
+            "postgres" => Some(CheckKind::Postgres(Box::new(database::postgres(&table, files)))),
+            "redis" => Some(CheckKind::Redis(Box::new(database::redis(&table, files)))),
+            "patroni" => Some(CheckKind::Patroni(Box::new(database::patroni(&table, files)))),
             "tls" => Some(CheckKind::Tls(Box::new(TlsCheck {
                 security: security::read(&table, files),
                 talk: talk(&table),
@@ -192,8 +209,15 @@ fn sections(kind: &str) -> Option<Vec<&'static Section>> {
         "dns" => vec![&keys::CHECK, &keys::CHECK_DNS],
         "icmp" => vec![&keys::CHECK, &keys::CHECK_ICMP],
         "grpc" => vec![&keys::CHECK, &keys::CHECK_SECURITY, &keys::CHECK_GRPC],
+        "postgres" => of_database(&keys::CHECK_POSTGRES),
+        "redis" => of_database(&keys::CHECK_REDIS),
+        "patroni" => of_database(&keys::CHECK_PATRONI),
         _ => return None,
     })
+}
+
+fn of_database(own: &'static Section) -> Vec<&'static Section> {
+    vec![&keys::CHECK, &keys::CHECK_ROLE, &keys::CHECK_SECURITY, own]
 }
 
 fn talk(table: &Table<'_>) -> TcpCheck {

@@ -5,6 +5,8 @@ pub(crate) mod dns;
 pub(crate) mod http;
 pub(crate) mod mmdb;
 pub(crate) mod plans;
+pub(crate) mod postgres;
+pub(crate) mod redis;
 pub(crate) mod server;
 
 use std::time::{Duration, Instant};
