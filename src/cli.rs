@@ -7,6 +7,7 @@ mod dig;
 mod explain;
 mod failover;
 mod hand;
+mod import;
 mod offline;
 mod output;
 mod plan;
@@ -92,6 +93,9 @@ enum Command {
     /// Switch a failover service by hand
     #[command(after_help = "Example:\n  pointsman failover db.example.test --to nyc")]
     Failover(failover::Options),
+    /// Make zones of what gdnsd, PowerDNS or Route 53 were told; lists what has no counterpart
+    #[command(after_help = "Example:\n  pointsman import gdnsd /etc/gdnsd --out imported")]
+    Import(import::Options),
     /// What another configuration would change: now, and under each single failure; and what has no standby
     #[command(after_help = "Example:\n  pointsman plan /etc/pointsman/next/pointsman.toml")]
     Plan(plan::Options),
@@ -141,6 +145,7 @@ pub fn main() -> ExitCode {
         Command::Status(options) => status::run(&common, &options),
         Command::Explain(options) => explain::run(&common, &options),
         Command::Failover(options) => failover::run(&common, &options),
+        Command::Import(options) => import::run(&common, &options),
         Command::Plan(options) => plan::run(&common, &options),
         Command::Replay(options) => replay::run(&common, &options),
         Command::Simulate(options) => simulate::run(&common, &options),

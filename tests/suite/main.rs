@@ -26,6 +26,7 @@ mod failover;
 mod hand;
 mod heartbeat;
 mod house;
+mod imports;
 mod packaging;
 mod plan;
 mod policies;

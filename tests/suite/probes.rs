@@ -13,6 +13,7 @@ mod kept;
 mod nginx;
 mod own_faults;
 mod patroni_cases;
+mod patroni_real;
 mod postgres_cases;
 mod redis_cases;
 mod runner;

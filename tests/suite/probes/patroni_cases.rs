@@ -1,5 +1,5 @@
-//! `patroni` against the answers that its documentation shows (REST API, `GET /patroni`), played by a script: Patroni
-//! itself needs a consensus store beside it, which the tests do not start.
+//! `patroni` against the answers that its documentation shows (REST API, `GET /patroni`), played by a script; Patroni
+//! itself is in `patroni_real`.
 
 use std::time::Duration;
 
