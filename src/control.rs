@@ -7,7 +7,8 @@
 //! `startup` opens the sockets, `reload` brings what is known into a new plan, `command` obeys operators, `storing` waits
 //! for the disk before it does; [`overrides`] is what operators laid upon endpoints, `hand` lays and lifts it, `lasting`
 //! ends it in time, `safety` says how much may go at once, `masked` says again and again what a forced state hides, [`draining`]
-//! when a server may be stopped; `writing` elects the writers of exclusive services; [`ledger`] knows until when
+//! when a server may be stopped; `writing` elects the writers of exclusive
+//! services, `naming` judges an operator's word on them; [`ledger`] knows until when
 //! caches may hold what is answered no more.
 //! [`status`], [`listing`] and [`explain`] show it all; [`promise`] computes what may be expected of a service; [`foresee`] says what
 //! a new plan would change, and `losses` what any single failure would.
@@ -31,6 +32,7 @@ pub mod ledger;
 pub mod listing;
 pub(crate) mod losses;
 pub(crate) mod masked;
+pub(crate) mod naming;
 pub mod overrides;
 pub mod probe_status;
 pub(crate) mod probing;

@@ -1,23 +1,21 @@
-//! Exclusive services: who is the writer is on disk before it is named, and an operator's word on it is judged.
+//! Exclusive services: who is the writer is on disk before it is named.
 //!
 //! What survives a restart, by the service's name: the writer itself (the seats of its group), ` before` for whom caches
 //! may still hold when the writer is not named yet, ` at` for the addresses under which it is named, and ` ttl`, the longest time that an answer may be held.
 
 use std::time::Duration;
 
-use crate::control::command::Switching;
 use crate::control::deciding::{by_hand_key, seat_key};
-use crate::control::effect::{Effect, HistoryKind, Record, Refusal};
+use crate::control::effect::{Effect, HistoryKind, Record};
 use crate::control::ledger::GRACE;
 use crate::control::schedule::Due;
 use crate::control::step::Control;
 use crate::control::storing::Awaiting;
 use crate::control::watch::Desk;
-use crate::model::human;
-use crate::model::service::{Endpoint, Handover, MemberKind, Service};
+use crate::model::service::{Endpoint, MemberKind, Service};
 use crate::model::time::{Moment, Now, Ttl};
 use crate::policy::decide::Decided;
-use crate::policy::exclusive::{Held, Stand, excepted, stands};
+use crate::policy::exclusive::{Stand, stands};
 use crate::policy::readings::Family;
 use crate::policy::tree::member_name;
 use crate::policy::ttl::longest;
@@ -279,112 +277,6 @@ impl Control {
             }
             _ => self.ledger.inherit(&name, until),
         }
-    }
-
-    /// Whether an operator may name `to`, and what that would do.
-    pub(super) fn judge_writer(
-        &self,
-        now: Now,
-        service: &Service,
-        handover: Handover,
-        to: Option<&str>,
-        break_glass: bool,
-    ) -> Result<Switching, Refusal> {
-        let refuse = |rule, detail: String| Err(Refusal { rule, detail });
-        let name = service.display_name();
-        let eyes = self.eyes(now, false);
-        let stands = stands(service, &self.plan.endpoints, &eyes);
-        let label = |index: usize| {
-            let member = service.group.members.get(index);
-            member
-                .map(|member| member_name(&self.plan.endpoints, member))
-                .unwrap_or_default()
-        };
-        let desk = self.desks.get(service.id.index());
-        let active = desk
-            .and_then(|desk| desk.memory.seats.get(&(service.group.id, Family::V4)))
-            .and_then(|seat| seat.active);
-        let claims = |index: usize| stands.get(index).is_some_and(|stand| stand.claims);
-        let chosen = match to {
-            Some(to) => match (0..stands.len()).find(|index| label(*index) == to) {
-                Some(index) => index,
-                None => {
-                    let names: Vec<String> = (0..stands.len()).map(label).collect();
-                    return refuse(
-                        "no-such-endpoint",
-                        format!("{name} has no {to}; it has {}", names.join(", ")),
-                    );
-                }
-            },
-            None => match (0..stands.len()).find(|index| claims(*index) && active != Some(*index)) {
-                Some(index) => index,
-                None => {
-                    return refuse(
-                        "no-other-primary",
-                        format!(
-                            "no other endpoint of {name} claims to be the primary; promote one, then switch"
-                        ),
-                    );
-                }
-            },
-        };
-        let after = label(chosen);
-        let Some(stand) = stands.get(chosen) else {
-            return refuse("no-such-endpoint", format!("{name} has no {after}"));
-        };
-        if !stand.claims && !break_glass {
-            return refuse(
-                "not-primary",
-                format!(
-                    "{after} does not claim to be the primary ({}); promote it first, or name it all the same by \
-                     --break-glass",
-                    self.why_not(service, chosen)
-                ),
-            );
-        }
-        if stand.too_far && !break_glass {
-            return refuse(
-                "max-lag",
-                format!(
-                    "{after} was further behind than max_lag when it was last a standby: writes would be lost; \
-                     --break-glass names it all the same"
-                ),
-            );
-        }
-        let held = self.ledger.held_but(
-            &name,
-            |address| excepted(&stands, chosen, handover).contains(&address),
-            now.moment,
-        );
-        let ttl = desk
-            .and_then(|desk| desk.last.as_ref())
-            .map_or(longest(service.ttl), |last| last.lifetime.at(now.moment));
-        let when = match held {
-            Held::No => String::new(),
-            Held::Still => format!(
-                " in {} s, when caches have let go of the old answer",
-                ttl.secs().saturating_add(1)
-            ),
-            Held::Until(until) => format!(
-                " in {}, when caches have let go of the old answer",
-                human::length(until.since(now.moment))
-            ),
-        };
-        Ok(Switching {
-            service: service.id,
-            group: service.group.id,
-            chosen,
-            by_hand: !stand.claims,
-            families: Family::BOTH.to_vec(),
-            said: match active.map(label) {
-                Some(before) if before == after => {
-                    format!("{name}: {after} was the writer already and stays")
-                }
-                Some(before) => format!("{name}: {after} is the writer, {before} was; it is named{when}"),
-                None => format!("{name}: {after} is the writer; it is named{when}"),
-            },
-            to: after,
-        })
     }
 }
 
