@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::wire::name::Name;
+use crate::wire::name::{Name, canonical_order};
 use crate::zone::contents::Contents;
 use crate::zone::rdata::type_name;
 
@@ -30,7 +30,7 @@ type Records<'a> = Vec<(u32, &'a [u8])>;
 pub fn differences(before: Option<&Contents>, after: Option<&Contents>) -> Vec<Difference> {
     let (old, new) = (rrsets(before), rrsets(after));
     let mut all: Vec<&(Vec<u8>, u16)> = old.keys().chain(new.keys()).collect();
-    all.sort_unstable();
+    all.sort_unstable_by(|a, b| canonical_order(&a.0, &b.0).then(a.1.cmp(&b.1)));
     all.dedup();
     all.into_iter()
         .filter(|key| old.get(*key) != new.get(*key))

@@ -204,6 +204,9 @@ impl Reader<'_> {
                 None => list.push(self.value()?),
             }
             self.skip();
+            if self.rest.is_empty() {
+                return Err("a `{` is never closed".to_owned());
+            }
             if !self.take(',') && !self.take(';') && !self.rest.starts_with('}') {
                 return Err(format!("`,` or `}}` is expected before `{}`", self.near()));
             }
