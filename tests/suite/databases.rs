@@ -17,10 +17,15 @@ const INTERVAL: Duration = Duration::from_secs(5);
 const PROMISED: Duration = Duration::from_secs(6);
 
 fn folder(check: &str, first: &str, second: &str) -> Folder {
+    folder_with("", check, first, second)
+}
+
+/// The same with further keys of the service.
+fn folder_with(service: &str, check: &str, first: &str, second: &str) -> Folder {
     let folder = Folder::new("");
     folder.zone(&format!(
         "[checks.writer]\n{check}\nrole = \"primary\"\ninterval = \"{}s\"\nfall = 3\n\
-         [services.db]\npolicy = \"failover\"\ncheck = \"writer\"\nendpoints = [\n\
+         [services.db]\npolicy = \"failover\"\n{service}check = \"writer\"\nendpoints = [\n\
          {{ name = \"first\", address = \"{first}\" }},\n{{ name = \"second\", address = \"{second}\" }},\n]\n",
         INTERVAL.as_secs()
     ));
@@ -78,6 +83,50 @@ fn the_name_follows_a_promotion_of_postgresql_and_does_not_return() {
         "{:?}",
         addresses(server.dns, "db.example.test.")
     );
+}
+
+#[test]
+fn an_exclusive_service_names_the_promoted_standby_when_caches_have_let_go_of_the_old_writer() {
+    const TTL: Duration = Duration::from_secs(3);
+    let (one, two, port) = ("127.0.2.11", "127.0.2.12", free_port());
+    let mut first = Postgres::primary(one, port, "");
+    let second = Postgres::standby(two, port, &first);
+    let folder = folder_with(
+        "exclusive = true\nttl = \"3s\"\n",
+        &format!("type = \"postgres\"\nuser = \"postgres\"\nport = {port}"),
+        one,
+        two,
+    );
+    let server = folder.start();
+    wait_until("the writer is named", Duration::from_secs(10), || {
+        is_named(&server, one)
+    });
+    until_shown_as_standby(&folder, two);
+
+    first.kill();
+    second.promote();
+    let killed = Instant::now();
+    let mut last_of_one = killed;
+    wait_until("the name follows", Duration::from_secs(60), || {
+        let named = addresses(server.dns, "db.example.test.");
+        if named == [one] {
+            last_of_one = Instant::now();
+        }
+        named == [two]
+    });
+    let between = last_of_one.elapsed();
+    println!(
+        "exclusive: {:?} after the writer died; nobody was named for {between:?}",
+        killed.elapsed()
+    );
+    assert!(
+        between >= TTL,
+        "a cache may have held the old writer: {between:?}"
+    );
+
+    first.rebuild_from(&second);
+    until_shown_as_standby(&folder, one);
+    assert!(is_named(&server, two));
 }
 
 #[test]
