@@ -63,6 +63,7 @@ fn node() -> NodeSettings {
             message: Duration::ZERO,
         },
         probe_concurrency: 1,
+        exec_concurrency: 8,
         zones_directory: "".into(),
         watch: false,
         state_directory: "".into(),

@@ -40,6 +40,7 @@ fn published() -> Arc<Published> {
             message: Duration::ZERO,
         },
         probe_concurrency: 1,
+        exec_concurrency: 8,
         zones_directory: PathBuf::new(),
         watch: false,
         state_directory: PathBuf::new(),
