@@ -82,11 +82,10 @@ impl Control {
                 ),
             );
         }
-        let held = self.ledger.held_but(
-            &name,
-            |address| excepted(&stands, chosen, handover).contains(&address),
-            now.moment,
-        );
+        let excepted = excepted(&stands, chosen, handover);
+        let held = self
+            .ledger
+            .held_but(&name, |address| excepted.contains(&address), now.moment);
         let ttl = desk
             .and_then(|desk| desk.last.as_ref())
             .map_or(longest(service.ttl), |last| last.lifetime.at(now.moment));

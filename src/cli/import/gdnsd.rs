@@ -9,7 +9,7 @@ use std::path::Path;
 use anyhow::Context;
 
 use super::draft::{Draft, Value, Zone};
-use super::master::{self, Entry, Read, Standing};
+use super::master::{self, Entry, Read, Rest, Standing};
 use super::vscf::{self, Kind, Node};
 use resources::Resources;
 
@@ -119,13 +119,9 @@ fn read_zone(
     let mut zone = Zone::new(name);
     let mut standing = Standing::at(name);
     standing.ttl = Some(default_ttl.to_owned());
-    let mut records = format!("$TTL {default_ttl}\n");
-    // The owner that records without one stand under, when the entry that named it is gone.
-    let mut lost = false;
+    let mut records = Rest::beginning(format!("$TTL {default_ttl}\n"));
     for entry in master::entries(text) {
-        let read = standing.read(&entry);
-        lost &= !entry.owned;
-        let Read::Record { ttl, rtype, data } = read else {
+        let Read::Record { ttl, rtype, data } = standing.read(&entry) else {
             if entry.word(0).eq_ignore_ascii_case("$INCLUDE") {
                 draft.leave(
                     path,
@@ -134,21 +130,19 @@ fn read_zone(
                     "copy it into the zones directory; if it has DYNA or DYNC records, write them as services",
                 );
             }
-            records.push_str(&entry.text);
+            records.directive(&entry);
             continue;
         };
         if !matches!(rtype.as_str(), "DYNA" | "DYNC") {
-            if lost {
-                records.push_str(&format!("{}.", standing.owner));
-                lost = false;
-            }
-            records.push_str(&plain_names(&entry, &rtype, &zone.origin));
+            records.record(&entry, &standing, &plain_names(&entry, &rtype, &zone.origin));
             continue;
         }
-        lost |= entry.owned;
         let label = standing.label();
         let wanted = entry.word(data);
-        records.push_str(&format!("; {label} {rtype} {wanted}: [services.\"{label}\"]\n"));
+        records.take_out(
+            &entry,
+            &format!("{label} {rtype} {wanted}: [services.\"{label}\"]"),
+        );
         let mut resources = Resources {
             draft: &mut *draft,
             zone: &mut zone,
@@ -181,7 +175,7 @@ fn read_zone(
             ),
         }
     }
-    zone.records = records;
+    zone.records = records.finish();
     zone
 }
 

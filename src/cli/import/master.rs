@@ -111,6 +111,46 @@ pub(super) struct Standing {
     pub(super) ttl: Option<String>,
 }
 
+/// What is left of a master file when other programs' records are taken out of it.
+#[derive(Debug, Default)]
+pub(super) struct Rest {
+    text: String,
+    /// Whether the entry that named the present owner is gone: records without a name of their own need it.
+    lost: bool,
+}
+
+impl Rest {
+    /// One that begins with this.
+    pub(super) fn beginning(text: String) -> Self {
+        Self { text, lost: false }
+    }
+
+    /// Keeps a directive as it is written.
+    pub(super) fn directive(&mut self, entry: &Entry) {
+        self.lost &= !entry.owned;
+        self.text.push_str(&entry.text);
+    }
+
+    /// Keeps a record, written as `text`.
+    pub(super) fn record(&mut self, entry: &Entry, standing: &Standing, text: &str) {
+        if std::mem::take(&mut self.lost) && !entry.owned {
+            self.text.push_str(&format!("{}.", standing.owner));
+        }
+        self.text.push_str(text);
+    }
+
+    /// Takes a record out; a comment says what became of it.
+    pub(super) fn take_out(&mut self, entry: &Entry, comment: &str) {
+        self.lost |= entry.owned;
+        self.text.push_str(&format!("; {comment}\n"));
+    }
+
+    /// The text.
+    pub(super) fn finish(self) -> String {
+        self.text
+    }
+}
+
 /// What an entry is.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Read {

@@ -10,7 +10,7 @@ use anyhow::Context;
 
 use super::draft::{Draft, Endpoint, Group, Keys, Value, Zone};
 use super::lua::{self, Call, Lua};
-use super::master::{self, Entry, Read, Standing};
+use super::master::{self, Entry, Read, Rest, Standing};
 use values::{Url, answers, millis, sets_of, views, weighted, whole};
 
 /// One record's answers: the first set with a live member, and how one is picked in it.
@@ -81,24 +81,16 @@ struct Reader<'a> {
 impl Reader<'_> {
     fn read(&mut self, entries: &[Entry]) {
         let mut standing = Standing::at(&self.zone.origin);
-        let mut records = String::new();
-        let mut lost = false;
+        let mut records = Rest::default();
         for entry in entries {
-            let read = standing.read(entry);
-            lost &= !entry.owned;
-            let Read::Record { ttl, rtype, data } = read else {
-                records.push_str(&entry.text);
+            let Read::Record { ttl, rtype, data } = standing.read(entry) else {
+                records.directive(entry);
                 continue;
             };
             if rtype != "LUA" {
-                if lost {
-                    records.push_str(&format!("{}.", standing.owner));
-                    lost = false;
-                }
-                records.push_str(&entry.text);
+                records.record(entry, &standing, &entry.text);
                 continue;
             }
-            lost |= entry.owned;
             self.line = entry.line;
             let label = standing.label();
             let answered = entry.word(data).to_ascii_uppercase();
@@ -108,10 +100,10 @@ impl Reader<'_> {
                 .skip(data + 1)
                 .map(|word| word.text.as_str())
                 .collect();
-            records.push_str(&format!("; {label} LUA {answered}: [services.\"{label}\"]\n"));
+            records.take_out(entry, &format!("{label} LUA {answered}: [services.\"{label}\"]"));
             self.record(&label, &answered, &script, ttl);
         }
-        self.zone.records = records;
+        self.zone.records = records.finish();
         for (label, (spread, ttl)) in std::mem::take(&mut self.services) {
             let group = self.group(&label, spread, ttl.as_deref());
             self.zone.services.insert(label, group);
