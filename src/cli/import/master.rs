@@ -125,9 +125,8 @@ impl Rest {
         Self { text, lost: false }
     }
 
-    /// Keeps a directive as it is written.
+    /// Keeps a directive as it is written; it names no owner.
     pub(super) fn directive(&mut self, entry: &Entry) {
-        self.lost &= !entry.owned;
         self.text.push_str(&entry.text);
     }
 
@@ -293,6 +292,21 @@ mod tests {
             (9, "b".to_owned(), "1h".to_owned(), "A".to_owned(), 1),
         ];
         assert_eq!(seen, expected);
+    }
+
+    #[test]
+    fn records_keep_their_owner_when_the_entry_that_named_it_is_taken_out() {
+        let text = "www DYNA x!y\n$TTL 60\n  TXT a\n  TXT b\nmail A 192.0.2.1\n";
+        let (mut rest, mut standing) = (Rest::default(), Standing::at("example.test"));
+        for entry in entries(text) {
+            match standing.read(&entry) {
+                Read::Directive => rest.directive(&entry),
+                Read::Record { rtype, .. } if rtype == "DYNA" => rest.take_out(&entry, "gone"),
+                Read::Record { .. } => rest.record(&entry, &standing, &entry.text),
+            }
+        }
+        let expected = "; gone\n$TTL 60\nwww.example.test.  TXT a\n  TXT b\nmail A 192.0.2.1\n";
+        assert_eq!(rest.finish(), expected);
     }
 
     #[test]
