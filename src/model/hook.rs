@@ -140,7 +140,7 @@ pub const KINDS: &[&str] = &[
     "planned",
     "published",
     "reload-refused",
-    "audit",
+    "audited",
     "drill-*",
     "gate-*",
 ];

@@ -94,8 +94,14 @@ fn placed(title: &str, line: &str) -> (String, String, &'static str) {
         }
         "[keys.NAME]" => server_with(format!("{server}[keys.\"k.test\"]\n{line}\n")),
         "[[notify]]" => {
-            let other_way = ["exec", "journal", "url_file"].iter().any(|way| line.starts_with(way));
-            let way = if other_way { "" } else { "url = \"http://a.test/\"\n" };
+            let other_way = ["exec", "journal", "url_file"]
+                .iter()
+                .any(|way| line.starts_with(way));
+            let way = if other_way {
+                ""
+            } else {
+                "url = \"http://a.test/\"\n"
+            };
             server_with(format!("{server}[[notify]]\nname = \"n\"\n{way}{line}\n"))
         }
         "zone file" => (server, format!("{line}\n{zone}"), "a.toml"),

@@ -26,7 +26,10 @@ pub(super) fn read(server: &Table<'_>, files: &mut Files) -> Vec<Hook> {
         return Vec::new();
     };
     if !matches!(written.toml, DeValue::Array(_)) {
-        written.refuse::<()>("`notify` is not a list of tables", "write `[[notify]]` before each");
+        written.refuse::<()>(
+            "`notify` is not a list of tables",
+            "write `[[notify]]` before each",
+        );
         return Vec::new();
     }
     let mut hooks: Vec<Hook> = Vec::new();
@@ -61,7 +64,12 @@ fn one(table: &Table<'_>, name: Option<String>, files: &mut Files) -> Option<Hoo
     let services = table.value("services").map_or(Some(Vec::new()), |value| {
         let elements = value.elements();
         // One that is left out would widen what is told.
-        elements.iter().map(selector).collect::<Vec<_>>().into_iter().collect()
+        elements
+            .iter()
+            .map(selector)
+            .collect::<Vec<_>>()
+            .into_iter()
+            .collect()
     });
     let timeout = table.duration_or_default("timeout");
     let longest_wait = table.duration_or_default("longest_wait");
@@ -144,7 +152,8 @@ fn way(table: &Table<'_>, files: &mut Files) -> Option<Way> {
         return read_web(table, files).map(Way::Web);
     }
     if table.has("exec") {
-        return exec::command(table, "exec", files).map(|(program, arguments)| Way::Program(program, arguments));
+        return exec::command(table, "exec", files)
+            .map(|(program, arguments)| Way::Program(program, arguments));
     }
     let value = table.value("journal")?;
     match value.toml {
@@ -166,19 +175,26 @@ fn way(table: &Table<'_>, files: &mut Files) -> Option<Way> {
 
 fn read_web(table: &Table<'_>, files: &mut Files) -> Option<Web> {
     let url = if table.has("url") {
-        table.text("url").and_then(|url| checked(table, url.at, &url.value, None))
+        table
+            .text("url")
+            .and_then(|url| checked(table, url.at, &url.value, None))
     } else {
-        file(table, "url_file", files).and_then(|(at, path, text)| {
-            checked(table, at, &text, Some(&path))
-        })
+        file(table, "url_file", files).and_then(|(at, path, text)| checked(table, at, &text, Some(&path)))
     };
-    let headers = table.value("headers").map_or_else(Vec::new, |value| http::headers(&value));
-    let headers = headers.into_iter().map(|(name, text)| (name, Secret(text))).collect();
+    let headers = table
+        .value("headers")
+        .map_or_else(Vec::new, |value| http::headers(&value));
+    let headers = headers
+        .into_iter()
+        .map(|(name, text)| (name, Secret(text)))
+        .collect();
     let mut secret = |key| file(table, key, files).map(|(_, _, text)| Secret(text));
     let (signing, routing) = (secret("secret_file"), secret("routing_key_file"));
     let ca_file = table.text("ca_file").and_then(|written| {
         let path = files.below(table.source, &written.value);
-        files.certificates(table.source, written.at, &path).then_some(path)
+        files
+            .certificates(table.source, written.at, &path)
+            .then_some(path)
     });
     let (url, shown) = url?;
     if ca_file.is_some() && !shown.starts_with("https") {
@@ -205,7 +221,10 @@ fn checked(
     text: &str,
     from: Option<&std::path::Path>,
 ) -> Option<(String, String)> {
-    let called = from.map_or_else(|| format!("`{text}`"), |path| format!("what {} holds", path.display()));
+    let called = from.map_or_else(
+        || format!("`{text}`"),
+        |path| format!("what {} holds", path.display()),
+    );
     let refuse = |what: String, instead: &str| {
         table.source.error(at, what, instead);
         None
@@ -215,7 +234,10 @@ fn checked(
         Ok(url) => url,
         Err(error) => return refuse(format!("{called} is not a URL: {error}"), INSTEAD),
     };
-    let Some(host) = url.host_str().filter(|_| matches!(url.scheme(), "http" | "https")) else {
+    let Some(host) = url
+        .host_str()
+        .filter(|_| matches!(url.scheme(), "http" | "https"))
+    else {
         return refuse(format!("{called} is not a URL of `http` or `https`"), INSTEAD);
     };
     if url.fragment().is_some() {
@@ -244,9 +266,11 @@ fn file(table: &Table<'_>, key: &'static str, files: &mut Files) -> Option<(usiz
         "url_file" => "put the URL into it, relative to this file",
         _ => "put the integration key into it, relative to this file",
     };
-    table
-        .source
-        .error(written.at, format!("cannot use {}: {problem}", path.display()), instead);
+    table.source.error(
+        written.at,
+        format!("cannot use {}: {problem}", path.display()),
+        instead,
+    );
     None
 }
 
@@ -263,11 +287,16 @@ fn fits(table: &Table<'_>, format: &At<&'static str>, way: Option<&Way>) {
         let (what, instead) = match way {
             Some(Way::Log(_)) => ("a log", "write \"journal\" or \"syslog\", or remove it"),
             Some(Way::Program(..)) => ("a program", "remove it: a program is given JSON"),
-            _ => ("a `url`", "write \"json\", \"slack\", \"pagerduty\" or \"alertmanager\""),
+            _ => (
+                "a `url`",
+                "write \"json\", \"slack\", \"pagerduty\" or \"alertmanager\"",
+            ),
         };
-        table
-            .source
-            .error(format.at, format!("format `{}` is not for {what}", format.value), instead);
+        table.source.error(
+            format.at,
+            format!("format `{}` is not for {what}", format.value),
+            instead,
+        );
     }
     // A routing key that is written with a mistake was reported.
     if format.value == "pagerduty" && !wrong && !table.has("routing_key_file") {
@@ -297,7 +326,10 @@ fn events(value: &Value<'_>) -> Option<Events> {
     let elements = value.elements();
     let count = elements.len();
     if count == 0 {
-        return value.refuse("`events` is empty: nothing would be told", "write \"alarms\", \"all\" or kinds");
+        return value.refuse(
+            "`events` is empty: nothing would be told",
+            "write \"alarms\", \"all\" or kinds",
+        );
     }
     let kinds: Vec<String> = elements.iter().filter_map(kind).collect();
     (kinds.len() == count).then_some(Events::Kinds(kinds))
