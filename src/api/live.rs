@@ -7,17 +7,18 @@ use std::time::Duration;
 
 use arc_swap::ArcSwapOption;
 use serde::{Deserialize, Serialize};
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::{broadcast, mpsc, oneshot};
 
 use crate::api::directory::Directory;
 use crate::api::explain::Report;
 use crate::api::problem::Problem;
-use crate::control::effect::{Done, Refusal};
+use crate::control::effect::{Done, HistoryKind, Refusal};
 use crate::control::event::{Command, Manner, Word};
 use crate::control::forecast::Forecast;
 use crate::control::listing::OverrideStatus;
 use crate::control::status::ServiceStatus;
 use crate::control::step::Control;
+use crate::control::timeline::Entry;
 use crate::model::access::Role;
 use crate::model::time::Now;
 
@@ -60,6 +61,13 @@ pub enum Request {
         word: Word,
         /// When the next is due; `None`: it may not.
         reply: oneshot::Sender<Option<Duration>>,
+    },
+    /// Something for the timeline that happened outside the signal box, which numbers all entries.
+    Tell {
+        /// Whether somebody should look.
+        alarm: bool,
+        /// What.
+        kind: HistoryKind,
     },
     /// Something to be done.
     Command {
@@ -146,6 +154,8 @@ pub struct Live {
     pub reloads: mpsc::Sender<Reload>,
     /// To the loader, too.
     pub rehearsals: mpsc::Sender<Rehearsal>,
+    /// What happens, as it happens.
+    pub news: broadcast::Sender<Arc<Entry>>,
     /// Whether the sockets are open.
     pub ready: Arc<AtomicBool>,
     /// What a client must show, when there is one.
