@@ -12,6 +12,7 @@
 
 mod aliases;
 mod answers;
+mod command_line;
 mod commands;
 mod config_mistakes;
 mod config_plan;
@@ -27,6 +28,7 @@ mod hand;
 mod heartbeat;
 mod house;
 mod imports;
+mod manual;
 mod packaging;
 mod plan;
 mod policies;
@@ -47,6 +49,7 @@ mod simulation_promise;
 mod simulation_reload;
 mod simulation_startup;
 mod support;
+mod terminal;
 mod treatments;
 mod zone_data;
 mod zone_form;
