@@ -12,6 +12,7 @@
 
 mod aliases;
 mod answers;
+mod api;
 mod command_line;
 mod commands;
 mod config_mistakes;
