@@ -14,6 +14,7 @@ use crate::control::event::{Command, Manner, Word};
 use crate::control::forecast::Forecast;
 use crate::control::listing::OverrideStatus;
 use crate::control::status::ServiceStatus;
+use crate::model::plan::Prefix;
 
 /// Something asked of the signal box.
 #[derive(Debug)]
@@ -72,6 +73,10 @@ pub struct Question {
     pub rtype: u16,
     /// Who asks.
     pub client: IpAddr,
+    /// The network that it tells of its own client (RFC 7871).
+    pub subnet: Option<Prefix>,
+    /// The throw of the dice that policies with chance go by.
+    pub dice: u64,
 }
 
 /// A reload: the sentence to tell, or every mistake.

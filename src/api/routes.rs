@@ -13,7 +13,7 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 use tokio::sync::oneshot;
 
-use crate::api::explain::{Report, rtype_named};
+use crate::api::explain::{Report, network_read, rtype_named};
 use crate::api::guard::guard;
 use crate::api::hand;
 use crate::api::heartbeat;
@@ -95,6 +95,10 @@ struct ExplainQuery {
     #[serde(rename = "type")]
     rtype: Option<String>,
     client: Option<IpAddr>,
+    /// The network that the client tells of its own client, `192.0.2.0/24`.
+    ecs: Option<String>,
+    /// A throw of the dice, 0..2^64.
+    dice: Option<u64>,
 }
 
 async fn explain(
@@ -107,7 +111,14 @@ async fn explain(
     let rtype = query.rtype.as_deref().unwrap_or("A");
     let rtype = rtype_named(rtype).ok_or_else(|| bad(format!("`{rtype}` is no record type")))?;
     let client = query.client.unwrap_or(IpAddr::V4(Ipv4Addr::LOCALHOST));
-    let question = Question { name, rtype, client };
+    let subnet = query.ecs.as_deref().map(network_read).transpose().map_err(bad)?;
+    let question = Question {
+        name,
+        rtype,
+        client,
+        subnet,
+        dice: query.dice.unwrap_or(0),
+    };
     ask(&live, |reply| Request::Explain { question, reply })
         .await
         .map(Json)

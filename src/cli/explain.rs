@@ -7,7 +7,7 @@ use anyhow::bail;
 use serde::Deserialize;
 use serde_json::Value;
 
-use crate::api::explain::{explain, rtype_named};
+use crate::api::explain::{explain, network_read, rtype_named};
 use crate::api::live::Question;
 use crate::cli::client::{Client, Unanswered};
 use crate::cli::{Common, offline, output};
@@ -28,6 +28,12 @@ pub(super) struct Options {
     /// The address that asks
     #[arg(long, value_name = "IP", default_value_t = IpAddr::V4(Ipv4Addr::LOCALHOST))]
     client: IpAddr,
+    /// The network that it tells of its own client (EDNS Client Subnet), where its word is taken
+    #[arg(long, value_name = "NETWORK")]
+    ecs: Option<String>,
+    /// The throw of the dice that policies with chance go by, 0..2^64
+    #[arg(long, value_name = "N", default_value_t = 0)]
+    dice: u64,
     /// Do not ask a running server: decide on the configuration, every endpoint taken as up
     #[arg(long)]
     offline: bool,
@@ -52,20 +58,32 @@ pub(super) fn run(common: &Common, options: &Options) -> anyhow::Result<ExitCode
         ));
         return Ok(ExitCode::from(2));
     };
+    let subnet = match options.ecs.as_deref().map(network_read).transpose() {
+        Ok(subnet) => subnet,
+        Err(wrong) => {
+            output::fault(&wrong);
+            return Ok(ExitCode::from(2));
+        }
+    };
     let question = Question {
         name,
         rtype,
         client: options.client,
+        subnet,
+        dice: options.dice,
     };
     let report = if options.offline {
         None
     } else {
         let client = options.client.to_string();
-        let query = [
+        let dice = options.dice.to_string();
+        let mut query = vec![
             ("name", options.name.as_str()),
             ("type", &options.rtype),
             ("client", &client),
+            ("dice", &dice),
         ];
+        query.extend(options.ecs.as_deref().map(|network| ("ecs", network)));
         match Client::new(common)?.get::<Value>("/v1/explain", &query) {
             Ok(report) => Some(report),
             Err(Unanswered::NoServer(base)) if common.api.is_none() => {

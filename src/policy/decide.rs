@@ -1,5 +1,7 @@
 //! One service decided: both families, what remains when all is down, and for how long.
 
+use std::net::IpAddr;
+
 use crate::model::id::EndpointId;
 use crate::model::service::{Endpoint, Service, TtlRule, WhenAllDown};
 use crate::model::time::{Moment, Now};
@@ -10,7 +12,7 @@ use crate::policy::members::{
 };
 use crate::policy::readings::{Family, Memory, Readings, Tier, Unforced};
 use crate::policy::spread::Blend;
-use crate::policy::tree::{Demand, Judged, Proposal, Walk};
+use crate::policy::tree::{Demand, Judged, Proposal, Walk, endpoints_of};
 use crate::policy::ttl::{Outlook, lifetime};
 use crate::policy::witness::Witness;
 use crate::policy::writer;
@@ -30,8 +32,40 @@ pub struct Decided {
     pub proposal: Option<Proposal>,
     /// When to decide again although nothing happened.
     pub wake: Option<Moment>,
+    /// Of a service whose TTL is strict: when each address of its endpoints could change at the earliest.
+    pub flips: Vec<Flip>,
     /// Of an exclusive service: the member that is to be on disk as its writer, before it is named.
     pub elect: Option<usize>,
+}
+
+/// When one address could change at the earliest, as the decision saw it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Flip {
+    /// Whose address.
+    pub endpoint: EndpointId,
+    /// Which.
+    pub address: IpAddr,
+    /// When.
+    pub at: Moment,
+}
+
+/// The flips of all addresses of these endpoints, where the TTL goes by them.
+pub(super) fn flips<'e, R: Readings>(
+    service: &Service,
+    endpoints: impl Iterator<Item = &'e Endpoint>,
+    readings: &R,
+) -> Vec<Flip> {
+    if !matches!(service.ttl, TtlRule::Strict { .. }) {
+        return Vec::new();
+    }
+    endpoints
+        .flat_map(|endpoint| endpoint.addresses.iter().map(|known| (endpoint.id, known)))
+        .map(|(endpoint, known)| Flip {
+            endpoint,
+            address: known.address,
+            at: readings.seen(endpoint, known.target).earliest_flip,
+        })
+        .collect()
 }
 
 /// What is tried in turn: healthy members; degraded ones too; members that succeed but are held down.
@@ -130,6 +164,13 @@ pub fn decide<R: Readings, W: Witness>(
         .collect();
     answered.sort_unstable();
     answered.dedup();
+    let mut all = Vec::new();
+    endpoints_of(&service.group, &mut all);
+    let flips = flips(
+        service,
+        all.iter().filter_map(|id| endpoints.get(id.index())),
+        readings,
+    );
     let outlook = Outlook {
         in_doubt: said.iter().any(Option::is_some)
             || a.blend
@@ -138,20 +179,9 @@ pub fn decide<R: Readings, W: Witness>(
                 .any(|p| readings.seen(p.endpoint, p.target).in_doubt),
         flip: if matches!(service.ttl, TtlRule::Strict { .. }) {
             let watched = could_matter(service, &answered);
-            watched
-                .iter()
-                .filter_map(|id| endpoints.get(id.index()))
-                .flat_map(|endpoint| {
-                    endpoint
-                        .addresses
-                        .iter()
-                        .map(|address| (endpoint.id, address.target))
-                })
-                .map(|(endpoint, target)| readings.seen(endpoint, target).earliest_flip)
-                .chain(a.wake)
-                .chain(aaaa.wake)
-                .min()
-                .unwrap_or(Moment::FAR)
+            let flips = flips.iter().filter(|flip| watched.contains(&flip.endpoint));
+            let flips = flips.map(|flip| flip.at).chain(a.wake).chain(aaaa.wake);
+            flips.min().unwrap_or(Moment::FAR)
         } else {
             Moment::FAR
         },
@@ -170,6 +200,7 @@ pub fn decide<R: Readings, W: Witness>(
         why: [a.why, aaaa.why],
         proposal: a.proposal.or(aaaa.proposal),
         wake: a.wake.into_iter().chain(aaaa.wake).min(),
+        flips,
         elect: None,
     }
 }
