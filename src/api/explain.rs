@@ -25,7 +25,7 @@ use crate::policy::choice::client::{number, width};
 use crate::wire::name::Name;
 
 /// What is answered to one question, and why.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, utoipa::ToSchema)]
 pub struct Report {
     /// The question's name.
     pub name: String,
@@ -33,6 +33,7 @@ pub struct Report {
     #[serde(rename = "type")]
     pub rtype: String,
     /// The client it was asked for.
+    #[schema(value_type = String)]
     pub client: IpAddr,
     /// Which zone answers; `None`: none of ours.
     pub zone: Option<String>,

@@ -19,7 +19,7 @@ use crate::policy::readings::{Family, Readings};
 use crate::policy::tree::member_name;
 
 /// Everything that one service's decision in force was made of. Moments are nanoseconds of this node's own clock.
-#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, utoipa::ToSchema)]
 pub struct Basis {
     /// When the decision in force was made; `None`: none was made yet.
     pub decided_ns: Option<u64>,
@@ -50,13 +50,15 @@ pub struct Basis {
     /// The service's own group.
     pub group: GroupBasis,
     /// Per family (A, AAAA): the last answer made of healthy endpoints.
+    #[schema(value_type = Vec<serde_json::Value>)]
     pub last_good: [Option<Choice>; 2],
     /// Per family: what is answered now; what stands while new endpoints have no verdict.
+    #[schema(value_type = Vec<serde_json::Value>)]
     pub current: [Option<Choice>; 2],
 }
 
 /// A group: how it chooses, among whom, and what it remembers.
-#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, utoipa::ToSchema)]
 pub struct GroupBasis {
     /// The pool's name; `None`: the service's own.
     pub pool: Option<String>,
@@ -80,12 +82,12 @@ pub struct GroupBasis {
     pub members: Vec<MemberBasis>,
     /// Under `failover`, per family: who is active.
     pub seats: Vec<SeatBasis>,
-    /// Under `fastest`: family, and the member whose turn it is.
-    pub fastest: Vec<(&'static str, usize)>,
+    /// Under `fastest`, per family: whose turn it is.
+    pub fastest: Vec<TurnBasis>,
 }
 
 /// Who is active in a failover group, for one family.
-#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, utoipa::ToSchema)]
 pub struct SeatBasis {
     /// `A`, `AAAA`.
     pub family: &'static str,
@@ -97,8 +99,17 @@ pub struct SeatBasis {
     pub up_since_ns: Vec<Option<u64>>,
 }
 
+/// Whose turn it is in a group under `fastest`, for one family.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, utoipa::ToSchema)]
+pub struct TurnBasis {
+    /// `A`, `AAAA`.
+    pub family: &'static str,
+    /// Index of the member.
+    pub member: usize,
+}
+
 /// A member of a group: an endpoint or a pool.
-#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, utoipa::ToSchema)]
 pub struct MemberBasis {
     /// What operators call it.
     pub name: String,
@@ -109,17 +120,20 @@ pub struct MemberBasis {
     /// Under `subnet`: whom it is for, `192.0.2.0/24`.
     pub networks: Vec<String>,
     /// Under `geo`: whom it is for.
+    #[schema(value_type = Vec<String>)]
     pub regions: Vec<Region>,
     /// Under `geo`: where it is.
+    #[schema(value_type = Option<Object>)]
     pub point: Option<Point>,
     /// When it is an endpoint.
     pub endpoint: Option<EndpointBasis>,
     /// When it is a pool.
+    #[schema(no_recursion)]
     pub group: Option<Box<GroupBasis>>,
 }
 
 /// An endpoint as the decision saw it.
-#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, utoipa::ToSchema)]
 pub struct EndpointBasis {
     /// What an operator made of it: `drain`, `up`, `down`.
     pub forced: Option<&'static str>,
@@ -136,7 +150,7 @@ pub struct EndpointBasis {
 }
 
 /// An address as the decision saw it: what its probes say, whatever operators laid upon it.
-#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, utoipa::ToSchema)]
 pub struct AddressBasis {
     /// What is answered.
     pub address: String,
@@ -248,7 +262,10 @@ impl Eye<'_> {
         };
         let fastest = |family: Family| {
             let turn = memory.fastest.get(&(group.id, family))?;
-            Some((family.as_str(), *turn))
+            Some(TurnBasis {
+                family: family.as_str(),
+                member: *turn,
+            })
         };
         GroupBasis {
             pool: group.pool.clone(),

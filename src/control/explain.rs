@@ -15,7 +15,7 @@ use crate::policy::readings::Family;
 use crate::policy::witness::{Note, Notebook};
 
 /// One service's decision with its reasons.
-#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, utoipa::ToSchema)]
 pub struct Explanation {
     /// How the service stands; `None` for an id that is not in the plan.
     pub status: Option<ServiceStatus>,
@@ -25,13 +25,14 @@ pub struct Explanation {
     /// What became of each candidate, in the order weighed.
     pub candidates: Vec<Candidate>,
     /// What is answered from; `None` before the first decision.
+    #[schema(value_type = Option<Object>)]
     pub decision: Option<Decision>,
     /// What the decision in force was made of; `None` for an id that is not in the plan.
     pub basis: Option<Basis>,
 }
 
 /// Which candidates a family's answer was made of.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, utoipa::ToSchema)]
 pub struct Considered {
     /// `A`, `AAAA`.
     pub family: &'static str,
@@ -40,7 +41,7 @@ pub struct Considered {
 }
 
 /// One candidate and what became of it.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, utoipa::ToSchema)]
 pub struct Candidate {
     /// `A`, `AAAA`.
     pub family: &'static str,

@@ -13,7 +13,7 @@ use crate::api::live::Question;
 use crate::model::time::Now;
 
 /// An answer in presentation form.
-#[derive(Clone, Debug, Default, Serialize)]
+#[derive(Clone, Debug, Default, Serialize, utoipa::ToSchema)]
 pub struct Answer {
     /// `NOERROR`, `NXDOMAIN`, …; empty when nothing is sent.
     pub rcode: String,

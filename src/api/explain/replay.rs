@@ -17,7 +17,7 @@ use crate::policy::choice::client::{ClientKey, width};
 use crate::wire::name::Name;
 
 /// The question as it was put to the engine.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, utoipa::ToSchema)]
 pub struct Asked {
     /// The throw of the dice, 0..2^64 in decimal digits: what policies with chance go by.
     pub dice: String,
@@ -34,6 +34,7 @@ pub struct Asked {
     /// Whether that resolver's word is taken.
     pub heeded: bool,
     /// Whose place and prefix decide.
+    #[schema(value_type = String)]
     pub address: IpAddr,
     /// How many bits of it are known.
     pub length: u8,
@@ -44,16 +45,18 @@ pub struct Asked {
 }
 
 /// Where a client is.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, utoipa::ToSchema)]
 pub struct Place {
     /// Its regions, the most specific first.
+    #[schema(value_type = Vec<String>)]
     pub regions: Vec<Region>,
     /// Where it is, roughly.
+    #[schema(value_type = Option<Object>)]
     pub point: Option<Point>,
 }
 
 /// The zone, as far as answers without records need it.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, utoipa::ToSchema)]
 pub struct Apex {
     /// Its origin.
     pub origin: String,
@@ -66,7 +69,7 @@ pub struct Apex {
 }
 
 /// The SOA that negative answers carry (RFC 2308).
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, utoipa::ToSchema)]
 pub struct Soa {
     /// In seconds: the least of the record's TTL and its MINIMUM.
     pub ttl: u32,
@@ -79,7 +82,7 @@ pub struct Soa {
 }
 
 /// One of the answers that a client may get.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, utoipa::ToSchema)]
 pub struct Possible {
     /// How often, of 1.
     pub share: f64,

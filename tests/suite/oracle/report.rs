@@ -104,7 +104,7 @@ pub(crate) struct Group {
     pub(crate) demand: Option<u32>,
     pub(crate) members: Vec<Member>,
     pub(crate) seats: Vec<SeatReport>,
-    pub(crate) fastest: Vec<(String, usize)>,
+    pub(crate) fastest: Vec<Turn>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -120,6 +120,12 @@ pub(crate) struct Seat {
     pub(crate) active: Option<usize>,
     pub(crate) by_hand: bool,
     pub(crate) up_since_ns: Vec<Option<u64>>,
+}
+
+#[derive(Debug, Deserialize)]
+pub(crate) struct Turn {
+    pub(crate) family: String,
+    pub(crate) member: usize,
 }
 
 #[derive(Debug, Deserialize)]

@@ -59,8 +59,9 @@ impl Memory {
             let key = (path.to_owned(), family(&one.family));
             self.seats.insert(key, one.seat.clone());
         }
-        for (name, turn) in &group.fastest {
-            self.fastest.insert((path.to_owned(), family(name)), *turn);
+        for turn in &group.fastest {
+            let key = (path.to_owned(), family(&turn.family));
+            self.fastest.insert(key, turn.member);
         }
         for member in &group.members {
             if let Some(pool) = &member.group {
