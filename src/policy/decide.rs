@@ -1,7 +1,5 @@
 //! One service decided: both families, what remains when all is down, and for how long.
 
-use std::net::IpAddr;
-
 use crate::model::id::EndpointId;
 use crate::model::service::{Endpoint, Service, TtlRule, WhenAllDown};
 use crate::model::time::{Moment, Now};
@@ -13,7 +11,7 @@ use crate::policy::members::{
 use crate::policy::readings::{Family, Memory, Readings, Tier, Unforced};
 use crate::policy::spread::Blend;
 use crate::policy::tree::{Demand, Judged, Proposal, Walk, endpoints_of};
-use crate::policy::ttl::{Outlook, lifetime};
+use crate::policy::ttl::{Flip, Outlook, flips, lifetime};
 use crate::policy::witness::Witness;
 use crate::policy::writer;
 
@@ -36,36 +34,6 @@ pub struct Decided {
     pub flips: Vec<Flip>,
     /// Of an exclusive service: the member that is to be on disk as its writer, before it is named.
     pub elect: Option<usize>,
-}
-
-/// When one address could change at the earliest, as the decision saw it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Flip {
-    /// Whose address.
-    pub endpoint: EndpointId,
-    /// Which.
-    pub address: IpAddr,
-    /// When.
-    pub at: Moment,
-}
-
-/// The flips of all addresses of these endpoints, where the TTL goes by them.
-pub(super) fn flips<'e, R: Readings>(
-    service: &Service,
-    endpoints: impl Iterator<Item = &'e Endpoint>,
-    readings: &R,
-) -> Vec<Flip> {
-    if !matches!(service.ttl, TtlRule::Strict { .. }) {
-        return Vec::new();
-    }
-    endpoints
-        .flat_map(|endpoint| endpoint.addresses.iter().map(|known| (endpoint.id, known)))
-        .map(|(endpoint, known)| Flip {
-            endpoint,
-            address: known.address,
-            at: readings.seen(endpoint, known.target).earliest_flip,
-        })
-        .collect()
 }
 
 /// What is tried in turn: healthy members; degraded ones too; members that succeed but are held down.

@@ -7,12 +7,12 @@ use crate::model::service::{Endpoint, Handover, Service, WhenAllDown};
 use crate::model::time::{Moment, Now};
 use crate::policy::all_down::OTHER;
 use crate::policy::choice::{Choice, Decision, Degraded, Pick};
-use crate::policy::decide::{Decided, flips};
+use crate::policy::decide::Decided;
 use crate::policy::exclusive::{Case, Ruling, Stand, Why, excepted, rule, stands};
 use crate::policy::readings::{Family, Memory, Readings, Tier};
 use crate::policy::spread::{Blend, Pickable};
 use crate::policy::tree::{Proposal, member_name};
-use crate::policy::ttl::{Outlook, lifetime};
+use crate::policy::ttl::{Outlook, flips, lifetime};
 use crate::policy::witness::{Note, Witness};
 
 /// Decides an exclusive service: pure but for `memory`, which it keeps up to date.

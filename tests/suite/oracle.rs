@@ -3,6 +3,7 @@
 //!
 //! `walk`, `mix`, `draw`, `decide` and `message` follow `docs/explain.md` and name nothing of the server.
 
+mod among;
 mod binary;
 mod decide;
 mod draw;
