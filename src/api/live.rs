@@ -21,6 +21,7 @@ use crate::control::status::ServiceStatus;
 use crate::control::step::Control;
 use crate::control::timeline::Entry;
 use crate::model::access::Role;
+use crate::model::plan::Prefix;
 use crate::model::time::Now;
 
 /// How long a request waits for a place in the queue of the signal box.
@@ -109,6 +110,10 @@ pub struct Question {
     pub rtype: u16,
     /// Who asks.
     pub client: IpAddr,
+    /// The network that it tells of its own client (RFC 7871).
+    pub subnet: Option<Prefix>,
+    /// The throw of the dice that policies with chance go by.
+    pub dice: u64,
 }
 
 /// A reload: the sentence to tell, or every mistake.
