@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 use tokio::sync::{broadcast, mpsc, oneshot};
 
 use crate::api::explain::Report;
+use crate::control::drill::StoredDrill;
 use crate::control::effect::{Done, HistoryKind, Refusal};
 use crate::control::event::{Command, Manner, Word};
 use crate::control::forecast::Forecast;
@@ -58,6 +59,8 @@ pub enum Request {
         /// What.
         kind: HistoryKind,
     },
+    /// A drill to be kept on disk, with what was measured.
+    Keep(StoredDrill),
     /// Something to be done.
     Command {
         /// Who asks, for the log.
@@ -69,6 +72,56 @@ pub enum Request {
         /// Done, or which rule stands against it.
         reply: oneshot::Sender<Result<Done, Refusal>>,
     },
+}
+
+/// Something asked of the desk of drills.
+#[derive(Debug)]
+pub enum DrillRequest {
+    /// Begin one.
+    Start {
+        /// Who asks.
+        by: String,
+        /// What.
+        wish: DrillWish,
+        /// How.
+        manner: Manner,
+        /// Its number and a sentence (no number when it was not to be done), or which rule stands against it.
+        reply: oneshot::Sender<Result<(Option<u64>, Done), Refusal>>,
+    },
+    /// End one early.
+    Cancel {
+        /// Its number.
+        id: u64,
+        /// Who asks.
+        by: String,
+        /// Done, or why not.
+        reply: oneshot::Sender<Result<Done, Refusal>>,
+    },
+    /// Every report that is kept, the latest first.
+    List {
+        /// They.
+        reply: oneshot::Sender<Vec<serde_json::Value>>,
+    },
+    /// One report.
+    Show {
+        /// Its number.
+        id: u64,
+        /// It; `None`: there is none of that number.
+        reply: oneshot::Sender<Option<serde_json::Value>>,
+    },
+}
+
+/// A drill as somebody wishes it.
+#[derive(Clone, Debug)]
+pub struct DrillWish {
+    /// The service's name.
+    pub service: String,
+    /// The endpoint that shall seem to fail; `None`: the one that is answered.
+    pub endpoint: Option<String>,
+    /// How long at the most.
+    pub lasting: Duration,
+    /// Why.
+    pub reason: Option<String>,
 }
 
 /// One question, as `explain` takes it.
@@ -133,6 +186,8 @@ pub struct Live {
     pub rehearsals: mpsc::Sender<Rehearsal>,
     /// What happens, as it happens.
     pub news: broadcast::Sender<Arc<Entry>>,
+    /// To the desk of drills.
+    pub drills: mpsc::Sender<DrillRequest>,
     /// Whether the sockets are open.
     pub ready: Arc<AtomicBool>,
     /// What a client must show, when there is one.

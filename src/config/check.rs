@@ -7,6 +7,7 @@ pub(super) mod elsewhere;
 pub(crate) mod exclusive;
 mod facets;
 pub(crate) mod group;
+pub(crate) mod drill;
 pub(crate) mod hand;
 pub(crate) mod looked_up;
 pub(crate) mod made;

@@ -66,6 +66,8 @@ pub enum State {
     Aborted,
     /// It never began.
     Refused,
+    /// It was scheduled, and its window went by.
+    Missed,
 }
 
 impl State {
@@ -78,6 +80,7 @@ impl State {
             Self::Cancelled => "cancelled",
             Self::Aborted => "aborted",
             Self::Refused => "refused",
+            Self::Missed => "missed",
         }
     }
 
@@ -90,6 +93,7 @@ impl State {
             Self::Cancelled,
             Self::Aborted,
             Self::Refused,
+            Self::Missed,
         ]
         .into_iter()
         .find(|state| state.as_str() == text)
@@ -97,7 +101,7 @@ impl State {
 }
 
 /// A drill as it is on disk.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct StoredDrill {
     /// Larger ones came later.
     pub id: u64,
@@ -140,8 +144,6 @@ pub enum Stage {
     Ended(u64, Now, State, String),
     /// One that the last process left unfinished: nothing of it is in force.
     Left(Box<StoredDrill>),
-    /// So many configurations were put in force: what is scheduled may be another.
-    Planned,
 }
 
 /// What is drilled.
@@ -159,6 +161,8 @@ pub struct Subject {
     pub names: Vec<String>,
     /// Who shall answer instead.
     pub standby: Vec<String>,
+    /// What is promised of a hard failure: until the verdict, and until the last compliant cache has the new answer.
+    pub promised: (Duration, Duration),
 }
 
 /// Something about a drill for the timeline.
@@ -237,13 +241,31 @@ impl News {
 
     /// The service.
     #[must_use]
-    pub fn service(&self) -> &str {
+    pub fn service(&self) -> &String {
         match self {
             Self::Started { service, .. }
             | Self::Ended { service, .. }
             | Self::Measured { service, .. }
             | Self::Refused { service, .. }
             | Self::Missed { service, .. } => service,
+        }
+    }
+
+    /// The endpoint, when it is about one.
+    #[must_use]
+    pub fn endpoint(&self) -> Option<&str> {
+        match self {
+            Self::Started { endpoint, .. } | Self::Ended { endpoint, .. } => Some(endpoint),
+            Self::Measured { .. } | Self::Refused { .. } | Self::Missed { .. } => None,
+        }
+    }
+
+    /// Who did it, when somebody did.
+    #[must_use]
+    pub fn by(&self) -> Option<&str> {
+        match self {
+            Self::Started { by, .. } => Some(by),
+            _ => None,
         }
     }
 
@@ -310,4 +332,8 @@ pub(crate) struct Drill {
     pub failed: bool,
     pub detected: bool,
     pub answered: bool,
+    /// When verdicts that wait are looked at again.
+    pub again: Option<Moment>,
+    /// Whether an operator's command concerns its service.
+    pub touched: bool,
 }

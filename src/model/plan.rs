@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::model::check::{Check, Target};
+use crate::model::drill::DrillSettings;
 use crate::model::force::{FileOverride, SafetySettings};
 use crate::model::id::{ServiceId, ZoneId};
 use crate::model::place::Atlas;
@@ -171,6 +172,8 @@ pub struct NodeSettings {
     pub isolation: IsolationSettings,
     /// `[safety]`.
     pub safety: SafetySettings,
+    /// `[drill]`.
+    pub drill: DrillSettings,
     /// `[keys]`.
     pub keys: Vec<TsigKey>,
     /// Resolvers whose word on their clients' networks is taken (RFC 7871).

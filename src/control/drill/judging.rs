@@ -10,7 +10,7 @@ use crate::control::step::Control;
 use crate::control::storing::Asked;
 use crate::model::force::ForceKind;
 use crate::model::human;
-use crate::model::id::{EndpointId, TargetId};
+use crate::model::id::EndpointId;
 use crate::model::service::{Group, MemberKind, Policy, Service, Switch};
 use crate::model::time::{Moment, Now};
 use crate::policy::choice::{Choice, Pick};
@@ -102,6 +102,8 @@ impl Control {
             failed: false,
             detected: false,
             answered: false,
+            again: None,
+            touched: false,
         })
     }
 
@@ -341,37 +343,6 @@ impl Control {
     pub(super) fn endpoint_name(&self, endpoint: EndpointId) -> String {
         let endpoint = self.plan.endpoints.get(endpoint.index());
         endpoint.map_or_else(String::new, |endpoint| endpoint.name.clone())
-    }
-
-    /// Copies of everything that is probed for an endpoint and counts.
-    fn twins_of(&self, endpoint: EndpointId) -> Twins {
-        let mut twins = Twins::new();
-        let described = self.plan.endpoints.get(endpoint.index());
-        for known in described.into_iter().flat_map(|endpoint| &endpoint.addresses) {
-            if let Some(target) = known.target {
-                self.twin(target, &mut twins);
-            }
-        }
-        twins
-    }
-
-    fn twin(&self, target: TargetId, into: &mut Twins) {
-        let (Some(described), Some(watch)) = (
-            self.plan.targets.get(target.index()),
-            self.watches.get(target.index()),
-        ) else {
-            return;
-        };
-        if described.check.treatment.shadow {
-            return;
-        }
-        if !watch.derived {
-            into.insert(target, watch.clone());
-        }
-        // Parts have smaller numbers than what is made of them: this ends.
-        for part in described.parts.iter().filter(|part| **part < target) {
-            self.twin(*part, into);
-        }
     }
 
     /// Who is active in each failover group of a service.
