@@ -4,6 +4,7 @@ mod check;
 mod client;
 mod demo;
 mod dig;
+mod drill;
 mod explain;
 mod failover;
 mod hand;
@@ -93,6 +94,9 @@ enum Command {
     /// Switch a failover service by hand
     #[command(after_help = "Example:\n  pointsman failover db.example.test --to nyc")]
     Failover(failover::Options),
+    /// Rehearse a failover on the running server, and measure it: always reverted
+    #[command(after_help = "Examples:\n  pointsman drill www.example.test --for 30s --reason 'monthly'\n  pointsman drill list\n  pointsman drill show 7")]
+    Drill(drill::Options),
     /// Make zones of what gdnsd, PowerDNS or Route 53 were told; lists what has no counterpart
     #[command(after_help = "Example:\n  pointsman import gdnsd /etc/gdnsd --out imported")]
     Import(import::Options),
@@ -145,6 +149,7 @@ pub fn main() -> ExitCode {
         Command::Status(options) => status::run(&common, &options),
         Command::Explain(options) => explain::run(&common, &options),
         Command::Failover(options) => failover::run(&common, &options),
+        Command::Drill(options) => drill::run(&common, &options),
         Command::Import(options) => import::run(&common, &options),
         Command::Plan(options) => plan::run(&common, &options),
         Command::Replay(options) => replay::run(&common, &options),

@@ -1,5 +1,6 @@
 //! What the operator described, checked and numbered. No I/O, no clock, no chance.
 
+pub mod access;
 pub mod alias;
 pub mod check;
 pub mod cname;
@@ -7,6 +8,7 @@ pub mod diagnostic;
 pub mod drill;
 pub mod facets;
 pub mod force;
+pub mod hook;
 pub mod human;
 pub mod id;
 pub mod near;

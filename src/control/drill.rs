@@ -53,7 +53,7 @@ pub struct Order {
 }
 
 /// How far a drill came.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum State {
     /// It is going on; found on disk at a start: the process ended in the middle.

@@ -39,7 +39,7 @@ const WARM_UP: Duration = Duration::from_secs(3);
 const KEPT: usize = 20_000;
 
 /// How a client asks.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Kind {
     /// Again and again.

@@ -14,7 +14,7 @@ use crate::drill::panel::{Client, Kind};
 use crate::model::time::Moment;
 
 /// Everything that is known of one drill. Times are milliseconds; those without a date count from its beginning.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct Report {
     /// Its number.
     pub id: u64,
@@ -53,7 +53,7 @@ pub struct Report {
 }
 
 /// What happened when, in milliseconds since the endpoint seemed to fail.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct Chain {
     /// The end of the first probe that was taken for failed.
     pub first_failed_ms: Option<f64>,
@@ -72,7 +72,7 @@ pub struct Chain {
 }
 
 /// Clients of one kind and type.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct Row {
     /// How they ask.
     pub kind: Kind,
@@ -100,7 +100,7 @@ pub struct Row {
 }
 
 /// One promise.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct Line {
     /// Of what.
     pub what: String,
@@ -113,7 +113,7 @@ pub struct Line {
 }
 
 /// What a drill comes to.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Verdict {
     /// Every promise was kept.

@@ -8,6 +8,7 @@ use std::time::Duration;
 use crate::model::check::{Check, Target};
 use crate::model::drill::DrillSettings;
 use crate::model::force::{FileOverride, SafetySettings};
+use crate::model::hook::Hook;
 use crate::model::id::{ServiceId, ZoneId};
 use crate::model::place::Atlas;
 use crate::model::service::{Endpoint, Service};
@@ -176,6 +177,8 @@ pub struct NodeSettings {
     pub drill: DrillSettings,
     /// `[keys]`.
     pub keys: Vec<TsigKey>,
+    /// `[[notify]]`.
+    pub hooks: Vec<Hook>,
     /// Resolvers whose word on their clients' networks is taken (RFC 7871).
     pub trust_ecs: Vec<Prefix>,
     /// Where clients are.

@@ -8,7 +8,6 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
-use serde_json::Value;
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio_util::sync::CancellationToken;
 
@@ -104,12 +103,18 @@ impl Desk {
     async fn serve(&mut self, request: DrillRequest) {
         // In every arm: whoever asked may have left.
         match request {
-            DrillRequest::List { reply } => {
-                let all = self.drills.values().rev().map(|drill| self.report(drill));
-                let _ = reply.send(all.map(|report| value(&report)).collect());
+            DrillRequest::List {
+                before,
+                limit,
+                reply,
+            } => {
+                let before = before.unwrap_or(u64::MAX);
+                let wanted = self.drills.range(..before).rev().take(limit);
+                let reports = wanted.map(|(_, drill)| self.report(drill)).collect();
+                let _ = reply.send((reports, self.drills.len()));
             }
             DrillRequest::Show { id, reply } => {
-                let found = self.drills.get(&id).map(|drill| value(&self.report(drill)));
+                let found = self.drills.get(&id).map(|drill| self.report(drill));
                 let _ = reply.send(found);
             }
             DrillRequest::Cancel { id, by, reply } => {
@@ -452,8 +457,4 @@ fn reachable(listen: SocketAddr) -> SocketAddr {
         ip => ip,
     };
     SocketAddr::new(ip, listen.port())
-}
-
-fn value(report: &Report) -> Value {
-    serde_json::to_value(report).unwrap_or_default()
 }

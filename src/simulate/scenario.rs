@@ -91,6 +91,7 @@ impl PlanBuilder {
             safety: SafetySettings::default(),
             drill: Default::default(),
             keys: Vec::new(),
+            hooks: Vec::new(),
             trust_ecs: Vec::new(),
             geo: None,
         };
