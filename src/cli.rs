@@ -95,7 +95,9 @@ enum Command {
     #[command(after_help = "Example:\n  pointsman failover db.example.test --to nyc")]
     Failover(failover::Options),
     /// Rehearse a failover on the running server, and measure it: always reverted
-    #[command(after_help = "Examples:\n  pointsman drill www.example.test --for 30s --reason 'monthly'\n  pointsman drill list\n  pointsman drill show 7")]
+    #[command(
+        after_help = "Examples:\n  pointsman drill www.example.test --for 30s --reason 'monthly'\n  pointsman drill list\n  pointsman drill show 7"
+    )]
     Drill(drill::Options),
     /// Make zones of what gdnsd, PowerDNS or Route 53 were told; lists what has no counterpart
     #[command(after_help = "Example:\n  pointsman import gdnsd /etc/gdnsd --out imported")]

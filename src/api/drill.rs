@@ -126,7 +126,11 @@ pub async fn start(
     });
     match begun.await? {
         Ok((id, done)) => {
-            let status = if id.is_some() { StatusCode::ACCEPTED } else { StatusCode::OK };
+            let status = if id.is_some() {
+                StatusCode::ACCEPTED
+            } else {
+                StatusCode::OK
+            };
             let detail = done.0;
             Ok((status, Json(Begun { id, detail })).into_response())
         }
@@ -182,7 +186,9 @@ pub async fn list(State(live): State<Live>, Query(which): Query<Which>) -> Resul
         (status = 404, description = "There is none of that number", body = Problem, content_type = "application/problem+json")))]
 pub async fn show(State(live): State<Live>, Path(id): Path<u64>) -> Result<Json<Report>, Problem> {
     let found = ask(&live, |reply| DrillRequest::Show { id, reply }).await?;
-    found
-        .map(Json)
-        .ok_or_else(|| Problem::missing(format!("there is no drill {id}; `pointsman drill list` shows them")))
+    found.map(Json).ok_or_else(|| {
+        Problem::missing(format!(
+            "there is no drill {id}; `pointsman drill list` shows them"
+        ))
+    })
 }

@@ -11,8 +11,8 @@ use tokio::sync::{broadcast, mpsc, oneshot};
 
 use crate::api::directory::Directory;
 use crate::api::explain::Report as Explained;
-use crate::control::drill::StoredDrill;
 use crate::api::problem::Problem;
+use crate::control::drill::StoredDrill;
 use crate::control::effect::{Done, HistoryKind, Refusal};
 use crate::control::event::{Command, Manner, Word};
 use crate::control::forecast::Forecast;

@@ -108,10 +108,7 @@ fn follow(client: &Client, id: u64, patience: Duration, owner: &str) -> anyhow::
     let mut said = [false; 4];
     let mut cancelled = false;
     let (mut interrupt, mut terminate) = client.wait(async {
-        std::io::Result::Ok((
-            signal(SignalKind::interrupt())?,
-            signal(SignalKind::terminate())?,
-        ))
+        std::io::Result::Ok((signal(SignalKind::interrupt())?, signal(SignalKind::terminate())?))
     })?;
     for _ in 0..looks {
         let report = client.get::<Report>(&format!("/v1/drills/{id}"), &[])?;
@@ -195,7 +192,9 @@ fn list(common: &Common, client: &Client) -> anyhow::Result<ExitCode> {
     }
     let rows: Vec<Vec<String>> = reports.iter().map(row).collect();
     output::line(&table::render(
-        &["ID", "BEGAN", "SERVICE", "ENDPOINT", "STATE", "PROMISE", "BY", "NOTE"],
+        &[
+            "ID", "BEGAN", "SERVICE", "ENDPOINT", "STATE", "PROMISE", "BY", "NOTE",
+        ],
         &rows,
     ));
     Ok(ExitCode::SUCCESS)

@@ -3,11 +3,11 @@
 
 pub(crate) mod binding;
 pub(crate) mod builder;
+pub(crate) mod drill;
 pub(super) mod elsewhere;
 pub(crate) mod exclusive;
 mod facets;
 pub(crate) mod group;
-pub(crate) mod drill;
 pub(crate) mod hand;
 pub(crate) mod looked_up;
 pub(crate) mod made;

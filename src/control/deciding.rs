@@ -32,7 +32,8 @@ pub(super) struct Eyes<'a> {
 
 impl Readings for Eyes<'_> {
     fn of(&self, target: TargetId) -> Reading {
-        self.control.reading_with(self.twins, target, self.now, self.fresh)
+        self.control
+            .reading_with(self.twins, target, self.now, self.fresh)
     }
 
     fn forced(&self, endpoint: EndpointId) -> Option<Forced> {

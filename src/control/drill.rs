@@ -292,7 +292,9 @@ impl News {
                 lasting_ms,
                 ..
             } => {
-                let reason = reason.as_ref().map_or_else(String::new, |why| format!(" ({why})"));
+                let reason = reason
+                    .as_ref()
+                    .map_or_else(String::new, |why| format!(" ({why})"));
                 let length = crate::model::human::length(Duration::from_millis(*lasting_ms));
                 format!(
                     "drill {id}: {endpoint} is taken for failed for {length} at the most, by {by}{reason}"

@@ -128,11 +128,7 @@ impl Panel {
                 }
             }
         }
-        Ok(Self {
-            clients,
-            ready,
-            stop,
-        })
+        Ok(Self { clients, ready, stop })
     }
 
     /// Waits until every client has its first answer, or has given it up; whether they all were there in time.

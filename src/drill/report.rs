@@ -235,7 +235,12 @@ impl Report {
         let early = self.state != State::Done;
         self.verdict = if self.promise.iter().all(|line| line.kept) {
             Verdict::Kept
-        } else if self.promise.iter().any(|line| !line.kept && line.found_ms.is_some()) || !early {
+        } else if self
+            .promise
+            .iter()
+            .any(|line| !line.kept && line.found_ms.is_some())
+            || !early
+        {
             Verdict::Broken
         } else {
             Verdict::NotMeasured

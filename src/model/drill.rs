@@ -85,7 +85,16 @@ mod tests {
             assert_eq!(window.from, from, "{text}");
             assert_eq!(window.length().as_secs(), minutes * 60, "{text}");
         }
-        for text in ["", "2-4", "02:00", "2:00-4:00", "24:00-25:00", "02:60-03:00", "a-b", "-02:0-0-1:0"] {
+        for text in [
+            "",
+            "2-4",
+            "02:00",
+            "2:00-4:00",
+            "24:00-25:00",
+            "02:60-03:00",
+            "a-b",
+            "-02:0-0-1:0",
+        ] {
             assert_eq!(Window::parse(text), None, "{text}");
         }
     }

@@ -3,6 +3,8 @@
 //! What is rehearsed and when it ends is the signal box's business alone. Were this task to die in the middle, the drill
 //! would end by its time all the same; only its report would be lost.
 
+mod schedule;
+
 use std::collections::{BTreeMap, HashMap};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::sync::Arc;
@@ -13,14 +15,12 @@ use tokio_util::sync::CancellationToken;
 
 use crate::api::live::{DrillRequest, DrillWish, Request};
 use crate::clock::Clock;
-use crate::control::drill::calendar::{Call, Past, call};
 use crate::control::drill::{News, Order, Stage, State, StoredDrill, Subject};
 use crate::control::effect::{Done, HistoryKind, Refusal};
 use crate::control::event::{Command, Manner};
 use crate::drill::panel::Panel;
 use crate::drill::report::{Report, Steps, Verdict};
 use crate::model::plan::Plan;
-use crate::model::reach::matching;
 use crate::model::service::Service;
 use crate::model::time::{Moment, UnixTime};
 
@@ -30,8 +30,6 @@ const LOOK: Duration = Duration::from_secs(1);
 const AFTER: Duration = Duration::from_millis(1500);
 /// Drills that are kept, as many as in the store.
 const KEPT: usize = 1000;
-/// Who asks for what the calendar asks for.
-const SCHEDULE: &str = "schedule";
 
 /// What the desk works with.
 pub struct Parts {
@@ -103,11 +101,7 @@ impl Desk {
     async fn serve(&mut self, request: DrillRequest) {
         // In every arm: whoever asked may have left.
         match request {
-            DrillRequest::List {
-                before,
-                limit,
-                reply,
-            } => {
+            DrillRequest::List { before, limit, reply } => {
                 let before = before.unwrap_or(u64::MAX);
                 let wanted = self.drills.range(..before).rev().take(limit);
                 let reports = wanted.map(|(_, drill)| self.report(drill)).collect();
@@ -118,7 +112,10 @@ impl Desk {
                 let _ = reply.send(found);
             }
             DrillRequest::Cancel { id, by, reply } => {
-                let _ = reply.send(self.command(by, Command::CancelDrill(id), Manner::default()).await);
+                let _ = reply.send(
+                    self.command(by, Command::CancelDrill(id), Manner::default())
+                        .await,
+                );
             }
             DrillRequest::Start {
                 by,
@@ -162,7 +159,9 @@ impl Desk {
             dry_run: true,
             ..manner
         };
-        let said = self.command(by.clone(), Command::Drill(order.clone()), rehearsed).await?;
+        let said = self
+            .command(by.clone(), Command::Drill(order.clone()), rehearsed)
+            .await?;
         if manner.dry_run {
             return Ok((None, said));
         }
@@ -335,112 +334,14 @@ impl Desk {
         };
         let _ = self.parts.requests.send(request).await;
     }
-
-    /// Looks whether the calendar asks for a drill, and begins the one that is due for longest.
-    async fn look(&mut self) {
-        if self.running.is_some() {
-            return;
-        }
-        let plan = self.parts.plans.borrow().clone();
-        if plan.node.drill.every.is_none() {
-            return;
-        }
-        let now = self.parts.clock.now().wall;
-        let mut due: Option<String> = None;
-        for service in plan.services.iter().filter(|service| is_scheduled(&plan, service)) {
-            let name = service.display_name();
-            let since = *self.known.entry(name.clone()).or_insert(now);
-            match call(&plan.node.drill, past(self.drills.values(), &name), since, now) {
-                Some(Call::Now) => {
-                    due.get_or_insert(name);
-                }
-                Some(Call::Missed(ended)) => self.missed(&name, ended, now).await,
-                Some(Call::Wait(_)) | None => {}
-            }
-        }
-        if let Some(service) = due {
-            self.start_scheduled(service, plan.node.drill.lasting, now).await;
-        }
-    }
-
-    async fn start_scheduled(&mut self, service: String, lasting: Duration, now: UnixTime) {
-        let wish = DrillWish {
-            service: service.clone(),
-            endpoint: None,
-            lasting,
-            reason: None,
-        };
-        let started = self.start(SCHEDULE.to_owned(), wish, Manner::default(), true).await;
-        let Err(refusal) = started else { return };
-        // While the server begins or ends nothing is refused: it is asked again a second later.
-        if ["starting", "stopping", "drill-running"].contains(&refusal.rule) {
-            return;
-        }
-        let why = refusal.to_string();
-        let id = self.not_held(&service, now, State::Refused, why.clone()).await;
-        self.tell(News::Refused { id, service, why }).await;
-    }
-
-    async fn missed(&mut self, service: &str, ended: UnixTime, now: UnixTime) {
-        let why = format!("its window ended {ended} without it: the server was not running, or busy with other drills");
-        self.not_held(service, now, State::Missed, why.clone()).await;
-        let service = service.to_owned();
-        self.tell(News::Missed { service, why }).await;
-    }
-
-    /// Writes down that a scheduled drill did not take place; its number.
-    async fn not_held(&mut self, service: &str, now: UnixTime, state: State, why: String) -> u64 {
-        let id = self.last + 1;
-        let drill = StoredDrill {
-            id,
-            service: service.to_owned(),
-            endpoint: String::new(),
-            by: SCHEDULE.to_owned(),
-            reason: None,
-            scheduled: true,
-            before: Vec::new(),
-            started: now,
-            until: now,
-            state,
-            why,
-            report: None,
-        };
-        self.keep(drill, true).await;
-        id
-    }
-}
-
-/// What became of a service's drills.
-#[must_use]
-pub fn past<'d>(drills: impl Iterator<Item = &'d StoredDrill>, service: &str) -> Past {
-    let mut past = Past::default();
-    for drill in drills.filter(|drill| drill.service == service) {
-        let at = Some(drill.started);
-        match drill.state {
-            State::Running | State::Done => past.ran = past.ran.max(at),
-            State::Cancelled | State::Aborted | State::Refused | State::Missed if drill.scheduled => {
-                past.failed = past.failed.max(at);
-            }
-            State::Cancelled | State::Aborted | State::Refused | State::Missed => {}
-        }
-    }
-    past
-}
-
-/// Whether the calendar knows a service.
-fn is_scheduled(plan: &Plan, service: &Service) -> bool {
-    let wanted = &plan.node.drill.services;
-    wanted.is_empty()
-        || wanted.iter().any(|select| {
-            let found = matching(select, plan);
-            let mut endpoints = found.iter().filter_map(|id| plan.endpoints.get(id.index()));
-            endpoints.any(|endpoint| endpoint.service == service.id)
-        })
 }
 
 /// Which types a service has addresses for.
 fn families(plan: &Plan, service: &Service) -> [bool; 2] {
-    let of_it = plan.endpoints.iter().filter(|endpoint| endpoint.service == service.id);
+    let of_it = plan
+        .endpoints
+        .iter()
+        .filter(|endpoint| endpoint.service == service.id);
     let mut families = [false; 2];
     for known in of_it.flat_map(|endpoint| &endpoint.addresses) {
         let [a, aaaa] = &mut families;

@@ -21,6 +21,7 @@ mod databases;
 mod decisions;
 mod degraded;
 mod documented_keys;
+mod drill;
 mod every_type;
 mod exclusive;
 mod failover;

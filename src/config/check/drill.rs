@@ -41,7 +41,7 @@ pub(crate) fn drill(table: &Table<'_>) -> DrillSettings {
         }
     }
     if settings.every.is_none() && (table.has("window") || table.has("services")) && !table.has("every") {
-        table.source.error(
+        table.source.warn(
             table.at,
             "a window or services without `every`: nothing would be rehearsed",
             "add `every = \"30d\"`",

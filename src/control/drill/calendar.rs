@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use crate::control::drill::{State, StoredDrill};
 use crate::model::drill::{DrillSettings, Window};
 use crate::model::time::UnixTime;
 
@@ -14,6 +15,26 @@ pub struct Past {
     pub ran: Option<UnixTime>,
     /// When the last one was due that was refused, broke off, or did not take place.
     pub failed: Option<UnixTime>,
+}
+
+impl Past {
+    /// What became of the drills of `service`. One that an operator broke off proves nothing, and is no failure of the
+    /// schedule's.
+    #[must_use]
+    pub fn of<'d>(drills: impl Iterator<Item = &'d StoredDrill>, service: &str) -> Self {
+        let mut past = Self::default();
+        for drill in drills.filter(|drill| drill.service == service) {
+            let at = Some(drill.started);
+            match drill.state {
+                State::Running | State::Done => past.ran = past.ran.max(at),
+                State::Cancelled | State::Aborted | State::Refused | State::Missed if drill.scheduled => {
+                    past.failed = past.failed.max(at);
+                }
+                State::Cancelled | State::Aborted | State::Refused | State::Missed => {}
+            }
+        }
+        past
+    }
 }
 
 /// What the calendar says of a service.
@@ -107,7 +128,10 @@ mod tests {
         assert_eq!(of(ran, at(1, 3)), Some(Call::Wait(at(31, 3))));
         assert_eq!(of(ran, at(31, 3)), Some(Call::Now));
         // A restart knows it from before: nothing is due again.
-        assert_eq!(call(&settings(), ran, at(5, 2), at(5, 2)), Some(Call::Wait(at(31, 3))));
+        assert_eq!(
+            call(&settings(), ran, at(5, 2), at(5, 2)),
+            Some(Call::Wait(at(31, 3)))
+        );
     }
 
     #[test]

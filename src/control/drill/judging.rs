@@ -367,10 +367,7 @@ fn is_empty(choice: &Choice) -> bool {
 
 /// Whether any group answers each client by who it is.
 fn depends_on_client(group: &Group) -> bool {
-    let own = matches!(
-        group.policy,
-        Policy::Sticky(_) | Policy::Subnet | Policy::Geo
-    );
+    let own = matches!(group.policy, Policy::Sticky(_) | Policy::Subnet | Policy::Geo);
     own || group.members.iter().any(|member| match &member.kind {
         MemberKind::Pool(pool) => depends_on_client(pool),
         MemberKind::Endpoint(_) => false,

@@ -22,7 +22,10 @@ impl Control {
             Err(refusal) => effects.push(Effect::Answer(asked.ticket, Err(refusal))),
             Ok(drill) if asked.manner.dry_run => {
                 let said = self.foretell_drill(&drill.stored, &drill.standby);
-                effects.push(Effect::Answer(asked.ticket, Ok(Done(format!("would do: {said}")))));
+                effects.push(Effect::Answer(
+                    asked.ticket,
+                    Ok(Done(format!("would do: {said}"))),
+                ));
             }
             Ok(drill) => {
                 let records = vec![Record::Drill(drill.stored)];
@@ -235,7 +238,8 @@ impl Control {
         for drill in std::mem::take(&mut self.interrupted) {
             let stored = StoredDrill {
                 state: State::Aborted,
-                why: "the server ended in the middle; since its start everything follows the probes".to_owned(),
+                why: "the server ended in the middle; since its start everything follows the probes"
+                    .to_owned(),
                 ..drill
             };
             Self::tell_ended(now, &stored, effects);

@@ -72,13 +72,19 @@ pub(super) fn clients(report: &mut Report, subject: &Subject, steps: &Steps, cli
             let first = new.entry(client.rtype).or_insert(f64::INFINITY);
             *first = first.min(ms(time));
         }
-        let old = client.heard.iter().rfind(|heard| heard.first < ended && is_old(heard, names));
+        let old = client
+            .heard
+            .iter()
+            .rfind(|heard| heard.first < ended && is_old(heard, names));
         if let Some(old) = old.filter(|old| old.last >= began) {
             let last = ms(old.last.min(ended).since(began));
             let so_far = report.chain.last_old_ms.unwrap_or(0.0);
             report.chain.last_old_ms = Some(so_far.max(last));
         }
-        let back = client.heard.iter().find(|heard| heard.last >= ended && is_old(heard, names));
+        let back = client
+            .heard
+            .iter()
+            .find(|heard| heard.last >= ended && is_old(heard, names));
         if let Some(back) = back {
             let at = ms(back.first.max(ended).since(began));
             let so_far = report.chain.back_ms.unwrap_or(f64::INFINITY);
@@ -160,7 +166,10 @@ mod tests {
     #[test]
     fn recovery_is_until_the_first_new_answer_after_the_last_old_one() {
         let s = Duration::from_secs;
-        let fresh = vec![heard("old", 90_000, 106_000, 106_000), heard("new", 107_000, 129_000, 0)];
+        let fresh = vec![
+            heard("old", 90_000, 106_000, 106_000),
+            heard("new", 107_000, 129_000, 0),
+        ];
         assert_eq!(of(Kind::Fresh, fresh), Recovery::Measured(s(7)));
         // Old, new, and old again: it goes by the last.
         let relapsed = vec![

@@ -51,7 +51,11 @@ pub(super) fn text(report: &Report) -> String {
         "drill {} of {}: {} is {}",
         report.id,
         report.service,
-        if report.endpoint.is_empty() { "it" } else { &report.endpoint },
+        if report.endpoint.is_empty() {
+            "it"
+        } else {
+            &report.endpoint
+        },
         match report.state {
             State::Running => "taken for failed now",
             State::Refused | State::Missed => "not touched",
@@ -128,8 +132,14 @@ fn chain(report: &Report, line: &mut impl FnMut(String)) {
         (chain.verdict_ms, format!("verdict: {} is down", report.endpoint)),
         (chain.published_ms, format!("published: {standby} answers")),
         (chain.last_old_ms, "last old answer to a fresh client".to_owned()),
-        (chain.first_new_ms, "first new answer to a fresh client".to_owned()),
-        (chain.reverted_ms, format!("reverted: {} answers again", report.endpoint)),
+        (
+            chain.first_new_ms,
+            "first new answer to a fresh client".to_owned(),
+        ),
+        (
+            chain.reverted_ms,
+            format!("reverted: {} answers again", report.endpoint),
+        ),
         (chain.back_ms, "first answer as before".to_owned()),
     ];
     let mut steps: Vec<(f64, String)> = steps
