@@ -8,78 +8,48 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 use tokio::signal::unix::{SignalKind, signal};
 
-use crate::cli::client::{Client, Unanswered};
-use crate::cli::{Common, hand, output, table};
+use crate::cli::arguments::{Drill, Look};
+use crate::cli::client::Client;
+use crate::cli::table::{self, Cell, Column};
+use crate::cli::terminal::Style;
+use crate::cli::unanswered::Unanswered;
+use crate::cli::{Common, hand, output};
 use crate::config::duration;
 use crate::control::drill::State;
 use crate::drill::report::{Report, Verdict};
 use crate::model::time::UnixTime;
 
+/// Of the list.
+const COLUMNS: [Column; 8] = [
+    Column::new("ID"),
+    Column::new("BEGAN"),
+    Column::new("SERVICE"),
+    Column::new("ENDPOINT"),
+    Column::new("STATE"),
+    Column::new("PROMISE"),
+    Column::new("BY").spare(2),
+    Column::new("NOTE").wraps().spare(1),
+];
 /// How often the server is asked how far it is.
 const LOOK: Duration = Duration::from_millis(200);
 /// A report that does not come so long after its drill's end does not come.
 const PATIENCE: Duration = Duration::from_secs(20);
 
-/// What the command takes.
-#[derive(Debug, clap::Args)]
-#[command(args_conflicts_with_subcommands = true, arg_required_else_help = true)]
-pub(super) struct Options {
-    #[command(subcommand)]
-    show: Option<Show>,
-    /// The service's name, e.g. www.example.test
-    service: Option<String>,
-    /// How long the endpoint is taken for failed at the most
-    #[arg(long = "for", value_name = "TIME", default_value = "30s", value_parser = time)]
-    lasting: String,
-    /// The endpoint that shall seem to fail [default: the one that is answered]
-    #[arg(long, value_name = "ENDPOINT")]
-    endpoint: Option<String>,
-    /// Why, for whoever looks at it
-    #[arg(long, value_name = "TEXT")]
-    reason: Option<String>,
-    /// Who answers for it [default: $USER@HOST]
-    #[arg(long, value_name = "OWNER")]
-    owner: Option<String>,
-    /// Go past `[safety]` (recorded)
-    #[arg(long)]
-    break_glass: bool,
-    /// Only say what would happen, or which rule stands against it
-    #[arg(long)]
-    dry_run: bool,
-}
-
-/// Reports that are kept.
-#[derive(Debug, clap::Subcommand)]
-enum Show {
-    /// Every drill that is kept, the latest first
-    List,
-    /// The report of one drill
-    Show {
-        /// Its number
-        id: u64,
-    },
-}
-
-/// Refuses what is no time before anything is asked of the server.
-fn time(text: &str) -> Result<String, duration::DurationError> {
-    duration::parse(text).map(|_| text.to_owned())
-}
-
 /// Rehearses, waits and reports. Exit code 0 when the promise was kept, 1 when not.
 ///
 /// # Errors
 /// When no server answers, or it refuses.
-pub(super) fn run(common: &Common, options: &Options) -> anyhow::Result<ExitCode> {
+pub(super) fn run(common: &Common, options: &Drill) -> anyhow::Result<ExitCode> {
     let client = Client::new(common)?;
-    match (&options.show, &options.service) {
-        (Some(Show::List), _) => list(common, &client),
-        (Some(Show::Show { id }), _) => show(common, &client, *id),
+    match (&options.look, &options.service) {
+        (Some(Look::List), _) => list(common, &client),
+        (Some(Look::Show { id }), _) => show(common, &client, *id),
         (None, Some(service)) => rehearse(common, &client, service, options),
         (None, None) => bail!("name a service, or `list` or `show ID`"),
     }
 }
 
-fn rehearse(common: &Common, client: &Client, service: &str, options: &Options) -> anyhow::Result<ExitCode> {
+fn rehearse(common: &Common, client: &Client, service: &str, options: &Drill) -> anyhow::Result<ExitCode> {
     let owner = options.owner.clone().unwrap_or_else(hand::whoami);
     let body = json!({
         "service": service, "for": options.lasting, "endpoint": options.endpoint, "reason": options.reason,
@@ -107,7 +77,7 @@ fn follow(client: &Client, id: u64, patience: Duration, owner: &str) -> anyhow::
     let looks = patience.as_millis() / LOOK.as_millis().max(1);
     let mut said = [false; 4];
     let mut cancelled = false;
-    let (mut interrupt, mut terminate) = client.wait(async {
+    let (mut interrupt, mut terminate) = client.block_on(async {
         std::io::Result::Ok((signal(SignalKind::interrupt())?, signal(SignalKind::terminate())?))
     })?;
     for _ in 0..looks {
@@ -117,7 +87,7 @@ fn follow(client: &Client, id: u64, patience: Duration, owner: &str) -> anyhow::
         if report.state != State::Running && !report.promise.is_empty() {
             return Ok(report);
         }
-        let ends = client.wait(async {
+        let ends = client.block_on(async {
             tokio::select! {
                 biased;
                 _ = interrupt.recv() => true,
@@ -131,7 +101,7 @@ fn follow(client: &Client, id: u64, patience: Duration, owner: &str) -> anyhow::
             let body = json!({ "owner": owner });
             match client.post::<Value>(&format!("/v1/drills/{id}/cancel"), &body) {
                 // It may have ended by itself meanwhile.
-                Ok(_) | Err(Unanswered::Refused(_)) => {}
+                Ok(_) | Err(Unanswered::Refused { .. }) => {}
                 Err(error) => return Err(error.into()),
             }
         }
@@ -190,31 +160,26 @@ fn list(common: &Common, client: &Client) -> anyhow::Result<ExitCode> {
         output::line("no drill yet: pointsman drill SERVICE rehearses a failover");
         return Ok(ExitCode::SUCCESS);
     }
-    let rows: Vec<Vec<String>> = reports.iter().map(row).collect();
-    output::line(&table::render(
-        &[
-            "ID", "BEGAN", "SERVICE", "ENDPOINT", "STATE", "PROMISE", "BY", "NOTE",
-        ],
-        &rows,
-    ));
+    let rows: Vec<Vec<Cell>> = reports.iter().map(row).collect();
+    output::line(&table::show(&COLUMNS, &rows));
     Ok(ExitCode::SUCCESS)
 }
 
-fn row(report: &Report) -> Vec<String> {
+fn row(report: &Report) -> Vec<Cell> {
     let verdict = match report.verdict {
-        Verdict::Kept => "kept",
-        Verdict::Broken => "BROKEN",
-        Verdict::NotMeasured => "-",
+        Verdict::Kept => Cell::styled("kept", Style::Good),
+        Verdict::Broken => Cell::styled("broken", Style::Bad),
+        Verdict::NotMeasured => Cell::from("-".to_owned()),
     };
     vec![
-        report.id.to_string(),
-        UnixTime(report.started_unix_ms).to_string(),
-        report.service.clone(),
-        report.endpoint.clone(),
-        report.state.as_str().to_owned(),
-        verdict.to_owned(),
-        report.by.clone(),
-        report.why.clone(),
+        Cell::from(report.id.to_string()),
+        Cell::from(UnixTime(report.started_unix_ms).to_string()),
+        Cell::from(report.service.clone()),
+        Cell::from(report.endpoint.clone()),
+        Cell::from(report.state.as_str().to_owned()),
+        verdict,
+        Cell::from(report.by.clone()),
+        Cell::from(report.why.clone()),
     ]
 }
 
