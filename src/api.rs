@@ -4,6 +4,7 @@
 
 pub mod directory;
 pub mod document;
+pub mod drill;
 pub mod explain;
 pub mod extract;
 pub mod files;
@@ -18,4 +19,5 @@ pub mod paging;
 pub mod policy;
 pub mod problem;
 pub mod routes;
+pub mod stream;
 pub mod table;

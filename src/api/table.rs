@@ -6,7 +6,7 @@ use utoipa::openapi::{RefOr, Schema};
 use utoipa_axum::routes;
 
 use crate::api::live::Live;
-use crate::api::{document, files, hand, heartbeat, list, look, page};
+use crate::api::{document, drill, files, hand, heartbeat, list, look, page, stream};
 use crate::model::access::Role;
 
 /// Who may use a route.
@@ -77,10 +77,15 @@ pub fn routes() -> Vec<Route> {
         read(routes!(list::endpoints)),
         read(routes!(list::checks)),
         read(routes!(hand::overrides)),
+        read(routes!(stream::stream)),
         operate(routes!(hand::drain)),
         operate(routes!(hand::force)),
         operate(routes!(hand::release)),
         operate(routes!(hand::failover)),
+        read(routes!(drill::list)),
+        read(routes!(drill::show)),
+        operate(routes!(drill::start)),
+        operate(routes!(drill::cancel)),
         operate(routes!(files::plan)),
         admin(routes!(files::reload)),
     ]
