@@ -6,6 +6,7 @@ pub mod cname;
 pub mod diagnostic;
 pub mod facets;
 pub mod force;
+pub mod histogram;
 pub mod human;
 pub mod id;
 pub mod near;
