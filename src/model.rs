@@ -7,6 +7,7 @@ pub mod diagnostic;
 pub mod facets;
 pub mod force;
 pub mod histogram;
+pub mod hook;
 pub mod human;
 pub mod id;
 pub mod near;
