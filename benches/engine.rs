@@ -108,6 +108,7 @@ fn settings() -> NodeSettings {
         safety: SafetySettings::default(),
         keys: Vec::new(),
         hooks: Vec::new(),
+        endpoint_metrics: true,
         trust_ecs: Vec::new(),
         geo: None,
     }

@@ -7,6 +7,7 @@ pub mod guard;
 pub(crate) mod hand;
 pub(crate) mod heartbeat;
 pub mod live;
+mod metrics;
 pub mod page;
 pub mod problem;
 pub mod routes;

@@ -9,6 +9,7 @@
 
 pub mod chronicle;
 pub mod loader;
+mod metering;
 pub mod recorder;
 pub mod rehearse;
 pub mod signal_box;
@@ -29,6 +30,7 @@ use crate::api::live::{Live, Reload};
 use crate::clock::SystemClock;
 use crate::config::load::{Loaded, load};
 use crate::control::event::Remembered;
+use crate::metrics::page::Meters;
 use crate::model::diagnostic::Diagnostic;
 use crate::model::plan::Plan;
 use crate::probe::runner::{Limits, Runner};
@@ -154,6 +156,7 @@ pub async fn start(file: &Path) -> Result<Running, StartError> {
     };
     let thread = signal_box::spawn(signal_box, inbox, failed_tx).context("cannot start a thread")?;
 
+    let meters = Arc::new(Meters::new(clock));
     let (tcp_changes, tcp) = watch::channel(plan.node.tcp);
     let loader = Loader::new(
         file.to_owned(),
@@ -162,6 +165,7 @@ pub async fn start(file: &Path) -> Result<Running, StartError> {
         messages.clone(),
         tcp_changes,
         (resolver, Arc::clone(&plan)),
+        Arc::clone(&meters),
     );
     tracker.spawn(loader.run(reload_inbox, rehearsal_inbox, stop.clone()));
 
@@ -172,6 +176,7 @@ pub async fn start(file: &Path) -> Result<Running, StartError> {
         rehearsals,
         news,
         ready: Arc::clone(&ready),
+        meters: Arc::clone(&meters),
         token,
     };
     sockets::open_api(&plan, live, &tracker, stop.clone()).await?;
@@ -180,6 +185,7 @@ pub async fn start(file: &Path) -> Result<Running, StartError> {
         plan: Arc::clone(&plan),
         published,
         clock,
+        counters: Arc::clone(&meters.counters),
         tcp,
         stop: stop.clone(),
     };

@@ -76,6 +76,7 @@ fn node() -> NodeSettings {
         safety: SafetySettings::default(),
         keys: Vec::new(),
         hooks: Vec::new(),
+        endpoint_metrics: true,
         trust_ecs: vec![Prefix { address: IpAddr::from([127, 0, 0, 0]), length: 8 }],
         geo: None,
     }

@@ -15,6 +15,8 @@ use crate::control::forecast::Forecast;
 use crate::control::listing::OverrideStatus;
 use crate::control::status::ServiceStatus;
 use crate::control::timeline::Entry;
+use crate::metrics::page::Meters;
+use crate::metrics::panel::Panel;
 
 /// Something asked of the signal box.
 #[derive(Debug)]
@@ -37,6 +39,11 @@ pub enum Request {
     Overrides {
         /// All of it.
         reply: oneshot::Sender<Vec<OverrideStatus>>,
+    },
+    /// How everything stands, in numbers.
+    Metrics {
+        /// The numbers.
+        reply: oneshot::Sender<Box<Panel>>,
     },
     /// An endpoint reports itself.
     Heartbeat {
@@ -135,6 +142,8 @@ pub struct Live {
     pub news: broadcast::Sender<Arc<Entry>>,
     /// Whether the sockets are open.
     pub ready: Arc<AtomicBool>,
+    /// What counts all the time.
+    pub meters: Arc<Meters>,
     /// What a client must show, when there is one.
     pub token: Option<Arc<str>>,
 }

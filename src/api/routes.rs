@@ -18,6 +18,7 @@ use crate::api::guard::guard;
 use crate::api::hand;
 use crate::api::heartbeat;
 use crate::api::live::{Live, Outlook, Question, Rehearsal, Reload, Request};
+use crate::api::metrics;
 use crate::api::page::PAGE;
 use crate::api::problem::Problem;
 use crate::control::event::Command;
@@ -28,6 +29,7 @@ use crate::wire::name::Name;
 pub fn router(live: Live) -> Router {
     let guarded = Router::new()
         .route("/", get(|| async { Html(PAGE) }))
+        .route("/metrics", get(metrics::metrics))
         .route("/v1/status", get(status))
         .route("/v1/explain", get(explain))
         .route("/v1/reload", post(reload))

@@ -116,6 +116,7 @@ impl Control {
         desk.dirty = false;
         let decided = self.weigh(service, &mut desk.memory, desk.fresh, now, &mut Nobody);
         let changed = desk.last.as_ref() != Some(&decided.decision);
+        desk.count(&decided, changed);
         if changed {
             Self::tell_answer(now, &self.plan, service, desk.last.as_ref(), &decided, said);
             desk.last = Some(decided.decision.clone());

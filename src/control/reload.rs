@@ -26,6 +26,7 @@ impl Control {
     /// Puts `plan` in force; publishes every service of it when the sockets are open.
     pub(super) fn replan(&mut self, now: Now, plan: Arc<Plan>, effects: &mut Vec<Effect>) {
         let old = std::mem::replace(&mut self.plan, plan.clone());
+        self.meters.replan(&old, &plan);
         let matched = self.match_targets(&old, &plan);
         let gone = self.move_flights(&old, &matched, effects);
         let mut watches: Vec<Option<Watch>> =
@@ -193,6 +194,9 @@ impl Control {
                         last: desk.last,
                         proposed: desk.proposed,
                         said: desk.said,
+                        all_down: desk.all_down,
+                        all_down_entries: desk.all_down_entries,
+                        changes: desk.changes,
                         ..Desk::default()
                     }
                 }

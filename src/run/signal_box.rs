@@ -25,6 +25,7 @@ use crate::probe::runner::Runner;
 use crate::publish::publisher::Publisher;
 use crate::publish::tables::Tables;
 use crate::run::chronicle::Chronicle;
+use crate::run::metering::DeskMeters;
 use crate::run::recorder::Recorder;
 use crate::simulate::recording::Entry;
 use crate::store::Store;
@@ -116,6 +117,7 @@ struct Desk {
     waiting: HashMap<CommandTicket, oneshot::Sender<Result<Done, Refusal>>>,
     commands: u64,
     published_at: Moment,
+    meters: DeskMeters,
 }
 
 impl Desk {
@@ -138,6 +140,7 @@ impl Desk {
             waiting,
             commands: 0,
             published_at: Moment::ZERO,
+            meters: DeskMeters::new(),
         }
     }
 
@@ -181,6 +184,7 @@ impl Desk {
     fn replan(&mut self, plan: Arc<Plan>, tables: Tables, reply: oneshot::Sender<()>) {
         self.parts.publisher.adopt(&plan, tables);
         self.parts.plan = Arc::clone(&plan);
+        self.meters.replan(&plan);
         // Static records and zones change without any decision: without a service there is none.
         self.effects.push(Effect::Publish(Vec::new()));
         self.step(Event::Planned(plan));
@@ -222,6 +226,9 @@ impl Desk {
                     &question,
                     now,
                 ));
+            }
+            Request::Metrics { reply } => {
+                let _ = reply.send(self.meters.panel(&self.control, &self.parts, now));
             }
             Request::Overrides { reply } => {
                 let _ = reply.send(self.control.overrides(now));
@@ -301,6 +308,7 @@ impl Desk {
                 Effect::Persist(ticket, records) => self.persist(ticket, records),
                 Effect::Tell(event) => {
                     self.parts.chronicle.tell(&event, self.published_at);
+                    self.meters.failovers.told(&event, self.published_at);
                     if let Some(recorder) = &mut self.parts.recorder
                         && let Some(entry) = Entry::told(&event)
                     {
@@ -348,10 +356,12 @@ impl Desk {
 
     /// Swaps the new snapshot in. The old one is kept until no worker holds it, so that no worker ever frees one.
     fn publish(&mut self, decisions: &[Decision]) {
+        let began = self.parts.clock.now().moment;
         let next = self.parts.publisher.apply(decisions);
         let old = std::mem::replace(&mut self.snapshot, Arc::clone(&next));
         drop(self.parts.published.swap(next));
         self.published_at = self.parts.clock.now().moment;
+        self.meters.published(self.published_at.since(began));
         self.retired.push(old);
     }
 }

@@ -242,6 +242,15 @@ impl Tally {
         }
     }
 
+    /// Adds the TTLs that `other` counted.
+    pub fn live_as_long_as(&mut self, other: &Self) {
+        self.lives += other.lives;
+        self.lived += other.lived;
+        for (sum, count) in self.lifetimes.iter_mut().zip(other.lifetimes) {
+            *sum += count;
+        }
+    }
+
     /// Answers with this RCODE.
     #[must_use]
     pub fn of_rcode(&self, rcode: u16) -> u64 {

@@ -91,6 +91,7 @@ impl PlanBuilder {
             safety: SafetySettings::default(),
             keys: Vec::new(),
             hooks: Vec::new(),
+            endpoint_metrics: true,
             trust_ecs: Vec::new(),
             geo: None,
         };

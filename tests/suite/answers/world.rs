@@ -126,6 +126,7 @@ pub(crate) fn settings() -> NodeSettings {
         safety: SafetySettings::default(),
         keys: Vec::new(),
         hooks: Vec::new(),
+        endpoint_metrics: true,
         trust_ecs: Vec::new(),
         geo: None,
     }

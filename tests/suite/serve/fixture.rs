@@ -50,6 +50,7 @@ pub(crate) fn plan() -> Plan {
         safety: SafetySettings::default(),
         keys: Vec::new(),
         hooks: Vec::new(),
+        endpoint_metrics: true,
         trust_ecs: Vec::new(),
         geo: None,
     };
