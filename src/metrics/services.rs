@@ -60,11 +60,11 @@ pub(super) fn write(text: &mut Text, panel: &Panel, lanes: &[u64]) {
     failovers(text, panel, &names, &shown);
 }
 
-fn failovers(text: &mut Text, panel: &Panel, names: &[String], shown: &[String]) {
+fn failovers(text: &mut Text, panel: &Panel, names: &[String], all: &[String]) {
     let failovers = &panel.failovers;
     let shown: BTreeMap<&str, &str> = names
         .iter()
-        .zip(shown)
+        .zip(all)
         .map(|(name, labels)| (name.as_str(), labels.as_str()))
         .collect();
     let last = || {
@@ -72,7 +72,10 @@ fn failovers(text: &mut Text, panel: &Panel, names: &[String], shown: &[String])
         all.filter_map(|(service, last)| Some((*shown.get(service.as_str())?, last)))
     };
     let mut samples = text.family(&f::FAILOVERS);
-    last().for_each(|(service, last)| samples.count(service, last.count));
+    for (name, labels) in names.iter().zip(all) {
+        // From the beginning, so that the first one is seen as a change.
+        samples.count(labels, failovers.last.get(name).map_or(0, |last| last.count));
+    }
     text.family(&f::DETECTION).times("", &failovers.detection);
     text.family(&f::ANSWER).times("", &failovers.answer);
     text.family(&f::WHOLE).times("", &failovers.whole);

@@ -27,6 +27,7 @@ mod hand;
 mod heartbeat;
 mod house;
 mod imports;
+mod metrics;
 mod packaging;
 mod plan;
 mod policies;
