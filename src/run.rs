@@ -178,6 +178,7 @@ pub async fn start(file: &Path) -> Result<Running, StartError> {
         ready: Arc::clone(&ready),
         meters: Arc::clone(&meters),
         token,
+        directory: Arc::default(),
     };
     sockets::open_api(&plan, live, &tracker, stop.clone()).await?;
 
