@@ -66,6 +66,10 @@ const MOST: usize = 258;
 /// The place in [`TYPES`] of each type below [`MOST`].
 static ROWS: [u8; MOST] = rows();
 
+#[allow(
+    clippy::indexing_slicing,
+    reason = "carried out by the compiler: what is out of bounds does not compile"
+)]
 const fn rows() -> [u8; MOST] {
     let mut rows = [TYPES.len() as u8 - 1; MOST];
     let mut row = 0;
