@@ -13,6 +13,7 @@ pub mod published;
 pub mod served;
 pub mod service;
 pub mod snapshot;
+pub mod soa;
 pub mod table;
 pub mod transfer;
 pub mod zones;

@@ -6,7 +6,7 @@ use utoipa::openapi::{RefOr, Schema};
 use utoipa_axum::routes;
 
 use crate::api::live::Live;
-use crate::api::{document, files, hand, heartbeat, list, look, metrics, page};
+use crate::api::{document, files, hand, heartbeat, list, look, metrics, page, stream};
 use crate::model::access::Role;
 
 /// Who may use a route.
@@ -78,6 +78,7 @@ pub fn routes() -> Vec<Route> {
         read(routes!(list::endpoints)),
         read(routes!(list::checks)),
         read(routes!(hand::overrides)),
+        read(routes!(stream::stream)),
         operate(routes!(hand::drain)),
         operate(routes!(hand::force)),
         operate(routes!(hand::release)),
