@@ -74,6 +74,7 @@ fn node() -> NodeSettings {
         resolvers: Vec::new(),
         isolation: IsolationSettings::default(),
         safety: SafetySettings::default(),
+        drill: Default::default(),
         keys: Vec::new(),
         hooks: Vec::new(),
         endpoint_metrics: true,

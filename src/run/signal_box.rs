@@ -8,13 +8,14 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::{mpsc, oneshot, watch};
 
 use crate::answer::published::Published;
 use crate::answer::snapshot::Snapshot;
 use crate::api::explain::explain;
 use crate::api::live::{Look, Request};
 use crate::clock::Clock;
+use crate::control::drill::Stage;
 use crate::control::effect::{Done, Effect, HistoryEvent, Record, Refusal};
 use crate::control::event::{CommandTicket, Event, Remembered, StoreTicket};
 use crate::control::step::Control;
@@ -72,6 +73,10 @@ pub struct SignalBox {
     pub recorder: Option<Recorder>,
     /// Tells what happens.
     pub chronicle: Chronicle,
+    /// Where steps of drills go, each with the moment of the last publication.
+    pub stages: mpsc::Sender<(Stage, Moment)>,
+    /// The plan in force, for those who must know it.
+    pub plans: watch::Sender<Arc<Plan>>,
 }
 
 /// What the thread listens to.
@@ -185,6 +190,7 @@ impl Desk {
         self.parts.publisher.adopt(&plan, tables);
         self.parts.plan = Arc::clone(&plan);
         self.meters.replan(&plan);
+        self.parts.plans.send_replace(Arc::clone(&plan));
         // Static records and zones change without any decision: without a service there is none.
         self.effects.push(Effect::Publish(Vec::new()));
         self.step(Event::Planned(plan));
@@ -260,6 +266,7 @@ impl Desk {
                 self.effects
                     .push(Effect::Tell(HistoryEvent { at: now, alarm, kind }));
             }
+            Request::Keep(drill) => self.parts.store.remember(Record::Drill(drill)),
             Request::Command {
                 by,
                 command,
@@ -327,6 +334,12 @@ impl Desk {
                 Effect::Answer(ticket, result) => {
                     if let Some(reply) = self.waiting.remove(&ticket) {
                         let _ = reply.send(result);
+                    }
+                }
+                Effect::Drilled(stage) => {
+                    // A drill has a handful of steps; were they not taken, its report would be lost, nothing else.
+                    if self.parts.stages.try_send((stage, self.published_at)).is_err() {
+                        tracing::error!(target: "pointsman::drill", "nobody takes the steps of a drill");
                     }
                 }
                 Effect::OpenSockets => {
