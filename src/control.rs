@@ -10,9 +10,10 @@
 //! when a server may be stopped; `writing` elects the writers of exclusive
 //! services, `naming` judges an operator's word on them; [`ledger`] knows until when
 //! caches may hold what is answered no more.
-//! [`status`], [`listing`] and [`explain`] show it all; [`promise`] computes what may be expected of a service; [`foresee`] says what
+//! [`status`], [`listing`] and [`explain`] show it all, [`board`] the short of it; [`promise`] computes what may be expected of a service; [`foresee`] says what
 //! a new plan would change, and `losses` what any single failure would.
 
+pub mod board;
 pub mod chance;
 pub(crate) mod combining;
 pub(crate) mod command;

@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 use tokio::sync::{mpsc, oneshot};
 
 use crate::api::explain::Report;
+use crate::control::board::Board;
 use crate::control::effect::{Done, Refusal};
 use crate::control::event::{Command, Manner, Word};
 use crate::control::forecast::Forecast;
@@ -24,6 +25,13 @@ pub enum Request {
         service: Option<String>,
         /// `None` when there is no such service.
         reply: oneshot::Sender<Option<Vec<ServiceStatus>>>,
+    },
+    /// A short line for each service.
+    Board {
+        /// The services; `None`: all.
+        names: Option<Vec<String>>,
+        /// The lines.
+        reply: oneshot::Sender<Board>,
     },
     /// The decision for one question.
     Explain {

@@ -6,19 +6,19 @@ use std::sync::atomic::Ordering;
 
 use axum::extract::{ConnectInfo, DefaultBodyLimit, Query, State};
 use axum::http::StatusCode;
-use axum::response::{Html, IntoResponse, Response};
+use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use axum::{Json, Router, middleware};
 use serde::Deserialize;
 use serde_json::{Value, json};
 use tokio::sync::oneshot;
 
+use crate::api::dashboard::{self, overview::overview};
 use crate::api::explain::{Report, rtype_named};
 use crate::api::guard::guard;
 use crate::api::hand;
 use crate::api::heartbeat;
 use crate::api::live::{Live, Outlook, Question, Rehearsal, Reload, Request};
-use crate::api::page::PAGE;
 use crate::api::problem::Problem;
 use crate::control::event::Command;
 use crate::control::status::ServiceStatus;
@@ -27,7 +27,7 @@ use crate::wire::name::Name;
 /// The whole API.
 pub fn router(live: Live) -> Router {
     let guarded = Router::new()
-        .route("/", get(|| async { Html(PAGE) }))
+        .route("/v1/overview", get(overview))
         .route("/v1/status", get(status))
         .route("/v1/explain", get(explain))
         .route("/v1/reload", post(reload))
@@ -45,6 +45,8 @@ pub fn router(live: Live) -> Router {
     Router::new()
         .route("/healthz", get(|| async { "alive\n" }))
         .route("/readyz", get(readyz))
+        .route("/", get(dashboard::index))
+        .route("/assets/{*path}", get(dashboard::assets))
         .merge(guarded)
         .merge(reported)
         .fallback(|| async { Problem::new(StatusCode::NOT_FOUND, "no such path; see docs/api.md") })

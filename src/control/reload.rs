@@ -191,6 +191,7 @@ impl Control {
                     Desk {
                         memory: desk.memory,
                         last: desk.last,
+                        since: desk.since,
                         proposed: desk.proposed,
                         said: desk.said,
                         ..Desk::default()

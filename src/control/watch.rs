@@ -102,6 +102,8 @@ pub(crate) struct Flight {
 pub(crate) struct Desk {
     pub memory: Memory,
     pub last: Option<Decision>,
+    /// Since when it answers that.
+    pub since: Option<UnixTime>,
     pub decided: Option<Decided>,
     pub dirty: bool,
     /// Whether it had no answer before this plan: its unknown targets are presumed up at once.

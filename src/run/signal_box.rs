@@ -212,6 +212,9 @@ impl Desk {
                 let status = found.map(|service| vec![self.control.service_status(service, now)]);
                 let _ = reply.send(status);
             }
+            Request::Board { names, reply } => {
+                let _ = reply.send(self.control.board(names.as_deref(), now));
+            }
             Request::Explain { question, reply } => {
                 let _ = reply.send(explain(
                     &self.parts.plan,
