@@ -2,47 +2,39 @@
 //! comes from the API like everybody's.
 
 pub(crate) mod assets;
-pub(crate) mod overview;
+pub mod overview;
 
-use axum::extract::Path;
-use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
+use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 
 use crate::api::dashboard::assets::{Asset, INDEX, asset};
+use crate::api::extract::Path;
 use crate::api::problem::Problem;
 
-/// What the page may do: run and show what this server sends, and ask this server. Nothing inline, nothing from elsewhere,
-/// in nobody's frame.
-const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src 'self' data:; \
-                      base-uri 'none'; form-action 'none'; frame-ancestors 'none'; require-trusted-types-for 'script'";
+/// Asked for each time, and answered "not modified" until the program is another.
+const CACHING: &str = "no-cache";
 
-/// Headers of every file.
-const HEADERS: [(HeaderName, &str); 6] = [
-    (header::CONTENT_SECURITY_POLICY, POLICY),
-    (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
-    (header::REFERRER_POLICY, "no-referrer"),
-    // Asked for each time, and answered "not modified" until the program is another.
-    (header::CACHE_CONTROL, "no-cache"),
-    (
-        HeaderName::from_static("cross-origin-opener-policy"),
-        "same-origin",
-    ),
-    (
-        HeaderName::from_static("cross-origin-resource-policy"),
-        "same-origin",
-    ),
-];
-
-/// `GET /`
-pub(super) async fn index(headers: HeaderMap) -> Response {
+/// The dashboard, for people
+#[utoipa::path(get, path = "/", tag = "server",
+    responses(
+        (status = 200, description = "Services and what they answer", body = String, content_type = "text/html; charset=utf-8"),
+        (status = 304, description = "It is known already, by `If-None-Match`")))]
+pub async fn page(headers: HeaderMap) -> Response {
     file(&INDEX, &headers)
 }
 
-/// `GET /assets/{*path}`
-pub(super) async fn assets(Path(path): Path<String>, headers: HeaderMap) -> Response {
-    match asset(&path) {
+/// A part of the dashboard
+#[utoipa::path(get, path = "/assets/{name}", tag = "server",
+    params(("name" = String, Path, description = "Its name, like `main.js`")),
+    responses(
+        (status = 200, description = "A program, a style sheet or an image", content(
+            (String = "text/javascript; charset=utf-8"), (String = "text/css; charset=utf-8"), (String = "image/svg+xml"))),
+        (status = 304, description = "It is known already, by `If-None-Match`"),
+        (status = 404, description = "There is no such part", body = Problem, content_type = "application/problem+json")))]
+pub async fn part(Path(name): Path<String>, headers: HeaderMap) -> Response {
+    match asset(&name) {
         Some(asset) => file(asset, &headers),
-        None => Problem::new(StatusCode::NOT_FOUND, "no such file of the dashboard").into_response(),
+        None => Problem::missing("the dashboard has no such part").into_response(),
     }
 }
 
@@ -63,9 +55,7 @@ fn file(asset: &'static Asset, asked: &HeaderMap) -> Response {
         (kind, asset.text).into_response()
     };
     let headers = response.headers_mut();
-    for (name, value) in HEADERS {
-        headers.insert(name, HeaderValue::from_static(value));
-    }
+    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static(CACHING));
     if let Ok(tag) = HeaderValue::from_str(&tag) {
         headers.insert(header::ETAG, tag);
     }
@@ -112,11 +102,11 @@ mod tests {
             let path = named.split('"').next().unwrap_or_default();
             assert!(asset(path).is_some(), "{path} is named by the page and not there");
         }
-        for module in ASSETS.iter().filter(|asset| asset.path.starts_with("app/")) {
+        for module in ASSETS.iter().filter(|asset| asset.path.ends_with(".js")) {
             for named in module.text.split("from \"./").skip(1) {
-                let path = format!("app/{}", named.split('"').next().unwrap_or_default());
+                let path = named.split('"').next().unwrap_or_default();
                 assert!(
-                    asset(&path).is_some(),
+                    asset(path).is_some(),
                     "{} names {path}, which is not there",
                     module.path
                 );

@@ -1,15 +1,13 @@
 //! The board of the signal box: a line for each service, short enough that tens of thousands of endpoints fit into one
 //! answer. Data for the dashboard; [`status`](crate::control::status) says everything of one service.
 
-use std::collections::HashSet;
-
 use serde::Serialize;
 
 use crate::control::deciding::answered_in_words;
 use crate::control::probe_status::trouble_in_words;
 use crate::control::step::Control;
 use crate::control::watch::Desk;
-use crate::model::id::EndpointId;
+use crate::model::id::{EndpointId, ServiceId};
 use crate::model::service::{Endpoint, EndpointAddress, Service};
 use crate::model::time::Now;
 use crate::policy::choice::{Decision, Pick};
@@ -19,12 +17,12 @@ use crate::policy::tree::endpoints_of;
 /// Addresses of an answer that are spelt out; the others are counted.
 const SPELT: usize = 4;
 
-/// All lines, or those asked for.
-#[derive(Clone, Debug, PartialEq, Serialize)]
-pub struct Board {
+/// What is said of all lines together.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, utoipa::ToSchema)]
+pub struct Head {
     /// `node`.
     pub node: String,
-    /// When it was drawn, in milliseconds since 1970.
+    /// The server's time, in milliseconds since 1970.
     pub at_unix_ms: u64,
     /// Services of the plan, whatever was asked for.
     pub total: usize,
@@ -32,12 +30,10 @@ pub struct Board {
     pub overrides: usize,
     /// Whether verdicts are frozen, since this node may be cut off itself.
     pub isolated: bool,
-    /// In the plan's order.
-    pub services: Vec<Line>,
 }
 
 /// One service.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, utoipa::ToSchema)]
 pub struct Line {
     /// `www.example.test`.
     pub name: String,
@@ -65,7 +61,7 @@ pub struct Line {
 }
 
 /// One endpoint.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, utoipa::ToSchema)]
 pub struct Lamp {
     /// Its name.
     pub name: String,
@@ -85,26 +81,23 @@ pub struct Lamp {
 }
 
 impl Control {
-    /// The lines of `names`, unknown ones left out; of all services without.
+    /// What is said of all lines together.
     #[must_use]
-    pub fn board(&self, names: Option<&[String]>, now: Now) -> Board {
-        let wanted: Option<HashSet<String>> =
-            names.map(|names| names.iter().map(|name| name.to_ascii_lowercase()).collect());
-        let is_wanted = |service: &&Service| {
-            let among =
-                |wanted: &HashSet<String>| wanted.contains(&service.display_name().to_ascii_lowercase());
-            wanted.as_ref().is_none_or(among)
-        };
-        let services = self.plan.services.iter().filter(is_wanted);
-        let services = services.map(|service| self.line(service, now)).collect();
-        Board {
+    pub fn board_head(&self, now: Now) -> Head {
+        Head {
             node: self.plan.node.name.clone(),
             at_unix_ms: now.wall.0,
             total: self.plan.services.len(),
             overrides: self.overrides.standing.len(),
             isolated: self.isolation.is_frozen(),
-            services,
         }
+    }
+
+    /// The line of a service; `None` for an id that is not in the plan.
+    #[must_use]
+    pub fn board_line(&self, service: ServiceId, now: Now) -> Option<Line> {
+        let service = self.plan.services.get(service.index())?;
+        Some(self.line(service, now))
     }
 
     fn line(&self, service: &Service, now: Now) -> Line {

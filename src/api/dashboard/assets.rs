@@ -33,7 +33,7 @@ pub(crate) const INDEX: Asset = Asset {
 macro_rules! module {
     ($name:literal) => {
         Asset {
-            path: concat!("app/", $name),
+            path: $name,
             kind: "text/javascript; charset=utf-8",
             text: include_str!(concat!("app/", $name)),
         }

@@ -55,14 +55,16 @@ async function problem(response) {
   return new Problem(response.status, said.title ?? response.statusText, said.detail);
 }
 
-async function request(path, options, again = true) {
-  const response = await fetch(path, { cache: "no-store", credentials: "same-origin", ...options, headers: headers(options.headers) });
-  if (response.status === 401 && again) {
-    await askForToken();
-    return request(path, options, false);
+async function request(path, options) {
+  // Once with the token that is known, once without one, then with what the operator gives.
+  for (let tries = 0; ; tries += 1) {
+    const shown = token;
+    const response = await fetch(path, { cache: "no-store", credentials: "same-origin", ...options, headers: headers(options.headers) });
+    if (response.ok) return response.json();
+    if (response.status !== 401 || tries > 2) throw await problem(response);
+    if (shown === null) await askForToken();
+    else if (shown === token) setToken(null);
   }
-  if (!response.ok) throw await problem(response);
-  return response.json();
 }
 
 /** `GET`; `query` leaves out what is undefined or empty. */
