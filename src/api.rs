@@ -18,4 +18,5 @@ pub mod paging;
 pub mod policy;
 pub mod problem;
 pub mod routes;
+pub mod stream;
 pub mod table;

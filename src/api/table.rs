@@ -7,7 +7,7 @@ use utoipa_axum::routes;
 
 use crate::api::dashboard::{self, overview};
 use crate::api::live::Live;
-use crate::api::{document, files, hand, heartbeat, list, look};
+use crate::api::{document, files, hand, heartbeat, list, look, stream};
 use crate::model::access::Role;
 
 /// Who may use a route.
@@ -80,6 +80,7 @@ pub fn routes() -> Vec<Route> {
         read(routes!(list::endpoints)),
         read(routes!(list::checks)),
         read(routes!(hand::overrides)),
+        read(routes!(stream::stream)),
         operate(routes!(hand::drain)),
         operate(routes!(hand::force)),
         operate(routes!(hand::release)),

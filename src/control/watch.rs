@@ -105,6 +105,8 @@ pub(crate) struct Desk {
     /// Since when it answers that.
     pub since: Option<UnixTime>,
     pub decided: Option<Decided>,
+    /// When that was decided.
+    pub decided_at: Moment,
     pub dirty: bool,
     /// Whether it had no answer before this plan: its unknown targets are presumed up at once.
     pub fresh: bool,

@@ -59,6 +59,11 @@ const ADDED: &[(&str, &str, &str)] = &[
     ("api", "wire::name", "questions come as names"),
     (
         "api",
+        "policy::choice",
+        "`explain` lists the answers that chance may give one client",
+    ),
+    (
+        "api",
         "config::duration",
         "a command's time is written as in the configuration",
     ),

@@ -40,8 +40,11 @@ live.addEventListener("fresh", () => {
 });
 live.addEventListener("changed", ({ detail }) => {
   staleStrips(detail.services);
-  store.refresh(detail.services);
+  // Nobody named means everybody.
+  store.refresh(detail.services.length > 0 ? detail.services : undefined);
 });
+// Entries were missed.
+live.addEventListener("resync", () => live.dispatchEvent(new CustomEvent("fresh")));
 // A reload may have added services, which no line names yet.
 live.addEventListener("entry", ({ detail }) => {
   if (detail.kind === "planned") store.refresh();
