@@ -5,6 +5,7 @@
 pub mod dashboard;
 pub mod directory;
 pub mod document;
+pub mod drill;
 pub mod explain;
 pub mod extract;
 pub mod files;

@@ -7,7 +7,7 @@ use utoipa_axum::routes;
 
 use crate::api::dashboard::{self, overview};
 use crate::api::live::Live;
-use crate::api::{document, files, hand, heartbeat, list, look, stream};
+use crate::api::{document, drill, files, hand, heartbeat, list, look, stream};
 use crate::model::access::Role;
 
 /// Who may use a route.
@@ -85,6 +85,10 @@ pub fn routes() -> Vec<Route> {
         operate(routes!(hand::force)),
         operate(routes!(hand::release)),
         operate(routes!(hand::failover)),
+        read(routes!(drill::list)),
+        read(routes!(drill::show)),
+        operate(routes!(drill::start)),
+        operate(routes!(drill::cancel)),
         operate(routes!(files::plan)),
         admin(routes!(files::reload)),
     ]
