@@ -196,6 +196,7 @@ impl Control {
                     Desk {
                         memory: desk.memory,
                         last: desk.last,
+                        since: desk.since,
                         proposed: desk.proposed,
                         said: desk.said,
                         all_down: desk.all_down,

@@ -104,6 +104,8 @@ pub(crate) struct Flight {
 pub(crate) struct Desk {
     pub memory: Memory,
     pub last: Option<Decision>,
+    /// Since when it answers that.
+    pub since: Option<UnixTime>,
     pub decided: Option<Decided>,
     /// When that was decided.
     pub decided_at: Moment,
