@@ -77,6 +77,7 @@ families! {
     BRAKED: Gauge "pointsman_addresses_braked" "" "Addresses whose verdict of down waits at the brake.";
 
     PUBLISH: Histogram "pointsman_publish_seconds" "seconds" "From decisions to the snapshot that is answered from.";
+    EVENTS: Counter "pointsman_events" "" "Entries of the timeline, by kind, and whether somebody should look.";
     OVERRIDES: Gauge "pointsman_overrides" "" "Overrides in force, by kind and by where they come from.";
     RELOADS: Counter "pointsman_reloads" "" "Reloads of the configuration, by outcome.";
     RELOAD_OK: Gauge "pointsman_reload_last_successful" "" "Whether the last reload succeeded; 1 before the first.";

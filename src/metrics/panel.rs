@@ -1,5 +1,6 @@
 //! What the thread that decides gives to a scrape.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -38,6 +39,8 @@ pub struct Panel {
     pub publishes: Histogram,
     /// How long failovers took.
     pub failovers: Failovers,
+    /// Entries of the timeline so far, by kind, and whether somebody should look.
+    pub events: BTreeMap<(String, bool), u64>,
     /// How busy probing is.
     pub load: ProbeLoad,
     /// Whether the store cannot be written now.

@@ -1,16 +1,18 @@
 //! What the thread of the signal box measures of its own work, and what it gives to a scrape.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
 use crate::control::Control;
+use crate::control::effect::HistoryEvent;
 use crate::control::failovers::Failovers;
+use crate::control::timeline::Entry;
 use crate::metrics::panel::{Panel, ProbeLoad, publishes};
 use crate::model::histogram::Histogram;
 use crate::model::plan::Plan;
 use crate::model::service::Service;
-use crate::model::time::Now;
+use crate::model::time::{Moment, Now};
 use crate::probe::runner::Load;
 use crate::run::signal_box::SignalBox;
 
@@ -18,7 +20,9 @@ use crate::run::signal_box::SignalBox;
 #[derive(Debug)]
 pub(super) struct DeskMeters {
     publishes: Histogram,
-    pub(super) failovers: Failovers,
+    failovers: Failovers,
+    /// By kind, and whether somebody should look.
+    events: BTreeMap<(String, bool), u64>,
 }
 
 impl DeskMeters {
@@ -26,7 +30,15 @@ impl DeskMeters {
         Self {
             publishes: publishes(),
             failovers: Failovers::default(),
+            events: BTreeMap::new(),
         }
+    }
+
+    /// Something was told; `published` is when the last snapshot was swapped in.
+    pub(super) fn told(&mut self, event: &HistoryEvent, entry: &Entry, published: Moment) {
+        self.failovers.told(event, published);
+        let count = self.events.entry((entry.kind.clone(), entry.alarm)).or_default();
+        *count = count.saturating_add(1);
     }
 
     /// A snapshot was made and swapped in.
@@ -48,6 +60,7 @@ impl DeskMeters {
             lanes: Arc::clone(parts.publisher.lanes()),
             publishes: self.publishes.clone(),
             failovers: self.failovers.clone(),
+            events: self.events.clone(),
             load: load(&parts.runner.load()),
             store_trouble: parts.store.trouble().is_some(),
         })

@@ -323,8 +323,8 @@ impl Desk {
                 Effect::Remember(record) => self.parts.store.remember(record),
                 Effect::Persist(ticket, records) => self.persist(ticket, records),
                 Effect::Tell(event) => {
-                    self.parts.chronicle.tell(&event, self.published_at);
-                    self.meters.failovers.told(&event, self.published_at);
+                    let entry = self.parts.chronicle.tell(&event, self.published_at);
+                    self.meters.told(&event, &entry, self.published_at);
                     if let Some(recorder) = &mut self.parts.recorder
                         && let Some(entry) = Entry::told(&event)
                     {
