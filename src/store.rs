@@ -1,11 +1,12 @@
-//! What survives a restart, in SQLite (WAL): which member of each failover group was active, and what operators laid
-//! upon endpoints.
+//! What survives a restart, in SQLite (WAL): which member of each failover group was active, what operators laid
+//! upon endpoints, and the [`history`].
 //!
 //! A broken or full disk never stops an answer: every failure is logged, counted, and the server goes on with
 //! what it has in memory. Writes are made by one thread; between two transactions only the last value of each
 //! entry is kept, so that the queue is bounded by the number of groups and the writer never waits.
 
 mod actives;
+pub mod history;
 mod migrate;
 mod overrides;
 mod writer;
@@ -15,6 +16,8 @@ use std::sync::Arc;
 
 use crate::control::effect::Record;
 use crate::control::event::Remembered;
+use crate::control::timeline::Entry;
+use history::{History, Retention};
 use writer::{Pending, Writer};
 
 /// Hears how it went.
@@ -51,11 +54,29 @@ pub enum StoreError {
     },
 }
 
+/// What became of the history's entries since the start.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Serialize)]
+pub struct Counts {
+    /// On disk; those that stand for lost ones are among them.
+    pub written: u64,
+    /// Not taken because too many waited.
+    pub dropped: u64,
+    /// Taken away by retention.
+    pub forgotten: u64,
+    /// Times that the disk did not take what was to be written.
+    pub failures: u64,
+    /// Waiting for the disk now.
+    pub waiting: u64,
+}
+
 /// A handle to the store; dropping it writes what waits.
 #[derive(Debug)]
 pub struct Store {
     pending: Arc<Pending>,
     writer: Option<Writer>,
+    history: History,
+    last_entry: u64,
+    last_alive: Option<u64>,
 }
 
 impl Store {
@@ -103,12 +124,21 @@ impl Store {
             }
             Err(other) => return Err(other),
         };
+        let unreadable = |source| StoreError::Database {
+            path: path.clone(),
+            source,
+        };
+        let last_entry = history::last(&connection).map_err(unreadable)?;
+        let last_alive = history::scribe::last_alive(&connection).map_err(unreadable)?;
         let pending = Arc::new(Pending::default());
         let writer = Writer::start(connection, Arc::clone(&pending)).map_err(failed)?;
         Ok((
             Self {
+                history: History::of(Some(path), Arc::clone(&pending)),
                 pending,
                 writer: Some(writer),
+                last_entry,
+                last_alive,
             },
             remembered,
             note,
@@ -145,10 +175,52 @@ impl Store {
     /// A store that keeps nothing, for `explain` and for a state directory that cannot be used.
     #[must_use]
     pub fn nowhere() -> Self {
+        let pending = Arc::new(Pending::default());
         Self {
-            pending: Arc::new(Pending::default()),
+            history: History::of(None, Arc::clone(&pending)),
+            pending,
             writer: None,
+            last_entry: 0,
+            last_alive: None,
         }
+    }
+
+    /// Adds an entry to the history when the disk has time; never waits. What finds too many waiting is dropped and
+    /// counted, and the chain will say so.
+    pub fn note(&self, entry: Arc<Entry>) {
+        if self.writer.is_some() {
+            self.pending.note(entry);
+        }
+    }
+
+    /// Keeps that the server is alive now, and lets retention work; called about once a minute.
+    pub fn alive(&self, unix_ms: u64) {
+        if self.writer.is_some() {
+            self.pending.alive(unix_ms);
+        }
+    }
+
+    /// How much of the history is kept from now on.
+    pub fn keep(&self, retention: Retention) {
+        self.pending.keep(retention);
+    }
+
+    /// The number of the last entry when the store was opened; 0: there was none.
+    #[must_use]
+    pub fn last_entry(&self) -> u64 {
+        self.last_entry
+    }
+
+    /// When the server before this one was last alive, in milliseconds since 1970.
+    #[must_use]
+    pub fn last_alive(&self) -> Option<u64> {
+        self.last_alive
+    }
+
+    /// For reading the history, from any thread.
+    #[must_use]
+    pub fn history(&self) -> History {
+        self.history.clone()
     }
 
     /// Keeps a record when the disk has time; returns at once.
