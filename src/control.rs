@@ -10,7 +10,7 @@
 //! when a server may be stopped; `writing` elects the writers of exclusive
 //! services, `naming` judges an operator's word on them; [`ledger`] knows until when
 //! caches may hold what is answered no more.
-//! [`status`], [`listing`] and [`explain`] show it all; [`promise`] computes what may be expected of a service; [`foresee`] says what
+//! [`status`], [`listing`] and [`explain`] show it all, and [`timeline`] is what happened, as data; [`promise`] computes what may be expected of a service; [`foresee`] says what
 //! a new plan would change, and `losses` what any single failure would.
 
 pub mod chance;
@@ -44,6 +44,7 @@ pub(crate) mod startup;
 pub mod status;
 pub mod step;
 pub(crate) mod storing;
+pub mod timeline;
 pub(crate) mod verdicts;
 pub(crate) mod watch;
 pub(crate) mod writing;

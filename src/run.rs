@@ -7,6 +7,7 @@
 //!               probe runner (tasks)            store (thread)
 //! ```
 
+pub mod chronicle;
 pub mod loader;
 pub mod recorder;
 pub mod rehearse;
@@ -34,6 +35,7 @@ use crate::probe::runner::{Limits, Runner};
 use crate::publish::publisher::Publisher;
 use crate::resolve;
 use crate::store::Store;
+use chronicle::Chronicle;
 use loader::Loader;
 use recorder::Recorder;
 use signal_box::{Inbox, Message, SignalBox};
@@ -129,6 +131,8 @@ pub async fn start(file: &Path) -> Result<Running, StartError> {
         Arc::new(clock),
         events.clone(),
     );
+    let chronicle = Chronicle::new(0);
+    let news = chronicle.news();
     let signal_box = SignalBox {
         plan: Arc::clone(&plan),
         publisher,
@@ -141,6 +145,7 @@ pub async fn start(file: &Path) -> Result<Running, StartError> {
         remembered,
         seed,
         recorder: open_recorder(&plan),
+        chronicle,
     };
     let inbox = Inbox {
         messages: message_inbox,
@@ -165,6 +170,7 @@ pub async fn start(file: &Path) -> Result<Running, StartError> {
         requests,
         reloads: reloads.clone(),
         rehearsals,
+        news,
         ready: Arc::clone(&ready),
         token,
     };

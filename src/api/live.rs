@@ -6,14 +6,15 @@ use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::{broadcast, mpsc, oneshot};
 
 use crate::api::explain::Report;
-use crate::control::effect::{Done, Refusal};
+use crate::control::effect::{Done, HistoryKind, Refusal};
 use crate::control::event::{Command, Manner, Word};
 use crate::control::forecast::Forecast;
 use crate::control::listing::OverrideStatus;
 use crate::control::status::ServiceStatus;
+use crate::control::timeline::Entry;
 
 /// Something asked of the signal box.
 #[derive(Debug)]
@@ -49,6 +50,13 @@ pub enum Request {
         word: Word,
         /// When the next is due; `None`: it may not.
         reply: oneshot::Sender<Option<Duration>>,
+    },
+    /// Something for the timeline that happened outside the signal box, which numbers all entries.
+    Tell {
+        /// Whether somebody should look.
+        alarm: bool,
+        /// What.
+        kind: HistoryKind,
     },
     /// Something to be done.
     Command {
@@ -123,6 +131,8 @@ pub struct Live {
     pub reloads: mpsc::Sender<Reload>,
     /// To the loader, too.
     pub rehearsals: mpsc::Sender<Rehearsal>,
+    /// What happens, as it happens.
+    pub news: broadcast::Sender<Arc<Entry>>,
     /// Whether the sockets are open.
     pub ready: Arc<AtomicBool>,
     /// What a client must show, when there is one.

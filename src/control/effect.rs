@@ -238,6 +238,26 @@ pub enum HistoryKind {
         /// `check address:port` of what is unknown.
         unknown: Vec<String>,
     },
+    /// Somebody asked for a change: whether it was made stands in entries of its own.
+    Audited {
+        /// Who: the name of a token or certificate, and the owner that was claimed.
+        by: String,
+        /// From which address.
+        from: String,
+        /// What was asked for.
+        what: String,
+        /// `accepted`, `refused: …`, `denied: …`.
+        outcome: String,
+    },
+    /// A configuration was refused: the one in force stays.
+    ReloadRefused {
+        /// Who asked for it: `SIGHUP`, `a changed file`, `alice from 127.0.0.1`.
+        by: String,
+        /// How many mistakes it has.
+        mistakes: usize,
+        /// The first of them.
+        first: String,
+    },
     /// A new configuration is in force.
     Planned {
         /// How many targets kept their health.

@@ -15,7 +15,7 @@ use crate::answer::snapshot::Snapshot;
 use crate::api::explain::explain;
 use crate::api::live::Request;
 use crate::clock::Clock;
-use crate::control::effect::{Done, Effect, Record, Refusal};
+use crate::control::effect::{Done, Effect, HistoryEvent, Record, Refusal};
 use crate::control::event::{CommandTicket, Event, Remembered, StoreTicket};
 use crate::control::step::Control;
 use crate::model::plan::Plan;
@@ -24,8 +24,8 @@ use crate::policy::choice::Decision;
 use crate::probe::runner::Runner;
 use crate::publish::publisher::Publisher;
 use crate::publish::tables::Tables;
+use crate::run::chronicle::Chronicle;
 use crate::run::recorder::Recorder;
-use crate::run::tell::tell;
 use crate::simulate::recording::Entry;
 use crate::store::Store;
 
@@ -69,6 +69,8 @@ pub struct SignalBox {
     pub seed: u64,
     /// Where every event is written down, when that is wanted.
     pub recorder: Option<Recorder>,
+    /// Tells what happens.
+    pub chronicle: Chronicle,
 }
 
 /// What the thread listens to.
@@ -238,6 +240,10 @@ impl Desk {
                 }
                 let _ = reply.send(targets.iter().map(|(_, within)| *within).min());
             }
+            Request::Tell { alarm, kind } => {
+                self.effects
+                    .push(Effect::Tell(HistoryEvent { at: now, alarm, kind }));
+            }
             Request::Command {
                 by,
                 command,
@@ -294,7 +300,7 @@ impl Desk {
                 Effect::Remember(record) => self.parts.store.remember(record),
                 Effect::Persist(ticket, records) => self.persist(ticket, records),
                 Effect::Tell(event) => {
-                    tell(&event, self.published_at);
+                    self.parts.chronicle.tell(&event, self.published_at);
                     if let Some(recorder) = &mut self.parts.recorder
                         && let Some(entry) = Entry::told(&event)
                     {

@@ -155,6 +155,15 @@ pub(super) fn tell(event: &HistoryEvent, published: Moment) {
             target: "pointsman::start", unknown = %unknown.join(","),
             "startup_wait is over; what has no verdict is treated as up; answering"
         ),
+        HistoryKind::Audited {
+            by,
+            from,
+            what,
+            outcome,
+        } => tracing::info!(target: "pointsman::audit", %by, %from, %what, %outcome, "asked"),
+        HistoryKind::ReloadRefused { by, mistakes, first } => tracing::error!(
+            target: "pointsman::reload", %by, mistakes, %first, "reload refused: the configuration in force stays"
+        ),
         HistoryKind::Planned { kept, new, gone } => {
             tracing::info!(target: "pointsman::reload", kept, new, gone, "configuration in force");
         }

@@ -1,0 +1,46 @@
+//! The timeline's one owner: numbers what happened, and gives each entry to the store, to the log and to those who
+//! watch live. It never waits: who is too slow to watch misses entries and is told so by its receiver.
+
+use std::sync::Arc;
+
+use tokio::sync::broadcast;
+
+use crate::control::effect::HistoryEvent;
+use crate::control::timeline::Entry;
+use crate::model::time::Moment;
+use crate::run::tell::tell;
+
+/// Entries that a live watcher may be behind before it misses some.
+const BEHIND: usize = 4096;
+
+/// Numbers entries and hands them on.
+#[derive(Debug)]
+pub struct Chronicle {
+    last: u64,
+    news: broadcast::Sender<Arc<Entry>>,
+}
+
+impl Chronicle {
+    /// Goes on after the entry numbered `last`; 0: there is none yet.
+    #[must_use]
+    pub fn new(last: u64) -> Self {
+        let (news, _) = broadcast::channel(BEHIND);
+        Self { last, news }
+    }
+
+    /// Where entries can be watched.
+    #[must_use]
+    pub fn news(&self) -> broadcast::Sender<Arc<Entry>> {
+        self.news.clone()
+    }
+
+    /// Tells one event; `published` is when the last snapshot was swapped in.
+    pub fn tell(&mut self, event: &HistoryEvent, published: Moment) -> Arc<Entry> {
+        tell(event, published);
+        self.last += 1;
+        let entry = Arc::new(Entry::of(self.last, event));
+        // Nobody may be watching.
+        let _ = self.news.send(Arc::clone(&entry));
+        entry
+    }
+}
