@@ -13,6 +13,7 @@
 //! [`status`], [`listing`] and [`explain`] show it all, and [`timeline`] is what happened, as data; [`promise`] computes what may be expected of a service; [`foresee`] says what
 //! a new plan would change, and `losses` what any single failure would.
 
+pub mod chain;
 pub mod chance;
 pub(crate) mod combining;
 pub(crate) mod command;
@@ -37,6 +38,7 @@ pub mod overrides;
 pub mod probe_status;
 pub(crate) mod probing;
 pub mod promise;
+pub mod recent;
 pub(crate) mod reload;
 pub(crate) mod safety;
 pub mod schedule;

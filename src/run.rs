@@ -131,7 +131,7 @@ pub async fn start(file: &Path) -> Result<Running, StartError> {
         Arc::new(clock),
         events.clone(),
     );
-    let chronicle = Chronicle::new(0);
+    let chronicle = Chronicle::new(store.last_entry());
     let news = chronicle.news();
     let signal_box = SignalBox {
         plan: Arc::clone(&plan),

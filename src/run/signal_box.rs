@@ -18,13 +18,14 @@ use crate::clock::Clock;
 use crate::control::effect::{Done, Effect, HistoryEvent, Record, Refusal};
 use crate::control::event::{CommandTicket, Event, Remembered, StoreTicket};
 use crate::control::step::Control;
+use crate::model::id::ServiceId;
 use crate::model::plan::Plan;
 use crate::model::time::{Moment, Now};
 use crate::policy::choice::Decision;
 use crate::probe::runner::Runner;
 use crate::publish::publisher::Publisher;
 use crate::publish::tables::Tables;
-use crate::run::chronicle::Chronicle;
+use crate::run::chronicle::{Chronicle, Swap};
 use crate::run::recorder::Recorder;
 use crate::simulate::recording::Entry;
 use crate::store::Store;
@@ -115,7 +116,7 @@ struct Desk {
     owed: Vec<Event>,
     waiting: HashMap<CommandTicket, oneshot::Sender<Result<Done, Refusal>>>,
     commands: u64,
-    published_at: Moment,
+    swap: Swap,
 }
 
 impl Desk {
@@ -137,19 +138,28 @@ impl Desk {
             owed,
             waiting,
             commands: 0,
-            published_at: Moment::ZERO,
+            swap: Swap::default(),
         }
     }
 
     async fn run(mut self, mut inbox: Inbox) {
+        self.parts
+            .chronicle
+            .begin(self.parts.clock.now(), &self.parts.store);
         self.step(Event::Woke);
         self.carry_out();
+        let mut look = Moment::ZERO;
         loop {
+            let now = self.parts.clock.now();
+            if now.moment >= look {
+                self.parts.chronicle.look(now, &self.parts.store);
+                look = self.parts.chronicle.next_look(now.moment);
+            }
             let wake = self.control.next_wake();
             tokio::select! {
                 biased;
                 message = inbox.messages.recv() => match message {
-                    None | Some(Message::Stop) => return,
+                    None | Some(Message::Stop) => break,
                     Some(Message::Replan(plan, tables, reply)) => self.replan(plan, tables, reply),
                     Some(Message::Copy(reply)) => {
                         // Whoever asked may have left.
@@ -157,14 +167,17 @@ impl Desk {
                     }
                 },
                 event = inbox.events.recv() => match event {
-                    None => return,
+                    None => break,
                     Some(event) => self.drain(event, &mut inbox.events),
                 },
                 Some(request) = inbox.requests.recv() => self.serve(request),
                 () = until(wake, &*self.parts.clock) => self.step(Event::Woke),
+                () = until(Some(look), &*self.parts.clock) => continue,
             }
             self.carry_out();
         }
+        let now = self.parts.clock.now();
+        self.parts.chronicle.end(now, &self.parts.store);
     }
 
     /// Takes this event and those that already wait.
@@ -278,6 +291,13 @@ impl Desk {
             self.publish(&decisions);
         }
         self.retired.retain(|snapshot| Arc::strong_count(snapshot) > 1);
+        // By name, once for all: a site may take thousands of services with it.
+        let services = decisions
+            .iter()
+            .filter_map(|decision| self.parts.plan.services.get(decision.service.index()));
+        let changed: HashMap<String, ServiceId> = services
+            .map(|service| (service.display_name(), service.id))
+            .collect();
         for effect in effects {
             match effect {
                 Effect::Publish(_) => {}
@@ -300,7 +320,14 @@ impl Desk {
                 Effect::Remember(record) => self.parts.store.remember(record),
                 Effect::Persist(ticket, records) => self.persist(ticket, records),
                 Effect::Tell(event) => {
-                    self.parts.chronicle.tell(&event, self.published_at);
+                    let publisher = &self.parts.publisher;
+                    let firsts = |service: &str| {
+                        let id = changed.get(service);
+                        id.map(|id| publisher.firsts(*id)).unwrap_or_default()
+                    };
+                    self.parts
+                        .chronicle
+                        .tell(&event, self.swap, firsts, &self.parts.store);
                     if let Some(recorder) = &mut self.parts.recorder
                         && let Some(entry) = Entry::told(&event)
                     {
@@ -348,10 +375,14 @@ impl Desk {
 
     /// Swaps the new snapshot in. The old one is kept until no worker holds it, so that no worker ever frees one.
     fn publish(&mut self, decisions: &[Decision]) {
+        let decided = self.parts.clock.now().moment;
         let next = self.parts.publisher.apply(decisions);
         let old = std::mem::replace(&mut self.snapshot, Arc::clone(&next));
         drop(self.parts.published.swap(next));
-        self.published_at = self.parts.clock.now().moment;
+        self.swap = Swap {
+            decided,
+            published: self.parts.clock.now(),
+        };
         self.retired.push(old);
     }
 }

@@ -240,9 +240,9 @@ impl Pending {
 
     /// Waits a while after a failure; somebody who asks is served at once.
     fn wait_for_better(&self) {
-        let waited = self
-            .changed
-            .wait_timeout_while(self.lock(), RETRY, |state| !state.closing && state.asked.is_empty());
+        let waited = self.changed.wait_timeout_while(self.lock(), RETRY, |state| {
+            !state.closing && state.asked.is_empty()
+        });
         drop(waited.unwrap_or_else(PoisonError::into_inner));
     }
 }

@@ -39,7 +39,7 @@ thread_local! {
     static DESK: RefCell<Desk> = RefCell::new(Desk {
         input: vec![0; LONGEST + READ].into_boxed_slice(),
         outgoing: Outgoing::new(),
-        scratch: Scratch::default(),
+        scratch: Scratch::watching(),
         dice: Dice::from_system(),
     });
 }
@@ -209,6 +209,10 @@ impl<'a, S: AsyncRead + AsyncWrite + Unpin> Connection<'a, S> {
                     .extend_from_slice(outgoing.octets().get(written..).unwrap_or(&[]));
             }
             outgoing.clear();
+            if scratch.has_firsts() {
+                // What the client does not take at once goes out as it does: the answer is made, and on its way.
+                scratch.sent(self.place.server.clock.now().moment);
+            }
             written?;
         }
         if answered {

@@ -144,7 +144,12 @@ impl Walk {
     }
 
     /// What is wrong with one row.
-    fn look(&mut self, connection: &Connection, seq: u64, row: &rusqlite::Row<'_>) -> rusqlite::Result<Option<String>> {
+    fn look(
+        &mut self,
+        connection: &Connection,
+        seq: u64,
+        row: &rusqlite::Row<'_>,
+    ) -> rusqlite::Result<Option<String>> {
         let mark: i64 = row.get(2)?;
         let kind: Option<String> = row.get(3)?;
         let Some(kind) = kind else {

@@ -26,13 +26,7 @@ pub(super) const ORIGIN: Link = [0; 32];
 
 /// Services, endpoint, by whom, text, facts.
 type Body = (Vec<String>, Option<String>, Option<String>, String, Value);
-type BodyOf<'e> = (
-    &'e [String],
-    Option<&'e str>,
-    Option<&'e str>,
-    &'e str,
-    &'e Value,
-);
+type BodyOf<'e> = (&'e [String], Option<&'e str>, Option<&'e str>, &'e str, &'e Value);
 
 /// A row as it stands in the table.
 #[derive(Clone, Copy, Debug)]

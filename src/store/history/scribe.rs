@@ -58,9 +58,7 @@ pub(super) fn word(connection: &Connection, text: &str) -> Result<Option<i64>> {
 /// When the server that wrote here was last alive, in milliseconds since 1970.
 pub(in crate::store) fn last_alive(connection: &Connection) -> Result<Option<u64>> {
     connection
-        .query_row("SELECT unix_ms FROM pulse", [], |row| {
-            Ok(unsigned(row.get(0)?))
-        })
+        .query_row("SELECT unix_ms FROM pulse", [], |row| Ok(unsigned(row.get(0)?)))
         .optional()
 }
 
@@ -90,7 +88,11 @@ impl Scribe {
 
     /// Adds `entries`, all or none; returns how many rows that made. What is missing before one of them was lost on its
     /// way here: an entry of kind [`LOST`] takes the place of all that is missing, so that the chain says so.
-    pub(in crate::store) fn add(&mut self, connection: &mut Connection, entries: &[Arc<Entry>]) -> Result<u64> {
+    pub(in crate::store) fn add(
+        &mut self,
+        connection: &mut Connection,
+        entries: &[Arc<Entry>],
+    ) -> Result<u64> {
         let (last, link) = (self.last, self.link);
         let added = self.try_add(connection, entries);
         if added.is_err() {
@@ -188,7 +190,11 @@ fn lost(first: u64, last: u64, unix_ms: u64) -> Entry {
 
 /// Takes away at most [`BATCH`] of the oldest entries that need not be kept at `unix_ms`; returns how many. The anchor
 /// keeps the link of the last that went, so that the chain can be verified from there on.
-pub(in crate::store) fn forget(connection: &mut Connection, retention: Retention, unix_ms: u64) -> Result<usize> {
+pub(in crate::store) fn forget(
+    connection: &mut Connection,
+    retention: Retention,
+    unix_ms: u64,
+) -> Result<usize> {
     let over = octets(connection)?.saturating_sub(retention.octets);
     let before = unix_ms.saturating_sub(retention.keep_ms);
     let oldest = connection
