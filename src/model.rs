@@ -1,11 +1,13 @@
 //! What the operator described, checked and numbered. No I/O, no clock, no chance.
 
+pub mod access;
 pub mod alias;
 pub mod check;
 pub mod cname;
 pub mod diagnostic;
 pub mod facets;
 pub mod force;
+pub mod hook;
 pub mod human;
 pub mod id;
 pub mod near;

@@ -54,6 +54,15 @@ pub const OVERRIDES_FILE: &str = "overrides.toml";
 /// What every implementation of TSIG speaks (RFC 8945 section 6).
 pub const TSIG_ALGORITHM: &str = "hmac-sha256";
 
+/// What wakes people up, and its end; all of it is in the history anyway.
+pub const NOTIFY_EVENTS: &str = "alarms";
+/// Receivers answer within a second; ten of them are a receiver in trouble.
+pub const NOTIFY_TIMEOUT: Duration = Duration::from_secs(10);
+/// A receiver that comes back hears within a minute; one that is away for days costs a try a minute.
+pub const NOTIFY_LONGEST_WAIT: Duration = Duration::from_secs(60);
+/// A week of a restless night each; about ten megabytes.
+pub const NOTIFY_BACKLOG: i64 = 10_000;
+
 /// Often enough to notice within seconds, seldom enough that a backend does not feel it.
 pub const INTERVAL: Duration = Duration::from_secs(5);
 /// Once in doubt, certainty is worth more than the backend's idle time.

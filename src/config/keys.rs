@@ -12,7 +12,9 @@ mod exec;
 mod facets;
 mod hand;
 mod member;
+mod notify;
 mod server;
+mod tsig;
 mod ttl;
 mod unprobed;
 mod zone;
@@ -25,9 +27,11 @@ pub use database::{CHECK_PATRONI, CHECK_POSTGRES, CHECK_REDIS, CHECK_ROLE};
 pub use exec::CHECK_EXEC;
 pub use facets::{BINDING, MX, SRV};
 pub use hand::{OVERRIDE, OVERRIDES, OVERRIDES_FILE, SAFETY};
+pub use notify::NOTIFY;
 pub use server::{
-    API, DEFAULTS, DEFAULTS_CHECK, DNS, DNS_TCP, GEO, ISOLATION, KEY, PROBES, RESOLVER, SERVER, STATE, ZONES,
+    API, DEFAULTS, DEFAULTS_CHECK, DNS, DNS_TCP, GEO, ISOLATION, PROBES, RESOLVER, SERVER, STATE, ZONES,
 };
+pub use tsig::KEY;
 pub use ttl::TTL;
 pub use unprobed::{CHECK_COMBINED, CHECK_HEARTBEAT};
 pub use zone::{ENDPOINT, POLICIES, POOL, SERVICE, STICKY_PREFIX, TRANSFER, ZONE};
@@ -49,6 +53,7 @@ pub static SECTIONS: &[&Section] = &[
     &SAFETY,
     &OVERRIDES,
     &KEY,
+    &NOTIFY,
     &ZONE,
     &TRANSFER,
     &CHECK,

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use crate::model::check::{Check, Target};
 use crate::model::force::{FileOverride, SafetySettings};
+use crate::model::hook::Hook;
 use crate::model::id::{ServiceId, ZoneId};
 use crate::model::place::Atlas;
 use crate::model::service::{Endpoint, Service};
@@ -173,6 +174,8 @@ pub struct NodeSettings {
     pub safety: SafetySettings,
     /// `[keys]`.
     pub keys: Vec<TsigKey>,
+    /// `[[notify]]`.
+    pub hooks: Vec<Hook>,
     /// Resolvers whose word on their clients' networks is taken (RFC 7871).
     pub trust_ecs: Vec<Prefix>,
     /// Where clients are.

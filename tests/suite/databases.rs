@@ -144,21 +144,30 @@ fn the_name_follows_a_failover_by_redis_sentinel_and_does_not_return() {
         .into_iter()
         .map(|port| Redis::sentinel(SocketAddr::from(([127, 0, 0, 1], port)), at(1)))
         .collect();
-    wait_until(
-        "the Sentinels know each other and the replica",
-        Duration::from_secs(30),
-        || {
-            sentinels.iter().all(|sentinel| {
-                let known = sentinel.ask(&["SENTINEL", "master", "mymaster"]);
-                let value = |key: &str| {
-                    let mut lines = known.lines();
-                    lines.find(|line| *line == key);
-                    lines.next().unwrap_or_default().to_owned()
-                };
-                value("num-other-sentinels") == "2" && value("num-slaves") == "1"
-            })
-        },
-    );
+    let mut known = Vec::new();
+    let agreed = |known: &mut Vec<String>| {
+        *known = sentinels
+            .iter()
+            .map(|sentinel| sentinel.ask(&["SENTINEL", "master", "mymaster"]))
+            .collect();
+        known.iter().all(|known| {
+            let value = |key: &str| {
+                let mut lines = known.lines();
+                lines.find(|line| *line == key);
+                lines.next().unwrap_or_default().to_owned()
+            };
+            value("num-other-sentinels") == "2" && value("num-slaves") == "1"
+        })
+    };
+    let began = Instant::now();
+    while !agreed(&mut known) {
+        assert!(
+            began.elapsed() < Duration::from_secs(90),
+            "the Sentinels do not know each other and the replica: {known:#?}\n{:#?}",
+            sentinels.iter().map(Redis::log).collect::<Vec<_>>()
+        );
+        std::thread::park_timeout(Duration::from_millis(100));
+    }
     let listed: Vec<String> = sentinels
         .iter()
         .map(|one| format!("\"{}\"", one.address))

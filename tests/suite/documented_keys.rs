@@ -93,6 +93,17 @@ fn placed(title: &str, line: &str) -> (String, String, &'static str) {
             server_with(format!("{server}{title}\n{line}\n"))
         }
         "[keys.NAME]" => server_with(format!("{server}[keys.\"k.test\"]\n{line}\n")),
+        "[[notify]]" => {
+            let other_way = ["exec", "journal", "url_file"]
+                .iter()
+                .any(|way| line.starts_with(way));
+            let way = if other_way {
+                ""
+            } else {
+                "url = \"http://a.test/\"\n"
+            };
+            server_with(format!("{server}[[notify]]\nname = \"n\"\n{way}{line}\n"))
+        }
         "zone file" => (server, format!("{line}\n{zone}"), "a.toml"),
         "[transfer]" => zone_with(format!("[transfer]\n{line}\n")),
         "ttl" => zone_with(format!("[ttl]\nmode = \"stable\"\n{line}\n")),
@@ -289,6 +300,14 @@ fn every_default_that_is_written_out_changes_nothing() {
                 // Needed by the test itself, with another value; that of TSIG keys needs a key.
                 "[zones]" if key.name == "directory" => continue,
                 "[keys.NAME]" => continue,
+                // Without a way there is none.
+                "[[notify]]" => {
+                    let hook = format!("{server}[[notify]]\nname = \"n\"\njournal = true\n");
+                    let zone = base_zone("", "", "", "", "");
+                    let written = show(&format!("{hook}{line}"), &zone);
+                    assert_eq!(written, show(&hook, &zone), "{} {}", section.title, key.name);
+                    continue;
+                }
                 "[zones]" => (format!("{server}zones.{line}"), base_zone("", "", "", "", "")),
                 "pointsman.toml" => (format!("{line}{server}"), base_zone("", "", "", "", "")),
                 title => (format!("{server}{title}\n{line}"), base_zone("", "", "", "", "")),

@@ -3,12 +3,11 @@
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
-use data_encoding::BASE64;
 use toml::de::{DeTable, DeValue};
 
 use crate::config::atlas::{self, Known};
 use crate::config::check::hand::{self, OverridesFile};
-use crate::config::check::probe;
+use crate::config::check::{notify, probe, tsig};
 use crate::config::defaults;
 use crate::config::keys;
 use crate::config::load::files::Files;
@@ -16,10 +15,7 @@ use crate::config::raw::document::{At, Source, Table, Value};
 use crate::config::raw::probe::RawRules;
 use crate::config::raw::zone::RawTransfer;
 use crate::model::check::Rules;
-use crate::model::plan::{
-    IsolationSettings, NodeSettings, TcpSettings, TransferRules, TsigAlgorithm, TsigKey,
-};
-use crate::wire::name::Name;
+use crate::model::plan::{IsolationSettings, NodeSettings, TcpSettings, TransferRules, TsigKey};
 
 /// The server file, checked.
 #[derive(Debug)]
@@ -49,7 +45,7 @@ pub(crate) fn read(source: &Source, files: &mut Files, geo_before: Option<&Known
     } else {
         Table::absent(source, &keys::SERVER)
     };
-    let tsig = tsig_keys(&table, files);
+    let tsig = tsig::keys(&table, files);
     let zones = table.table("zones", &keys::ZONES);
     let probes = table.table("probes", &keys::PROBES);
     let transfer = RawTransfer::read(&zones)
@@ -109,6 +105,7 @@ pub(crate) fn read(source: &Source, files: &mut Files, geo_before: Option<&Known
         isolation: isolation(&table.table("isolation", &keys::ISOLATION)),
         safety: hand::safety(&table.table("safety", &keys::SAFETY)),
         keys: tsig,
+        hooks: notify::read(&table, files),
         name,
     };
     let overrides = hand::overrides_file(&table.table("overrides", &keys::OVERRIDES), files);
@@ -275,104 +272,6 @@ fn isolation(table: &Table<'_>) -> IsolationSettings {
             .value("max_down_per_minute")
             .and_then(|value| value.share())
             .map(|share| share.value),
-    }
-}
-
-fn tsig_keys(server: &Table<'_>, files: &mut Files) -> Vec<TsigKey> {
-    let mut found: Vec<TsigKey> = Vec::new();
-    for (written, value) in server.named("keys") {
-        let Some(table) = value.table(vec![&keys::KEY]) else {
-            continue;
-        };
-        let name = match Name::from_text(written.value) {
-            Ok(name) => Some(name),
-            Err(error) => {
-                server.source.error(
-                    written.at,
-                    format!("`{}` is not a domain name: {error}", written.value),
-                    "name the key like a host, for example `transfer.example.test`",
-                );
-                None
-            }
-        };
-        if let Some(name) = &name
-            && found.iter().any(|key| key.name == *name)
-        {
-            server.source.error(
-                written.at,
-                format!("key `{}` is there already, in other letter case", written.value),
-                "remove one of them",
-            );
-        }
-        let algorithm = match table.choice_or_default("algorithm") {
-            "hmac-sha384" => TsigAlgorithm::HmacSha384,
-            "hmac-sha512" => TsigAlgorithm::HmacSha512,
-            _ => TsigAlgorithm::HmacSha256,
-        };
-        if let (Some(name), Some(secret)) = (name, secret(&table, files)) {
-            found.push(TsigKey {
-                name,
-                algorithm,
-                secret,
-            });
-        }
-    }
-    found
-}
-
-fn secret(table: &Table<'_>, files: &mut Files) -> Option<Vec<u8>> {
-    const GENERATE: &str = "write one made by `openssl rand -base64 32`";
-    let (at, text) = match (table.text("secret"), table.text("secret_file")) {
-        (Some(secret), None) => (secret.at, secret.value),
-        (None, Some(file)) => {
-            let path = files.below(table.source, &file.value);
-            match files.text(&path) {
-                Ok(text) => (file.at, text),
-                Err(reason) => {
-                    table.source.error(
-                        file.at,
-                        format!("cannot read {}: {reason}", path.display()),
-                        "name a file with the secret in base64, relative to this file",
-                    );
-                    return None;
-                }
-            }
-        }
-        (Some(_), Some(file)) => {
-            table
-                .source
-                .error(file.at, "both `secret` and `secret_file`", "keep one of them");
-            return None;
-        }
-        (None, None) => {
-            // One that is there with a mistake was reported already.
-            if !table.has("secret") && !table.has("secret_file") {
-                table
-                    .source
-                    .error(table.at, "neither `secret` nor `secret_file`", GENERATE);
-            }
-            return None;
-        }
-    };
-    match BASE64.decode(text.trim().as_bytes()) {
-        Ok(secret) if secret.is_empty() => {
-            table.source.error(at, "the secret is empty", GENERATE);
-            None
-        }
-        Ok(secret) => {
-            if secret.len() < defaults::SHORT_SECRET {
-                table.source.warn(
-                    at,
-                    format!("a secret of {} octets can be guessed", secret.len()),
-                    GENERATE,
-                );
-            }
-            Some(secret)
-        }
-        Err(_) => {
-            table.source.error(at, "the secret is not base64", GENERATE);
-            None
-        }
     }
 }
 

@@ -76,6 +76,12 @@ pub static SERVER: Section = Section {
             "TSIG keys by name",
         ),
         key(
+            "notify",
+            Kind::Table("[[notify]]"),
+            Fallback::Words("nobody"),
+            "whom to tell of events",
+        ),
+        key(
             "geo",
             Kind::Table("[geo]"),
             Fallback::Nothing,
@@ -358,31 +364,5 @@ pub static GEO: Section = Section {
         Fallback::Words("none; policy `geo` requires it"),
         "database of addresses in MaxMind's format; read again when it changes, and the old one kept when it is broken",
     )],
-    later: &[],
-};
-
-/// `[keys.NAME]`
-pub static KEY: Section = Section {
-    title: "[keys.NAME]",
-    keys: &[
-        key(
-            "algorithm",
-            Kind::OneOf(&["hmac-sha256", "hmac-sha384", "hmac-sha512"]),
-            Fallback::Text(defaults::TSIG_ALGORITHM),
-            "TSIG algorithm",
-        ),
-        key(
-            "secret",
-            Kind::Text,
-            Fallback::Words("none; this or `secret_file` is required"),
-            "the shared secret in base64",
-        ),
-        key(
-            "secret_file",
-            Kind::Path,
-            Fallback::Words("none; this or `secret` is required"),
-            "file with the shared secret in base64",
-        ),
-    ],
     later: &[],
 };

@@ -22,7 +22,17 @@ pub(super) fn read(table: &Table<'_>, way: &RawWay, files: &mut Files) -> Option
             "remove it",
         );
     }
-    let command = table.value("command")?;
+    let (program, arguments) = command(table, "command", files)?;
+    Some(ExecCheck { program, arguments })
+}
+
+/// A program and its arguments, under the key `key`; nothing when it has mistakes. The program is looked at.
+pub(crate) fn command(
+    table: &Table<'_>,
+    key: &'static str,
+    files: &mut Files,
+) -> Option<(PathBuf, Vec<String>)> {
+    let command = table.value(key)?;
     if !matches!(command.toml, DeValue::Array(_)) {
         return command.wrong_type("a list", COMMAND);
     }
@@ -44,17 +54,14 @@ pub(super) fn read(table: &Table<'_>, way: &RawWay, files: &mut Files) -> Option
         })
         .collect();
     if count == 0 {
-        return command.refuse("`command` is empty", COMMAND);
+        return command.refuse(format!("`{key}` is empty"), COMMAND);
     }
     if words.len() < count {
         return None;
     }
     let arguments = words.split_off(1).into_iter().map(|word| word.value).collect();
     let program = words.pop()?;
-    Some(ExecCheck {
-        program: program_of(table, &program, files)?,
-        arguments,
-    })
+    Some((program_of(table, &program, files)?, arguments))
 }
 
 /// The program's path, when it can be run.

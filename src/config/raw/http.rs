@@ -91,7 +91,8 @@ fn path(value: &Value<'_>) -> Option<String> {
     }
 }
 
-fn headers(value: &Value<'_>) -> Vec<(String, String)> {
+/// Header names and texts.
+pub(crate) fn headers(value: &Value<'_>) -> Vec<(String, String)> {
     let DeValue::Table(entries) = value.toml else {
         value.wrong_type::<()>("a table", "write `headers = { \"X-Probe\" = \"1\" }`");
         return Vec::new();

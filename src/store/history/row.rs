@@ -1,9 +1,12 @@
 //! An entry as a row: its body made small, and its link in the chain.
 //!
-//! The body is the entry's words and facts as JSON, compressed (LZ4) against a dictionary of what entries usually say,
-//! so that a million of them are small. The chain is over what is stored, not over what it means: a flipped bit that
+//! The body is the entry's words and facts as JSON, compressed (RFC 1951) against a dictionary of what entries usually
+//! say, so that a million of them are small. The chain is over what is stored, not over what it means: a flipped bit that
 //! decompresses to the same words is found too.
 
+use std::cell::RefCell;
+
+use flate2::{Compress, Compression, Decompress, FlushCompress, FlushDecompress, Status};
 use ring::digest::{Context, SHA256};
 use serde_json::Value;
 
@@ -100,7 +103,7 @@ pub(super) fn pack(entry: &Entry) -> Result<Vec<u8>, String> {
     if octets.len() > LARGEST {
         return Err(format!("{} octets are too many for an entry", octets.len()));
     }
-    let packed = lz4_flex::block::compress_with_dict(&octets, DICTIONARY);
+    let packed = squeeze(&octets)?;
     let length = u32::try_from(octets.len()).unwrap_or(u32::MAX).to_be_bytes();
     Ok(if packed.len() + 3 < octets.len() {
         let [_, a, b, c] = length;
@@ -118,8 +121,7 @@ fn unpack(body: &[u8]) -> Result<Vec<u8>, String> {
             if length > LARGEST {
                 return Err("its body says to be larger than any".to_owned());
             }
-            let octets = lz4_flex::block::decompress_with_dict(packed, length, DICTIONARY)
-                .map_err(|error| format!("its body cannot be unpacked: {error}"))?;
+            let octets = expand(packed, length)?;
             if octets.len() == length {
                 Ok(octets)
             } else {
@@ -128,4 +130,40 @@ fn unpack(body: &[u8]) -> Result<Vec<u8>, String> {
         }
         _ => Err("its body is of a kind that this version does not know".to_owned()),
     }
+}
+
+thread_local! {
+    // Hundreds of KiB of tables, which are not made anew for each row.
+    static SQUEEZING: RefCell<Compress> = RefCell::new(Compress::new(Compression::best(), false));
+    static EXPANDING: RefCell<Decompress> = RefCell::new(Decompress::new(false));
+}
+
+fn squeeze(octets: &[u8]) -> Result<Vec<u8>, String> {
+    SQUEEZING.with_borrow_mut(|squeezing| {
+        squeezing.reset();
+        squeezing
+            .set_dictionary(DICTIONARY)
+            .map_err(|error| error.to_string())?;
+        // Incompressible octets grow by some per mille.
+        let mut packed = Vec::with_capacity(octets.len() + octets.len() / 64 + 64);
+        match squeezing.compress_vec(octets, &mut packed, FlushCompress::Finish) {
+            Ok(Status::StreamEnd) => Ok(packed),
+            Ok(_) => Err("it does not become smaller".to_owned()),
+            Err(error) => Err(error.to_string()),
+        }
+    })
+}
+
+fn expand(packed: &[u8], length: usize) -> Result<Vec<u8>, String> {
+    EXPANDING.with_borrow_mut(|expanding| {
+        let failed = |error: flate2::DecompressError| format!("its body cannot be unpacked: {error}");
+        expanding.reset(false);
+        expanding.set_dictionary(DICTIONARY).map_err(failed)?;
+        let mut octets = Vec::with_capacity(length + 1);
+        match expanding.decompress_vec(packed, &mut octets, FlushDecompress::Finish) {
+            Ok(Status::StreamEnd) => Ok(octets),
+            Ok(_) => Err("its body is not as long as it says".to_owned()),
+            Err(error) => Err(failed(error)),
+        }
+    })
 }

@@ -27,13 +27,24 @@ pub(crate) fn wait_until(what: &str, patience: Duration, mut condition: impl FnM
     began.elapsed()
 }
 
-/// A port that is free for UDP and TCP on 127.0.0.1 (and was a moment ago).
+/// A port that is free for UDP and TCP on every loopback address, and that no other call gives out again. It lies below
+/// the range that the kernel takes for outgoing connections (`ip_local_port_range`, 32768 and above): a probe of another
+/// test would else take a port between its choice and its use.
 pub(crate) fn free_port() -> u16 {
-    loop {
-        let tcp = std::net::TcpListener::bind("127.0.0.1:0").expect("a free port");
-        let address = tcp.local_addr().expect("bound");
-        if std::net::UdpSocket::bind(address).is_ok() {
-            return address.port();
+    use std::sync::OnceLock;
+    use std::sync::atomic::{AtomicU32, Ordering};
+    const FIRST: u32 = 10_000;
+    const COUNT: u32 = 22_000;
+    static NEXT: OnceLock<AtomicU32> = OnceLock::new();
+    // Several test programs may run at once.
+    let next = NEXT.get_or_init(|| AtomicU32::new(std::process::id().wrapping_mul(7_919) % COUNT));
+    for _ in 0..COUNT {
+        let port = FIRST + next.fetch_add(1, Ordering::Relaxed) % COUNT;
+        let Ok(port) = u16::try_from(port) else { continue };
+        let anywhere = std::net::SocketAddr::from(([0, 0, 0, 0], port));
+        if std::net::TcpListener::bind(anywhere).is_ok() && std::net::UdpSocket::bind(anywhere).is_ok() {
+            return port;
         }
     }
+    panic!("no port is free");
 }

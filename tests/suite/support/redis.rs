@@ -4,8 +4,6 @@ use std::net::SocketAddr;
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
-use super::wait_until;
-
 /// A server or a Sentinel.
 pub(crate) struct Redis {
     pub(crate) address: SocketAddr,
@@ -36,9 +34,10 @@ impl Redis {
     fn run(program: &'static str, address: SocketAddr, settings: &str) -> Self {
         let directory = tempfile::tempdir().expect("a folder");
         let text = format!(
-            "bind {}\nport {}\ndir {}\nprotected-mode no\nloglevel warning\n{settings}",
+            "bind {}\nport {}\ndir {}\nprotected-mode no\nloglevel notice\nlogfile {}/log\n{settings}",
             address.ip(),
             address.port(),
+            directory.path().display(),
             directory.path().display()
         );
         std::fs::write(directory.path().join("conf"), text).expect("writes");
@@ -60,10 +59,28 @@ impl Redis {
             .stdout(Stdio::null())
             .spawn()
             .expect("it starts (Debian: redis-server, redis-sentinel)");
+        // It is this one that listens there, and not another program that was faster.
+        let itself = format!("process_id:{}\r", child.id());
         self.child = Some(child);
-        wait_until("Redis listens", Duration::from_secs(10), || {
-            std::net::TcpStream::connect(self.address).is_ok()
-        });
+        let mut said = String::new();
+        let began = std::time::Instant::now();
+        while !said.contains(&itself) {
+            assert!(
+                began.elapsed() < Duration::from_secs(30),
+                "{} does not listen at {}; there: {said}\n{}",
+                self.program,
+                self.address,
+                self.log()
+            );
+            std::thread::park_timeout(Duration::from_millis(20));
+            said = self.ask(&["INFO", "server"]);
+            said.push('\r');
+        }
+    }
+
+    /// What it logged.
+    pub(crate) fn log(&self) -> String {
+        std::fs::read_to_string(self.directory.path().join("log")).unwrap_or_default()
     }
 
     /// What a command gives.
