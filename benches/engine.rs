@@ -107,6 +107,7 @@ fn settings() -> NodeSettings {
         isolation: IsolationSettings::default(),
         safety: SafetySettings::default(),
         keys: Vec::new(),
+        history: Default::default(),
         hooks: Vec::new(),
         trust_ecs: Vec::new(),
         geo: None,

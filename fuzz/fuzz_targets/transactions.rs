@@ -52,6 +52,7 @@ fn published() -> Arc<Published> {
         isolation: IsolationSettings::default(),
         safety: SafetySettings::default(),
         keys: vec![TsigKey { name: name("k"), algorithm: TsigAlgorithm::HmacSha256, secret: b"secret".to_vec() }],
+        history: Default::default(),
         hooks: Vec::new(),
         trust_ecs: Vec::new(),
         geo: None,

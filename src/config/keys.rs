@@ -11,6 +11,7 @@ mod database;
 mod exec;
 mod facets;
 mod hand;
+mod history;
 mod member;
 mod notify;
 mod server;
@@ -27,6 +28,7 @@ pub use database::{CHECK_PATRONI, CHECK_POSTGRES, CHECK_REDIS, CHECK_ROLE};
 pub use exec::CHECK_EXEC;
 pub use facets::{BINDING, MX, SRV};
 pub use hand::{OVERRIDE, OVERRIDES, OVERRIDES_FILE, SAFETY};
+pub use history::HISTORY;
 pub use notify::NOTIFY;
 pub use server::{
     API, DEFAULTS, DEFAULTS_CHECK, DNS, DNS_TCP, GEO, ISOLATION, PROBES, RESOLVER, SERVER, STATE, ZONES,
@@ -43,6 +45,7 @@ pub static SECTIONS: &[&Section] = &[
     &DNS_TCP,
     &ZONES,
     &STATE,
+    &HISTORY,
     &API,
     &DEFAULTS,
     &DEFAULTS_CHECK,

@@ -273,7 +273,10 @@ mod tests {
     fn an_operator_is_the_cause_of_what_follows_at_once() {
         let mut causes = Causes::default();
         causes.hear(&verdict(900, "192.0.2.1:80", Health::Down));
-        let kind = HistoryKind::Lapsed { what: String::new() };
+        let kind = HistoryKind::Lapsed {
+            services: Vec::new(),
+            what: String::new(),
+        };
         causes.hear(&HistoryEvent {
             at: at(1000),
             alarm: false,

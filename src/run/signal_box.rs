@@ -29,6 +29,7 @@ use crate::run::chronicle::{Chronicle, Swap};
 use crate::run::recorder::Recorder;
 use crate::simulate::recording::Entry;
 use crate::store::Store;
+use crate::store::history::Retention;
 
 /// How many events are taken before the effects so far are carried out.
 const DRAIN: usize = 1024;
@@ -126,6 +127,7 @@ impl Desk {
         if let Some(recorder) = &mut parts.recorder {
             recorder.record(Entry::start(&parts.plan, &remembered, now));
         }
+        parts.store.keep(retention(&parts.plan));
         let control = Control::new(Arc::clone(&parts.plan), remembered, parts.seed, now);
         let snapshot = parts.published.load_full();
         let (retired, effects, owed, waiting) = (Vec::new(), Vec::new(), Vec::new(), HashMap::new());
@@ -194,6 +196,7 @@ impl Desk {
     fn replan(&mut self, plan: Arc<Plan>, tables: Tables, reply: oneshot::Sender<()>) {
         self.parts.publisher.adopt(&plan, tables);
         self.parts.plan = Arc::clone(&plan);
+        self.parts.store.keep(retention(&plan));
         // Static records and zones change without any decision: without a service there is none.
         self.effects.push(Effect::Publish(Vec::new()));
         self.step(Event::Planned(plan));
@@ -385,6 +388,15 @@ impl Desk {
             published: self.parts.clock.now(),
         };
         self.retired.push(old);
+    }
+}
+
+/// How much of the history a plan keeps.
+fn retention(plan: &Plan) -> Retention {
+    let settings = plan.node.history;
+    Retention {
+        keep_ms: u64::try_from(settings.keep.as_millis()).unwrap_or(u64::MAX),
+        octets: settings.octets,
     }
 }
 

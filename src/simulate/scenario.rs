@@ -90,6 +90,7 @@ impl PlanBuilder {
             isolation: IsolationSettings::default(),
             safety: SafetySettings::default(),
             keys: Vec::new(),
+            history: Default::default(),
             hooks: Vec::new(),
             trust_ecs: Vec::new(),
             geo: None,

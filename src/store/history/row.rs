@@ -19,7 +19,7 @@ const PLAIN: u8 = 0;
 /// The body compressed against [`DICTIONARY`].
 const PACKED: u8 = 1;
 /// Octets of a body before it is compressed: an entry that is larger was not made by this program.
-const LARGEST: usize = 1 << 20;
+const LARGEST: usize = (1 << 24) - 1;
 
 /// A link: SHA-256 over the link before and the row.
 pub(super) type Link = [u8; 32];

@@ -125,6 +125,7 @@ pub(crate) fn settings() -> NodeSettings {
         isolation: IsolationSettings::default(),
         safety: SafetySettings::default(),
         keys: Vec::new(),
+        history: Default::default(),
         hooks: Vec::new(),
         trust_ecs: Vec::new(),
         geo: None,

@@ -49,6 +49,7 @@ pub(crate) fn plan() -> Plan {
         isolation: IsolationSettings::default(),
         safety: SafetySettings::default(),
         keys: Vec::new(),
+        history: Default::default(),
         hooks: Vec::new(),
         trust_ecs: Vec::new(),
         geo: None,
