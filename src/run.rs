@@ -132,7 +132,7 @@ pub async fn start(file: &Path) -> Result<Running, StartError> {
         events.clone(),
     );
     let chronicle = Chronicle::new(store.last_entry());
-    let news = chronicle.news();
+    let (news, history) = (chronicle.news(), store.history());
     let signal_box = SignalBox {
         plan: Arc::clone(&plan),
         publisher,
@@ -171,6 +171,8 @@ pub async fn start(file: &Path) -> Result<Running, StartError> {
         reloads: reloads.clone(),
         rehearsals,
         news,
+        history,
+        verifying: Arc::default(),
         ready: Arc::clone(&ready),
         token,
         directory: Arc::default(),

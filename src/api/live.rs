@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use arc_swap::ArcSwapOption;
 use serde::{Deserialize, Serialize};
-use tokio::sync::{broadcast, mpsc, oneshot};
+use tokio::sync::{Mutex, broadcast, mpsc, oneshot};
 
 use crate::api::directory::Directory;
 use crate::api::explain::Report;
@@ -21,6 +21,7 @@ use crate::control::step::Control;
 use crate::control::timeline::Entry;
 use crate::model::access::Role;
 use crate::model::time::Now;
+use crate::store::history::History;
 
 /// How long a request waits for a place in the queue of the signal box.
 pub(super) const PATIENCE: Duration = Duration::from_secs(5);
@@ -156,6 +157,10 @@ pub struct Live {
     pub rehearsals: mpsc::Sender<Rehearsal>,
     /// What happens, as it happens.
     pub news: broadcast::Sender<Arc<Entry>>,
+    /// What happened, as it was written down.
+    pub history: History,
+    /// Held by whoever verifies the history.
+    pub verifying: Arc<Mutex<()>>,
     /// Whether the sockets are open.
     pub ready: Arc<AtomicBool>,
     /// What a client must show, when there is one.

@@ -6,7 +6,7 @@ use utoipa::openapi::{RefOr, Schema};
 use utoipa_axum::routes;
 
 use crate::api::live::Live;
-use crate::api::{document, files, hand, heartbeat, list, look, page};
+use crate::api::{document, events, files, hand, heartbeat, list, look, page};
 use crate::model::access::Role;
 
 /// Who may use a route.
@@ -77,6 +77,11 @@ pub fn routes() -> Vec<Route> {
         read(routes!(list::endpoints)),
         read(routes!(list::checks)),
         read(routes!(hand::overrides)),
+        read(routes!(events::events)),
+        read(routes!(events::verify)),
+        read(routes!(events::failovers)),
+        read(routes!(events::overview)),
+        read(routes!(events::strips)),
         operate(routes!(hand::drain)),
         operate(routes!(hand::force)),
         operate(routes!(hand::release)),

@@ -12,7 +12,7 @@ use crate::model::time::{Moment, Now};
 
 /// How one answer came to change, and how long each step took. Times are of the monotonic clock; the wall times beside
 /// them are for people.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct Chain {
     /// Number of the entry that says how the answer changed.
     pub change: u64,

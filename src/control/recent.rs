@@ -64,7 +64,7 @@ fn unpacked(packed: u16) -> u64 {
 }
 
 /// The last probes of one address of an endpoint.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct AddressProbes {
     /// The endpoint's name.
     pub name: String,

@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use crate::control::effect::{HistoryEvent, HistoryKind};
 
 /// One entry of the timeline.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct Entry {
     /// Its number: grows by one from entry to entry, over restarts too; the first is 1.
     pub seq: u64,

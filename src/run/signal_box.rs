@@ -4,7 +4,6 @@
 //! on disk, network or readers.
 
 use std::collections::HashMap;
-use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -15,13 +14,12 @@ use crate::answer::snapshot::Snapshot;
 use crate::api::explain::explain;
 use crate::api::live::{Look, Request};
 use crate::clock::Clock;
-use crate::control::effect::{Done, Effect, HistoryEvent, Record, Refusal};
-use crate::control::event::{CommandTicket, Event, Remembered, StoreTicket};
+use crate::control::effect::{Done, Effect, HistoryEvent, Refusal};
+use crate::control::event::{CommandTicket, Event, Remembered};
 use crate::control::step::Control;
 use crate::model::id::ServiceId;
 use crate::model::plan::Plan;
 use crate::model::time::{Moment, Now};
-use crate::policy::choice::Decision;
 use crate::probe::runner::Runner;
 use crate::publish::publisher::Publisher;
 use crate::publish::tables::Tables;
@@ -29,7 +27,9 @@ use crate::run::chronicle::{Chronicle, Swap};
 use crate::run::recorder::Recorder;
 use crate::simulate::recording::Entry;
 use crate::store::Store;
-use crate::store::history::Retention;
+
+mod hands;
+use hands::retention;
 
 /// How many events are taken before the effects so far are carried out.
 const DRAIN: usize = 1024;
@@ -356,47 +356,6 @@ impl Desk {
             }
             self.carry_out();
         }
-    }
-
-    /// Hands records to the store; its word comes back among the events. Nobody else would say that there is no store.
-    fn persist(&mut self, ticket: StoreTicket, records: Vec<Record>) {
-        let events = self.parts.events.clone();
-        let done = move |result| {
-            // The thread of the store may wait for a place; it has nothing better to do.
-            let _ = events.blocking_send(Event::Stored { ticket, result });
-        };
-        if let Err(reason) = self.parts.store.persist(records, Box::new(done)) {
-            let result = Err(reason);
-            self.owed.push(Event::Stored { ticket, result });
-        }
-    }
-
-    fn probe_reference(&self, index: usize, address: SocketAddr) {
-        self.parts
-            .runner
-            .probe_reference(index, address, REFERENCE_BUDGET);
-    }
-
-    /// Swaps the new snapshot in. The old one is kept until no worker holds it, so that no worker ever frees one.
-    fn publish(&mut self, decisions: &[Decision]) {
-        let decided = self.parts.clock.now().moment;
-        let next = self.parts.publisher.apply(decisions);
-        let old = std::mem::replace(&mut self.snapshot, Arc::clone(&next));
-        drop(self.parts.published.swap(next));
-        self.swap = Swap {
-            decided,
-            published: self.parts.clock.now(),
-        };
-        self.retired.push(old);
-    }
-}
-
-/// How much of the history a plan keeps.
-fn retention(plan: &Plan) -> Retention {
-    let settings = plan.node.history;
-    Retention {
-        keep_ms: u64::try_from(settings.keep.as_millis()).unwrap_or(u64::MAX),
-        octets: settings.octets,
     }
 }
 

@@ -63,7 +63,7 @@ struct Shared {
 }
 
 /// What there is of the history, and how writing goes.
-#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, utoipa::ToSchema)]
 pub struct Overview {
     /// The oldest entry that is kept; 0: there is none.
     pub first: u64,

@@ -59,6 +59,11 @@ const ADDED: &[(&str, &str, &str)] = &[
     ("api", "wire::name", "questions come as names"),
     (
         "api",
+        "store::history",
+        "the history is read on connections of its own; nothing is decided in between",
+    ),
+    (
+        "api",
         "config::duration",
         "a command's time is written as in the configuration",
     ),

@@ -7,7 +7,7 @@ use crate::store::history::scribe::{LOST, bound, unsigned};
 use crate::store::history::{History, HistoryError};
 
 /// What verifying found.
-#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize, utoipa::ToSchema)]
 pub struct Verified {
     /// Whether every entry is as it was written.
     pub intact: bool,
@@ -26,7 +26,7 @@ pub struct Verified {
 }
 
 /// What is broken.
-#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize, utoipa::ToSchema)]
 pub struct Broken {
     /// At which entry.
     pub seq: u64,

@@ -8,7 +8,7 @@ use crate::store::history::query::{Filter, MOST};
 use crate::store::history::{History, HistoryError};
 
 /// One change of an answer.
-#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize, utoipa::ToSchema)]
 pub struct Failover {
     /// Number of the entry that says so.
     pub seq: u64,
@@ -29,7 +29,7 @@ pub struct Failover {
 }
 
 /// Failovers, newest first, and where the next page begins.
-#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize, utoipa::ToSchema)]
 pub struct Failovers {
     /// Newest first.
     pub items: Vec<Failover>,

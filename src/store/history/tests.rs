@@ -3,7 +3,6 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use proptest::prelude::*;
 use rusqlite::Connection;
 use serde_json::json;
 
@@ -13,10 +12,9 @@ use crate::store::history::query::Filter;
 use crate::store::history::scribe::{BATCH, Retention, Scribe, forget};
 use crate::store::migrate;
 
-const TRIGGERS: &str = "
-    DROP TRIGGER entry_is_new; DROP TRIGGER entry_is_fixed; DROP TRIGGER entry_stays;
-    DROP TRIGGER of_service_is_fixed; DROP TRIGGER of_service_stays; DROP TRIGGER word_is_fixed;
-    DROP TRIGGER word_stays; DROP TRIGGER bound_moves_on; DROP TRIGGER bound_stays;";
+mod size;
+mod tampering;
+use tampering::tampered;
 
 /// What a server tells about service number `n % services`, as it tells it.
 fn entry(seq: u64, services: u64) -> Entry {
@@ -121,18 +119,6 @@ fn filled(directory: &Path, count: u64, services: u64) -> Connection {
         }
     }
     connection
-}
-
-fn tampered(history: &History, connection: &Connection, sql: &str) -> (bool, u64, String) {
-    connection.execute_batch(TRIGGERS).unwrap();
-    connection.execute_batch(sql).unwrap();
-    let verified = history.verify().unwrap();
-    let broken = verified.broken.clone();
-    (
-        verified.intact,
-        broken.as_ref().map_or(0, |broken| broken.seq),
-        broken.map(|broken| broken.why).unwrap_or_default(),
-    )
 }
 
 #[test]
@@ -249,85 +235,6 @@ fn pages_are_by_service_kind_alarm_and_time_in_both_orders() {
 }
 
 #[test]
-fn nothing_is_changed_or_taken_out_while_the_triggers_stand() {
-    let directory = tempfile::tempdir().unwrap();
-    let connection = filled(directory.path(), 50, 5);
-    for sql in [
-        "UPDATE entry SET unix_ms = unix_ms + 1 WHERE seq = 20",
-        "DELETE FROM entry WHERE seq = 50",
-        "DELETE FROM entry WHERE seq = 1",
-        "INSERT OR REPLACE INTO entry SELECT seq, 0, mark, body, chain FROM entry WHERE seq = 9",
-        "UPDATE of_service SET mark = 0 WHERE seq = 5",
-        "DELETE FROM of_service WHERE seq = 5",
-        "UPDATE word SET text = 'calm' WHERE text = 'failover'",
-        "DELETE FROM word",
-        "UPDATE bound SET seq = 30 WHERE which = 'anchor'",
-        "UPDATE bound SET seq = 30 WHERE which = 'head'",
-        "DELETE FROM bound",
-    ] {
-        let refused = connection.execute_batch(sql);
-        assert!(refused.is_err(), "{sql}");
-    }
-    assert!(History::offline(directory.path()).verify().unwrap().intact);
-}
-
-#[test]
-fn rows_that_are_missing_moved_or_put_in_are_named() {
-    let cases = [
-        (
-            "DELETE FROM entry WHERE seq = 20",
-            21,
-            "entries 20 to 20 are missing",
-        ),
-        ("DELETE FROM entry WHERE seq = 1", 2, "entries 1 to 1 are missing"),
-        (
-            "DELETE FROM entry WHERE seq > 45",
-            46,
-            "the newest entries are missing",
-        ),
-        ("DELETE FROM entry", 1, "the newest entries are missing"),
-        (
-            "UPDATE entry SET seq = 1000 WHERE seq = 20; UPDATE entry SET seq = 20 WHERE seq = 21;
-             UPDATE entry SET seq = 21 WHERE seq = 1000",
-            20,
-            "not what was written",
-        ),
-        (
-            "INSERT INTO entry SELECT 51, unix_ms, mark, body, chain FROM entry WHERE seq = 50",
-            51,
-            "not what was written",
-        ),
-        ("DELETE FROM of_service WHERE seq = 30", 30, "not in the index"),
-        (
-            "INSERT INTO of_service VALUES (1, 77, 1)",
-            50,
-            "rows that no entry has",
-        ),
-        (
-            "UPDATE bound SET chain = zeroblob(32) WHERE which = 'head'",
-            50,
-            "does not end",
-        ),
-        (
-            "UPDATE word SET text = 'calm' WHERE text = 'failover'",
-            6,
-            "not what was written",
-        ),
-        (
-            "DELETE FROM word WHERE text = 'failover'",
-            6,
-            "not among the words",
-        ),
-    ];
-    for (sql, seq, why) in cases {
-        let directory = tempfile::tempdir().unwrap();
-        let connection = filled(directory.path(), 50, 5);
-        let (intact, at, said) = tampered(&History::offline(directory.path()), &connection, sql);
-        assert!(!intact && at == seq && said.contains(why), "{sql}: {at}: {said}");
-    }
-}
-
-#[test]
 fn what_was_lost_on_the_way_is_said_in_the_chain_and_nothing_else_may_be_missing() {
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("pointsman.db");
@@ -406,121 +313,4 @@ fn retention_takes_the_oldest_and_the_rest_verifies() {
     // The anchor is part of the chain.
     let sql = "UPDATE bound SET chain = zeroblob(32) WHERE which = 'anchor'";
     assert_eq!(tampered(&history, &connection, sql).1, 3001);
-}
-
-/// Size and speed at `count` entries of `services` services: octets an entry, and the slowest of some queries.
-fn measure(count: u64, services: u64) -> (u64, std::time::Duration) {
-    let directory = tempfile::tempdir().unwrap();
-    drop(filled(directory.path(), count, services));
-    let history = History::offline(directory.path());
-    let octets = std::fs::metadata(directory.path().join("pointsman.db"))
-        .unwrap()
-        .len();
-    let of = |service: u64| Filter {
-        service: Some(format!("svc{service}.example.test")),
-        ..Filter::default()
-    };
-    let mut slowest = std::time::Duration::ZERO;
-    let middle = entry(count / 2, services).unix_ms;
-    for filter in [
-        of(0),
-        of(services / 2),
-        Filter {
-            before: Some(count / 3),
-            ..of(services - 1)
-        },
-        Filter {
-            since: Some(middle),
-            until: Some(middle + 10_000_000),
-            ..of(1)
-        },
-        Filter {
-            kinds: vec!["commanded".to_owned()],
-            ..of(2)
-        },
-        Filter {
-            alarms: true,
-            ..of(3)
-        },
-    ] {
-        let begun = tokio::time::Instant::now();
-        let page = history.newest(&filter, 100).unwrap();
-        let took = begun.elapsed();
-        assert!(!page.items.is_empty(), "{filter:?}");
-        slowest = slowest.max(took);
-    }
-    (octets / count, slowest)
-}
-
-#[test]
-fn entries_are_small_and_a_service_is_found_at_once() {
-    let (octets, slowest) = measure(20_000, 200);
-    assert!(octets <= 200, "{octets} octets an entry");
-    assert!(
-        slowest < std::time::Duration::from_millis(500),
-        "{slowest:?} without optimisation"
-    );
-}
-
-#[test]
-#[ignore = "takes minutes without optimisation: cargo test --release --lib -- --ignored a_million"]
-fn a_million_entries_take_at_most_200_mb_and_a_service_is_found_within_50_ms() {
-    for services in [5, 200, 20_000] {
-        let (octets, slowest) = measure(1_000_000, services);
-        println!("{services} services: {octets} octets an entry, slowest query {slowest:?}");
-        assert!(octets <= 200, "{octets} octets an entry");
-        assert!(slowest < std::time::Duration::from_millis(50), "{slowest:?}");
-    }
-}
-
-fn flips() -> impl Strategy<Value = (u64, &'static str, prop::sample::Index, u8)> {
-    let column = prop::sample::select(vec!["seq", "unix_ms", "mark", "body", "chain"]);
-    (1..=40u64, column, any::<prop::sample::Index>(), 0..8u8)
-}
-
-proptest! {
-    #![proptest_config(ProptestConfig { cases: 96, failure_persistence: None, ..ProptestConfig::default() })]
-
-    #[test]
-    fn any_flipped_bit_of_any_field_is_found_where_it_is((seq, column, place, bit) in flips()) {
-        let directory = tempfile::tempdir().unwrap();
-        let connection = filled(directory.path(), 40, 3);
-        let history = History::offline(directory.path());
-        let sql = match column {
-            "body" | "chain" => {
-                let mut octets: Vec<u8> = connection
-                    .query_row(&format!("SELECT {column} FROM entry WHERE seq = {seq}"), [], |row| row.get(0))
-                    .unwrap();
-                let at = place.index(octets.len());
-                octets[at] ^= 1 << bit;
-                let hex = data_encoding::HEXLOWER.encode(&octets);
-                format!("UPDATE entry SET {column} = x'{hex}' WHERE seq = {seq}")
-            }
-            // Above the numbers that there are, so that the row can move there.
-            "seq" => format!("UPDATE entry SET seq = seq + {} WHERE seq = {seq}", 64u64 << bit),
-            _ => {
-                let flip = 1u64 << (place.index(7) as u32 * 8 + u32::from(bit)).min(54);
-                format!("UPDATE entry SET {column} = ({column} | {flip}) - ({column} & {flip}) WHERE seq = {seq}")
-            }
-        };
-        let (intact, at, why) = tampered(&history, &connection, &sql);
-        prop_assert!(!intact, "{sql}");
-        let expected = match (column, seq) {
-            ("seq", 40) => 40 + (64u64 << bit),
-            ("seq", _) => seq + 1,
-            _ => seq,
-        };
-        prop_assert_eq!(at, expected, "{}: {}", sql, why);
-    }
-}
-#[test]
-#[ignore]
-fn dump() {
-    let mut out = String::new();
-    for seq in 1..=2000 {
-        let e = entry(seq * 311, 200);
-        out += &serde_json::to_string(&(&e.services, &e.endpoint, &e.by, &e.text, &e.facts)).unwrap();
-        out.push('\n');
-    }
-    std::fs::write("/tmp/bodies.txt", out).unwrap();
 }
