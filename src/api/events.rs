@@ -209,11 +209,8 @@ pub async fn strips(State(live): State<Live>, Path(name): Path<String>) -> Resul
     let (service, probes, now) = looked.await?.ok_or_else(|| no_service(&name))?;
     let targets: Vec<String> = probes.iter().filter_map(|probes| probes.target.clone()).collect();
     let uptimes = read(&live, move |history| history.uptimes(&service, &targets, now));
-    let uptimes = match uptimes.await {
-        Ok(uptimes) => uptimes,
-        // What is in memory is shown all the same.
-        Err(_) => std::collections::HashMap::new(),
-    };
+    // Without a history what is in memory is shown all the same.
+    let uptimes = uptimes.await.unwrap_or_default();
     let endpoints = probes.into_iter().map(|probes| Strip {
         uptime: probes
             .target

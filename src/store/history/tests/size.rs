@@ -61,6 +61,7 @@ fn entries_are_small_and_a_service_is_found_at_once() {
 }
 
 #[test]
+#[allow(clippy::disallowed_macros, reason = "a measurement says what it found")]
 #[ignore = "takes minutes without optimisation: cargo test --release --lib -- --ignored a_million"]
 fn a_million_entries_take_at_most_200_mb_and_a_service_is_found_within_50_ms() {
     for services in [5, 200, 20_000] {
