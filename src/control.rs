@@ -13,6 +13,7 @@
 //! [`status`], [`glance`], [`listing`] and [`explain`] show it all, and [`timeline`] is what happened, as data; [`promise`] computes what may be expected of a service; [`foresee`] says what
 //! a new plan would change, and `losses` what any single failure would.
 
+pub mod basis;
 pub mod chain;
 pub mod chance;
 pub(crate) mod combining;

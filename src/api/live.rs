@@ -7,7 +7,8 @@ use std::time::Duration;
 
 use arc_swap::ArcSwapOption;
 use serde::{Deserialize, Serialize};
-use tokio::sync::{Mutex, broadcast, mpsc, oneshot};
+use tokio::sync::{Mutex, Semaphore, broadcast, mpsc, oneshot};
+use tokio_util::sync::CancellationToken;
 
 use crate::api::directory::Directory;
 use crate::api::explain::Report;
@@ -20,6 +21,7 @@ use crate::control::status::ServiceStatus;
 use crate::control::step::Control;
 use crate::control::timeline::Entry;
 use crate::model::access::Role;
+use crate::model::plan::Prefix;
 use crate::model::time::Now;
 use crate::store::history::History;
 
@@ -63,6 +65,11 @@ pub enum Request {
         /// When the next is due; `None`: it may not.
         reply: oneshot::Sender<Option<Duration>>,
     },
+    /// Where the timeline is.
+    Seq {
+        /// The number of its last entry; 0: there is none.
+        reply: oneshot::Sender<u64>,
+    },
     /// Something for the timeline that happened outside the signal box, which numbers all entries.
     Tell {
         /// Whether somebody should look.
@@ -104,6 +111,10 @@ pub struct Question {
     pub rtype: u16,
     /// Who asks.
     pub client: IpAddr,
+    /// The network that it tells of its own client (RFC 7871).
+    pub subnet: Option<Prefix>,
+    /// The throw of the dice that policies with chance go by.
+    pub dice: u64,
 }
 
 /// A reload: the sentence to tell, or every mistake.
@@ -165,6 +176,12 @@ pub struct Live {
     pub ready: Arc<AtomicBool>,
     /// What a client must show, when there is one.
     pub token: Option<Arc<str>>,
+    /// The node's name.
+    pub node: Arc<str>,
+    /// Places for streams.
+    pub streams: Arc<Semaphore>,
+    /// The server is stopping: whatever has no end must end.
+    pub stop: CancellationToken,
     /// The names of the plan that was looked at last.
     pub directory: Arc<ArcSwapOption<Directory>>,
 }

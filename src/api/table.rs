@@ -6,7 +6,7 @@ use utoipa::openapi::{RefOr, Schema};
 use utoipa_axum::routes;
 
 use crate::api::live::Live;
-use crate::api::{document, events, files, hand, heartbeat, list, look, page};
+use crate::api::{document, events, files, hand, heartbeat, list, look, page, stream};
 use crate::model::access::Role;
 
 /// Who may use a route.
@@ -82,6 +82,7 @@ pub fn routes() -> Vec<Route> {
         read(routes!(events::failovers)),
         read(routes!(events::overview)),
         read(routes!(events::strips)),
+        read(routes!(stream::stream)),
         operate(routes!(hand::drain)),
         operate(routes!(hand::force)),
         operate(routes!(hand::release)),

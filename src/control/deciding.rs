@@ -136,6 +136,7 @@ impl Control {
         }
         let decision = changed.then(|| decided.decision.clone());
         desk.decided = Some(decided);
+        desk.decided_at = now.moment;
         if let Some(slot) = self.desks.get_mut(id.index()) {
             *slot = desk;
         }

@@ -106,6 +106,8 @@ pub(crate) struct Desk {
     pub memory: Memory,
     pub last: Option<Decision>,
     pub decided: Option<Decided>,
+    /// When that was decided.
+    pub decided_at: Moment,
     pub dirty: bool,
     /// Whether it had no answer before this plan: its unknown targets are presumed up at once.
     pub fresh: bool,

@@ -232,6 +232,11 @@ impl Desk {
             }
             Request::Look(Look(look)) => look(&self.control, now),
             Request::Explain { question, reply } => {
+                // What is due was not done yet only because this request came first.
+                if self.control.next_wake().is_some_and(|wake| wake <= now.moment) {
+                    self.step(Event::Woke);
+                    self.carry_out();
+                }
                 let _ = reply.send(explain(
                     &self.parts.plan,
                     &self.control,
@@ -256,6 +261,9 @@ impl Desk {
                     self.step(Event::Heartbeat { target, word });
                 }
                 let _ = reply.send(targets.iter().map(|(_, within)| *within).min());
+            }
+            Request::Seq { reply } => {
+                let _ = reply.send(self.parts.chronicle.last());
             }
             Request::Tell { alarm, kind } => {
                 self.effects

@@ -64,6 +64,11 @@ const ADDED: &[(&str, &str, &str)] = &[
     ),
     (
         "api",
+        "policy::choice",
+        "`explain` lists the answers that chance may give one client",
+    ),
+    (
+        "api",
         "config::duration",
         "a command's time is written as in the configuration",
     ),

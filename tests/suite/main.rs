@@ -30,6 +30,7 @@ mod heartbeat;
 mod house;
 mod imports;
 mod manual;
+mod oracle;
 mod packaging;
 mod plan;
 mod policies;
