@@ -4,6 +4,7 @@
 
 pub mod directory;
 pub mod document;
+pub mod drill;
 pub mod events;
 pub mod explain;
 pub mod extract;

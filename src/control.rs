@@ -21,6 +21,7 @@ pub(crate) mod command;
 pub(crate) mod deciding;
 pub(crate) mod degrading;
 pub mod draining;
+pub mod drill;
 pub mod effect;
 pub mod event;
 pub mod explain;

@@ -6,6 +6,7 @@
 //! entry is kept, so that the queue is bounded by the number of groups and the writer never waits.
 
 mod actives;
+mod drills;
 pub mod history;
 mod migrate;
 mod overrides;
@@ -261,6 +262,11 @@ fn recall(connection: &rusqlite::Connection) -> rusqlite::Result<Remembered> {
             Vec::new()
         } else {
             overrides::read(connection)?
+        },
+        drills: if format < 4 {
+            Vec::new()
+        } else {
+            drills::read(connection)?
         },
         lost: false,
     })

@@ -74,6 +74,7 @@ fn node() -> NodeSettings {
         resolvers: Vec::new(),
         isolation: IsolationSettings::default(),
         safety: SafetySettings::default(),
+        drill: Default::default(),
         keys: Vec::new(),
         history: Default::default(),
         hooks: Vec::new(),

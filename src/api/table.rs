@@ -6,7 +6,7 @@ use utoipa::openapi::{RefOr, Schema};
 use utoipa_axum::routes;
 
 use crate::api::live::Live;
-use crate::api::{document, events, files, hand, heartbeat, list, look, page, stream};
+use crate::api::{document, drill, events, files, hand, heartbeat, list, look, page, stream};
 use crate::model::access::Role;
 
 /// Who may use a route.
@@ -87,6 +87,10 @@ pub fn routes() -> Vec<Route> {
         operate(routes!(hand::force)),
         operate(routes!(hand::release)),
         operate(routes!(hand::failover)),
+        read(routes!(drill::list)),
+        read(routes!(drill::show)),
+        operate(routes!(drill::start)),
+        operate(routes!(drill::cancel)),
         operate(routes!(files::plan)),
         admin(routes!(files::reload)),
     ]

@@ -89,6 +89,7 @@ impl PlanBuilder {
             resolvers: Vec::new(),
             isolation: IsolationSettings::default(),
             safety: SafetySettings::default(),
+            drill: Default::default(),
             keys: Vec::new(),
             history: Default::default(),
             hooks: Vec::new(),

@@ -30,6 +30,7 @@ const MAY_NAME: &[(&str, &[&str])] = &[
     ("clock", &["model::time"]),
     ("resolve", &["model", "clock", "wire::name"]),
     ("cli", &["run", "config", "api"]),
+    ("drill", &["control", "model", "clock"]),
 ];
 
 /// Agreed additions: who, what, why.
@@ -72,6 +73,12 @@ const ADDED: &[(&str, &str, &str)] = &[
         "config::duration",
         "a command's time is written as in the configuration",
     ),
+    (
+        "api",
+        "drill::report",
+        "a drill's report is shown as it was measured",
+    ),
+    ("cli", "drill::report", "and printed so"),
     (
         "cli",
         "clock",

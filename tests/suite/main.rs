@@ -22,6 +22,7 @@ mod databases;
 mod decisions;
 mod degraded;
 mod documented_keys;
+mod drill;
 mod every_type;
 mod exclusive;
 mod failover;
