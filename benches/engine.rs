@@ -110,6 +110,7 @@ fn settings() -> NodeSettings {
         keys: Vec::new(),
         history: Default::default(),
         hooks: Vec::new(),
+        endpoint_metrics: true,
         trust_ecs: Vec::new(),
         geo: None,
     }

@@ -2,6 +2,7 @@
 //!
 //! It decides nothing: every request becomes a [`live::Request`] to the signal box, or to the loader.
 
+pub mod dashboard;
 pub mod directory;
 pub mod document;
 pub mod drill;
@@ -15,7 +16,7 @@ pub mod heartbeat;
 pub mod list;
 pub mod live;
 pub mod look;
-pub mod page;
+pub mod metrics;
 pub mod paging;
 pub mod policy;
 pub mod problem;

@@ -14,6 +14,7 @@ mod facets;
 mod hand;
 mod history;
 mod member;
+mod metrics;
 mod notify;
 mod server;
 mod tsig;
@@ -31,6 +32,7 @@ pub use exec::CHECK_EXEC;
 pub use facets::{BINDING, MX, SRV};
 pub use hand::{OVERRIDE, OVERRIDES, OVERRIDES_FILE, SAFETY};
 pub use history::HISTORY;
+pub use metrics::METRICS;
 pub use notify::NOTIFY;
 pub use server::{
     API, DEFAULTS, DEFAULTS_CHECK, DNS, DNS_TCP, GEO, ISOLATION, PROBES, RESOLVER, SERVER, STATE, ZONES,
@@ -49,6 +51,7 @@ pub static SECTIONS: &[&Section] = &[
     &STATE,
     &HISTORY,
     &API,
+    &METRICS,
     &DEFAULTS,
     &DEFAULTS_CHECK,
     &PROBES,

@@ -155,7 +155,12 @@ impl Control {
         let real = self.weigh_true(service, &mut desk.memory, desk.fresh, now);
         let decided = self.rehearsed(now, service, &real, said).unwrap_or(real);
         let changed = desk.last.as_ref() != Some(&decided.decision);
+        desk.count(&decided, changed);
         if changed {
+            let same = |last: &Decision| last.a == decided.decision.a && last.aaaa == decided.decision.aaaa;
+            if !desk.last.as_ref().is_some_and(same) {
+                desk.since = Some(now.wall);
+            }
             Self::tell_answer(now, &self.plan, service, desk.last.as_ref(), &decided, said);
             desk.last = Some(decided.decision.clone());
             self.ledger
@@ -318,6 +323,25 @@ pub(super) fn choice_in_words(plan: &Plan, choice: &Choice) -> Vec<String> {
                 .collect()
         }
     }
+}
+
+/// The first `most` addresses that may be answered, A before AAAA, and how many there are.
+pub(super) fn answered_in_words(plan: &Plan, decision: &Decision, most: usize) -> (Vec<String>, usize) {
+    let mut words = Vec::new();
+    let mut total = 0;
+    for choice in [&decision.a, &decision.aaaa] {
+        if choice.pick == Pick::Fail {
+            words.push("SERVFAIL".to_owned());
+            total += 1;
+            continue;
+        }
+        total += choice.addresses.len();
+        for address in choice.addresses.iter().take(most.saturating_sub(words.len())) {
+            words.push(shown(&plan.endpoints, *address));
+        }
+    }
+    words.dedup();
+    (words, total)
 }
 
 fn spoken(plan: &Plan, decision: &Decision) -> Vec<String> {

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use crate::control::event::ProbeTicket;
+use crate::control::metering::{Meter, State};
 use crate::control::recent::Recent;
 use crate::health::degradation::Degradation;
 use crate::health::gate::Gate;
@@ -63,6 +64,7 @@ pub(crate) struct Watch {
     pub said_degraded: bool,
     pub counted: Census,
     pub reading: (Tier, bool, bool),
+    pub meter: Meter,
 }
 
 /// What was last seen of a target.
@@ -105,6 +107,8 @@ pub(crate) struct Flight {
 pub(crate) struct Desk {
     pub memory: Memory,
     pub last: Option<Decision>,
+    /// Since when it answers that.
+    pub since: Option<UnixTime>,
     pub decided: Option<Decided>,
     /// When that was decided.
     pub decided_at: Moment,
@@ -116,6 +120,10 @@ pub(crate) struct Desk {
     /// What was proposed last, and what was said of a degraded answer.
     pub proposed: Option<(String, String)>,
     pub said: Option<String>,
+    /// Whether nothing healthy was there at the last decision, how often that began, and how often the answer changed.
+    pub all_down: bool,
+    pub all_down_entries: u64,
+    pub changes: u64,
 }
 
 impl Watch {
@@ -143,6 +151,17 @@ impl Watch {
             said_degraded: false,
             counted: Census::default(),
             reading: (Tier::Up, trial.is_some(), false),
+            meter: Meter::new(now.moment),
+        }
+    }
+
+    /// What it is, for those who count.
+    pub(crate) fn state(&self) -> State {
+        match self.reading.0 {
+            _ if !self.is_known() && self.gate.effective() == Health::Unknown => State::Unknown,
+            Tier::Up => State::Up,
+            Tier::Degraded => State::Degraded,
+            Tier::Held | Tier::Down => State::Down,
         }
     }
 

@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use crate::answer::first::First;
+use crate::answer::served::NOBODY;
 use crate::answer::service::ServiceAnswers;
 use crate::answer::snapshot::{SERVICES_PER_CHUNK, ServiceChunk, Settings, Snapshot};
 use crate::answer::zones::{Zone, Zones};
@@ -11,6 +12,7 @@ use crate::model::id::ServiceId;
 use crate::model::plan::Plan;
 use crate::policy::choice::Decision;
 use crate::publish::facets::Template;
+use crate::publish::lanes::{Lanes, OwnLanes, by_service};
 use crate::publish::service::{encode, undecided};
 use crate::publish::tables::{Tables, tenants};
 use crate::wire::name::Name;
@@ -27,6 +29,7 @@ pub struct Publisher {
     settings: Arc<Settings>,
     /// How often [`Publisher::apply`] was called.
     edition: u64,
+    lanes: Arc<Lanes>,
 }
 
 impl Publisher {
@@ -41,10 +44,20 @@ impl Publisher {
             services: Arc::from([]),
             settings: Arc::new(Settings::of(&plan.node)),
             edition: 0,
+            lanes: Arc::new(Lanes {
+                end: NOBODY + 1,
+                ..Lanes::default()
+            }),
             tables: tables.clone(),
         };
         publisher.adopt(plan, tables);
         publisher
+    }
+
+    /// Under which lanes services and endpoints of the plan in force are counted.
+    #[must_use]
+    pub fn lanes(&self) -> &Arc<Lanes> {
+        &self.lanes
     }
 
     /// The tables in force: what the next plan's are best made from, see [`Tables::next`].
@@ -92,7 +105,7 @@ impl Publisher {
                     chunk.and_then(|chunk| Arc::make_mut(chunk).get_mut(index % SERVICES_PER_CHUNK))
                     && let Some(layout) = self.layouts.get(index)
                 {
-                    let mut next = encode(decision, &layout.template);
+                    let mut next = encode(decision, &layout.template, &layout.lanes);
                     next.a.follow(&slot.a, self.edition);
                     next.aaaa.follow(&slot.aaaa, self.edition);
                     *slot = Arc::new(next);
@@ -137,14 +150,25 @@ impl Publisher {
             .filter_map(|(id, layout)| Some((&layout.owner, (layout, answers(id)?))))
             .collect();
         let nothing = Arc::new(undecided());
+        let mut end = self.lanes.end;
         let layouts: Vec<Layout> = plan
             .services
             .iter()
-            .map(|service| Layout {
-                owner: service.owner.clone(),
-                template: Template::of(plan, service),
+            .zip(by_service(plan))
+            .map(|(service, endpoints)| {
+                let known = before.get(&service.owner).map(|(layout, _)| &layout.lanes);
+                Layout {
+                    owner: service.owner.clone(),
+                    template: Template::of(plan, service),
+                    lanes: OwnLanes::next(&endpoints, known, &mut end),
+                }
             })
             .collect();
+        self.lanes = Arc::new(Lanes::gathered(
+            plan,
+            layouts.iter().map(|layout| &layout.lanes),
+            end,
+        ));
         let now: Vec<Arc<ServiceAnswers>> = layouts
             .iter()
             .map(|layout| match before.get(&layout.owner) {
@@ -166,4 +190,5 @@ impl Publisher {
 struct Layout {
     owner: Name,
     template: Template,
+    lanes: OwnLanes,
 }

@@ -18,13 +18,13 @@ use crate::control::drill::Stage;
 use crate::control::effect::{Done, Effect, HistoryEvent, Record, Refusal};
 use crate::control::event::{CommandTicket, Event, Remembered};
 use crate::control::step::Control;
-use crate::model::id::ServiceId;
 use crate::model::plan::Plan;
 use crate::model::time::{Moment, Now};
 use crate::probe::runner::Runner;
 use crate::publish::publisher::Publisher;
 use crate::publish::tables::Tables;
 use crate::run::chronicle::{Chronicle, Swap};
+use crate::run::metering::DeskMeters;
 use crate::run::recorder::Recorder;
 use crate::simulate::recording::Entry;
 use crate::store::Store;
@@ -123,6 +123,7 @@ struct Desk {
     waiting: HashMap<CommandTicket, oneshot::Sender<Result<Done, Refusal>>>,
     commands: u64,
     swap: Swap,
+    meters: DeskMeters,
 }
 
 impl Desk {
@@ -146,6 +147,7 @@ impl Desk {
             waiting,
             commands: 0,
             swap: Swap::default(),
+            meters: DeskMeters::new(),
         }
     }
 
@@ -202,6 +204,7 @@ impl Desk {
         self.parts.publisher.adopt(&plan, tables);
         self.parts.plan = Arc::clone(&plan);
         self.parts.store.keep(retention(&plan));
+        self.meters.replan(&plan);
         self.parts.plans.send_replace(Arc::clone(&plan));
         // Static records and zones change without any decision: without a service there is none.
         self.effects.push(Effect::Publish(Vec::new()));
@@ -250,6 +253,9 @@ impl Desk {
                     &question,
                     now,
                 ));
+            }
+            Request::Metrics { reply } => {
+                let _ = reply.send(self.meters.panel(&self.control, &self.parts, now));
             }
             Request::Overrides { reply } => {
                 let _ = reply.send(self.control.overrides(now));
@@ -310,13 +316,7 @@ impl Desk {
             self.publish(&decisions);
         }
         self.retired.retain(|snapshot| Arc::strong_count(snapshot) > 1);
-        // By name, once for all: a site may take thousands of services with it.
-        let services = decisions
-            .iter()
-            .filter_map(|decision| self.parts.plan.services.get(decision.service.index()));
-        let changed: HashMap<String, ServiceId> = services
-            .map(|service| (service.display_name(), service.id))
-            .collect();
+        let changed = self.changed(&decisions);
         for effect in effects {
             match effect {
                 Effect::Publish(_) => {}
@@ -347,6 +347,7 @@ impl Desk {
                     self.parts
                         .chronicle
                         .tell(&event, self.swap, firsts, &self.parts.store);
+                    self.meters.failovers.told(&event, self.swap.published.moment);
                     if let Some(recorder) = &mut self.parts.recorder
                         && let Some(entry) = Entry::told(&event)
                     {

@@ -93,6 +93,7 @@ impl PlanBuilder {
             keys: Vec::new(),
             history: Default::default(),
             hooks: Vec::new(),
+            endpoint_metrics: true,
             trust_ecs: Vec::new(),
             geo: None,
         };

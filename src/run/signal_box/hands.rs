@@ -1,11 +1,13 @@
 //! What the signal box does with its own hands: records to the disk, probes of references, snapshots in force.
 
+use std::collections::HashMap;
 use std::net::SocketAddr;
 use std::sync::Arc;
 
 use super::{Desk, REFERENCE_BUDGET};
 use crate::control::effect::Record;
 use crate::control::event::{Event, StoreTicket};
+use crate::model::id::ServiceId;
 use crate::model::plan::Plan;
 use crate::policy::choice::Decision;
 use crate::run::chronicle::Swap;
@@ -31,6 +33,16 @@ impl Desk {
             .probe_reference(index, address, REFERENCE_BUDGET);
     }
 
+    /// The services that `decisions` are about, by name, once for all: a site may take thousands of them with it.
+    pub(super) fn changed(&self, decisions: &[Decision]) -> HashMap<String, ServiceId> {
+        let services = decisions
+            .iter()
+            .filter_map(|decision| self.parts.plan.services.get(decision.service.index()));
+        services
+            .map(|service| (service.display_name(), service.id))
+            .collect()
+    }
+
     /// Swaps the new snapshot in. The old one is kept until no worker holds it, so that no worker ever frees one.
     pub(super) fn publish(&mut self, decisions: &[Decision]) {
         let decided = self.parts.clock.now().moment;
@@ -41,6 +53,7 @@ impl Desk {
             decided,
             published: self.parts.clock.now(),
         };
+        self.meters.published(self.swap.published.moment.since(decided));
         self.retired.push(old);
     }
 }

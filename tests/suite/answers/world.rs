@@ -128,6 +128,7 @@ pub(crate) fn settings() -> NodeSettings {
         keys: Vec::new(),
         history: Default::default(),
         hooks: Vec::new(),
+        endpoint_metrics: true,
         trust_ecs: Vec::new(),
         geo: None,
     }

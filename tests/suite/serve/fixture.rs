@@ -52,6 +52,7 @@ pub(crate) fn plan() -> Plan {
         keys: Vec::new(),
         history: Default::default(),
         hooks: Vec::new(),
+        endpoint_metrics: true,
         trust_ecs: Vec::new(),
         geo: None,
     };
