@@ -1,28 +1,26 @@
 //! What the thread of the signal box measures of its own work, and what it gives to a scrape.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
 use crate::control::Control;
 use crate::control::effect::HistoryEvent;
 use crate::control::failovers::Failovers;
-use crate::control::timeline::Entry;
-use crate::metrics::panel::{Panel, ProbeLoad, publishes};
+use crate::metrics::panel::{HistoryLoad, Panel, ProbeLoad, publishes};
 use crate::model::histogram::Histogram;
 use crate::model::plan::Plan;
 use crate::model::service::Service;
 use crate::model::time::{Moment, Now};
 use crate::probe::runner::Load;
 use crate::run::signal_box::SignalBox;
+use crate::store::Store;
 
 /// Measured so far.
 #[derive(Debug)]
 pub(super) struct DeskMeters {
     publishes: Histogram,
     failovers: Failovers,
-    /// By kind, and whether somebody should look.
-    events: BTreeMap<(String, bool), u64>,
 }
 
 impl DeskMeters {
@@ -30,15 +28,12 @@ impl DeskMeters {
         Self {
             publishes: publishes(),
             failovers: Failovers::default(),
-            events: BTreeMap::new(),
         }
     }
 
     /// Something was told; `published` is when the last snapshot was swapped in.
-    pub(super) fn told(&mut self, event: &HistoryEvent, entry: &Entry, published: Moment) {
+    pub(super) fn told(&mut self, event: &HistoryEvent, published: Moment) {
         self.failovers.told(event, published);
-        let count = self.events.entry((entry.kind.clone(), entry.alarm)).or_default();
-        *count = count.saturating_add(1);
     }
 
     /// A snapshot was made and swapped in.
@@ -60,10 +55,21 @@ impl DeskMeters {
             lanes: Arc::clone(parts.publisher.lanes()),
             publishes: self.publishes.clone(),
             failovers: self.failovers.clone(),
-            events: self.events.clone(),
+            events: parts.chronicle.counts().clone(),
+            history: history(&parts.store),
             load: load(&parts.runner.load()),
             store_trouble: parts.store.trouble().is_some(),
         })
+    }
+}
+
+fn history(store: &Store) -> HistoryLoad {
+    let counts = store.history().counts();
+    HistoryLoad {
+        written: counts.written,
+        dropped: counts.dropped,
+        failures: counts.failures,
+        waiting: counts.waiting,
     }
 }
 
