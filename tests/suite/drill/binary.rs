@@ -139,7 +139,7 @@ fn the_report_is_within_five_percent_of_what_a_packet_capture_shows() {
     let capture = Capture::start(stage.folder.path("drill.pcap"), server.dns, stage.port);
     let (code, report) = report(stage.drill(&["--for", "10s", "--reason", "capture"]));
     let seen = capture.stop();
-    assert_eq!(www(&server), [stage.fra.clone()]);
+    assert_eq!(www(&server), [stage.fra.as_str()]);
     assert_eq!(report["state"], "done", "{report:#}");
     let kept = report["verdict"] == "kept";
     assert_eq!(code, Some(i32::from(!kept)), "{report:#}");
