@@ -299,7 +299,9 @@ fn ask(snapshot: &Snapshot, question: &Question, rtype: RecordType, now: Now) ->
     }
 }
 
-fn decode(message: Message) -> Answer {
+/// A message in presentation form.
+#[must_use]
+pub fn decode(message: Message) -> Answer {
     let lines = |records: &[Record]| records.iter().map(ToString::to_string).collect();
     Answer {
         rcode: rcode_named(message.metadata.response_code),
