@@ -31,7 +31,9 @@ pub(super) fn data(record: &str) -> Option<&str> {
 pub(super) async fn ask(server: SocketAddr, name: &str, rtype: u16) -> anyhow::Result<Answer> {
     let asked = tokio::time::timeout(PATIENCE, exchange(server, name, rtype)).await;
     let message = asked
-        .with_context(|| format!("no answer from {server} within {PATIENCE:?}; does a DNS server listen there?"))?
+        .with_context(|| {
+            format!("no answer from {server} within {PATIENCE:?}; does a DNS server listen there?")
+        })?
         .with_context(|| format!("no answer from {server}"))?;
     Ok(decode(message))
 }
@@ -83,7 +85,10 @@ mod tests {
     #[test]
     fn the_data_of_a_record_is_what_stands_behind_its_type() {
         assert_eq!(super::data("www.a.test. 10 IN A 192.0.2.1"), Some("192.0.2.1"));
-        assert_eq!(super::data("a.test. 10 IN MX 10 mx.a.test."), Some("10 mx.a.test."));
+        assert_eq!(
+            super::data("a.test. 10 IN MX 10 mx.a.test."),
+            Some("10 mx.a.test.")
+        );
         assert_eq!(super::data("a.test."), None);
     }
 }

@@ -76,7 +76,10 @@ pub(super) fn run(options: &arguments::Practice) -> anyhow::Result<ExitCode> {
 }
 
 async fn listen(address: SocketAddr) -> anyhow::Result<TcpListener> {
-    TcpListener::bind(address)
-        .await
-        .with_context(|| format!("cannot listen on {address}; who has it? ss -lntp sport = :{}", address.port()))
+    TcpListener::bind(address).await.with_context(|| {
+        format!(
+            "cannot listen on {address}; who has it? ss -lntp sport = :{}",
+            address.port()
+        )
+    })
 }

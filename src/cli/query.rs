@@ -52,7 +52,10 @@ pub(super) fn run(common: &Common, options: &arguments::Query) -> anyhow::Result
 
 /// `127.0.0.1`, `127.0.0.1:5353`, `[::1]:5353`.
 fn place(said: &str) -> Result<SocketAddr, Usage> {
-    let alone = said.parse::<IpAddr>().ok().map(|address| SocketAddr::new(address, PORT));
+    let alone = said
+        .parse::<IpAddr>()
+        .ok()
+        .map(|address| SocketAddr::new(address, PORT));
     alone.or_else(|| said.parse().ok()).ok_or_else(|| {
         Usage(format!(
             "--server: `{said}` is no address; write e.g. 127.0.0.1:5353"
