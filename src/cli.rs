@@ -5,6 +5,7 @@ mod check;
 mod client;
 mod demo;
 mod dig;
+mod drill;
 mod explain;
 mod failover;
 mod hand;
@@ -73,6 +74,7 @@ pub fn main() -> ExitCode {
         Command::Query(options) => query::run(&common, &options),
         Command::Practice(options) => practice::run(&options),
         Command::Failover(options) => failover::run(&common, &options),
+        Command::Drill(options) => drill::run(&common, &options),
         Command::Import(options) => import::run(&common, &options),
         Command::Plan(options) => plan::run(&common, &options),
         Command::Replay(options) => replay::run(&common, &options),

@@ -8,6 +8,7 @@
 //! ```
 
 pub mod chronicle;
+pub mod drills;
 pub mod loader;
 pub mod recorder;
 pub mod rehearse;
@@ -20,12 +21,13 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use anyhow::Context;
-use tokio::sync::{mpsc, oneshot, watch};
+use tokio::sync::{Semaphore, mpsc, oneshot, watch};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::answer::published::Published;
 use crate::api::live::{Live, Reload};
+use crate::api::stream::STREAMS;
 use crate::clock::SystemClock;
 use crate::config::load::{Loaded, load};
 use crate::control::event::Remembered;
@@ -42,6 +44,8 @@ use signal_box::{Inbox, Message, SignalBox};
 
 /// Reload requests that may wait; more are told that the server is busy.
 const RELOADS: usize = 8;
+/// Steps of drills that may wait to be noted: one drill has fewer.
+const STAGES: usize = 64;
 /// API requests that may wait for the signal box.
 const REQUESTS: usize = 256;
 /// Probe results that may wait for the signal box; then probes wait.
@@ -133,6 +137,17 @@ pub async fn start(file: &Path) -> Result<Running, StartError> {
     );
     let chronicle = Chronicle::new(0);
     let news = chronicle.news();
+    let (drills, drill_inbox) = mpsc::channel(RELOADS);
+    let (stages, drill_stages) = mpsc::channel(STAGES);
+    let (plans, plan_seen) = watch::channel(Arc::clone(&plan));
+    let desk = drills::Desk::new(drills::Parts {
+        stored: remembered.drills.clone(),
+        inbox: drill_inbox,
+        stages: drill_stages,
+        requests: requests.clone(),
+        plans: plan_seen,
+        clock: Arc::new(clock),
+    });
     let signal_box = SignalBox {
         plan: Arc::clone(&plan),
         publisher,
@@ -146,6 +161,8 @@ pub async fn start(file: &Path) -> Result<Running, StartError> {
         seed,
         recorder: open_recorder(&plan),
         chronicle,
+        stages,
+        plans,
     };
     let inbox = Inbox {
         messages: message_inbox,
@@ -165,14 +182,20 @@ pub async fn start(file: &Path) -> Result<Running, StartError> {
     );
     tracker.spawn(loader.run(reload_inbox, rehearsal_inbox, stop.clone()));
 
+    tracker.spawn(desk.run(stop.clone()));
+
     let token = plan.node.api_token.as_deref().map(Arc::from);
     let live = Live {
         requests,
         reloads: reloads.clone(),
         rehearsals,
+        drills,
         news,
         ready: Arc::clone(&ready),
         token,
+        node: Arc::from(plan.node.name.as_str()),
+        streams: Arc::new(Semaphore::new(STREAMS)),
+        stop: stop.clone(),
         directory: Arc::default(),
     };
     sockets::open_api(&plan, live, &tracker, stop.clone()).await?;

@@ -5,12 +5,13 @@ use std::str::FromStr;
 use std::time::Duration;
 
 use anyhow::Context;
+use data_encoding::HEXLOWER;
 use hickory_proto::op::{Edns, Message, MessageType, OpCode, Query};
 use hickory_proto::rr::{Name, RecordType};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpStream, UdpSocket};
 
-use crate::api::explain::{Answer, decode};
+use crate::api::explain::answer::{Answer, decode};
 
 /// How long one answer may take.
 const PATIENCE: Duration = Duration::from_secs(2);
@@ -30,15 +31,20 @@ pub(super) fn data(record: &str) -> Option<&str> {
 /// When nothing that makes sense comes within two seconds.
 pub(super) async fn ask(server: SocketAddr, name: &str, rtype: u16) -> anyhow::Result<Answer> {
     let asked = tokio::time::timeout(PATIENCE, exchange(server, name, rtype)).await;
-    let message = asked
+    let (query, reply) = asked
         .with_context(|| {
             format!("no answer from {server} within {PATIENCE:?}; does a DNS server listen there?")
         })?
         .with_context(|| format!("no answer from {server}"))?;
-    Ok(decode(message))
+    Ok(Answer {
+        query: HEXLOWER.encode(&query),
+        wire: HEXLOWER.encode(&reply),
+        ..decode(Message::from_vec(&reply)?)
+    })
 }
 
-async fn exchange(server: SocketAddr, name: &str, rtype: u16) -> anyhow::Result<Message> {
+/// The query, and the answer to it.
+async fn exchange(server: SocketAddr, name: &str, rtype: u16) -> anyhow::Result<(Vec<u8>, Vec<u8>)> {
     let id = random_id();
     let mut query = Message::new(id, MessageType::Query, OpCode::Query);
     // A name without its last dot is meant from the root all the same.
@@ -52,23 +58,23 @@ async fn exchange(server: SocketAddr, name: &str, rtype: u16) -> anyhow::Result<
     socket.connect(server).await?;
     socket.send(&octets).await?;
     let mut buffer = vec![0; 4096];
-    let message = loop {
+    loop {
         let length = socket.recv(&mut buffer).await?;
-        let message = Message::from_vec(buffer.get(..length).unwrap_or_default());
+        let reply = buffer.get(..length).unwrap_or_default();
         // Anybody may send to this port; what is no answer to the question is not looked at.
-        if let Some(message) = message.ok().filter(|message| message.metadata.id == id) {
-            break message;
+        match Message::from_vec(reply) {
+            Ok(message) if message.metadata.id != id => {}
+            Ok(message) if message.metadata.truncation => break,
+            Ok(_) => return Ok((octets, reply.to_vec())),
+            Err(_) => {}
         }
-    };
-    if !message.metadata.truncation {
-        return Ok(message);
     }
     let mut stream = TcpStream::connect(server).await?;
     stream.write_u16(u16::try_from(octets.len())?).await?;
     stream.write_all(&octets).await?;
     let mut buffer = vec![0; stream.read_u16().await?.into()];
     stream.read_exact(&mut buffer).await?;
-    Ok(Message::from_vec(&buffer)?)
+    Ok((octets, buffer))
 }
 
 fn random_id() -> u16 {

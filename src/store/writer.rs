@@ -8,7 +8,7 @@ use std::time::Duration;
 use rusqlite::Connection;
 
 use crate::control::effect::Record;
-use crate::store::{Heard, actives, overrides};
+use crate::store::{Heard, actives, drills, overrides};
 
 /// How long to wait after a failure before the next try: a full disk is not freed in milliseconds.
 const RETRY: Duration = Duration::from_secs(5);
@@ -45,6 +45,7 @@ impl std::fmt::Debug for State {
 enum Key {
     Group(String),
     Override(u64),
+    Drill(u64),
 }
 
 fn key(record: &Record) -> Key {
@@ -52,6 +53,7 @@ fn key(record: &Record) -> Key {
         Record::Active { group, .. } => Key::Group(group.clone()),
         Record::Override(over) => Key::Override(over.id),
         Record::Released(id) => Key::Override(*id),
+        Record::Drill(drill) => Key::Drill(drill.id),
     }
 }
 
@@ -175,6 +177,7 @@ fn write<'a>(connection: &mut Connection, records: impl Iterator<Item = &'a Reco
             Record::Active { group, active } => actives::write(&transaction, group, active)?,
             Record::Override(over) => overrides::write(&transaction, over)?,
             Record::Released(id) => overrides::remove(&transaction, *id)?,
+            Record::Drill(drill) => drills::write(&transaction, drill)?,
         }
     }
     transaction.commit()
