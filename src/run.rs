@@ -137,8 +137,8 @@ pub async fn start(file: &Path) -> Result<Running, StartError> {
         Arc::new(clock),
         events.clone(),
     );
-    let chronicle = Chronicle::new(0);
-    let news = chronicle.news();
+    let chronicle = Chronicle::new(store.last_entry());
+    let (news, history) = (chronicle.news(), store.history());
     let (drills, drill_inbox) = mpsc::channel(RELOADS);
     let (stages, drill_stages) = mpsc::channel(STAGES);
     let (plans, plan_seen) = watch::channel(Arc::clone(&plan));
@@ -195,6 +195,8 @@ pub async fn start(file: &Path) -> Result<Running, StartError> {
         rehearsals,
         drills,
         news,
+        history,
+        verifying: Arc::default(),
         ready: Arc::clone(&ready),
         meters: Arc::clone(&meters),
         token,
