@@ -25,6 +25,7 @@ const MAY_NAME: &[(&str, &[&str])] = &[
     ("probe", &["model", "health"]),
     ("serve", &["answer", "wire", "model", "sys"]),
     ("store", &["control", "health", "model"]),
+    ("announce", &["control", "health", "model"]),
     ("api", &["control", "health", "model", "answer"]),
     ("sys", &[]),
     ("clock", &["model::time"]),
@@ -56,6 +57,12 @@ const ADDED: &[(&str, &str, &str)] = &[
         "a program's process group is killed before its leader is reaped; std knows neither",
     ),
     ("serve", "clock", "an edge reads the clock"),
+    ("announce", "clock", "an edge reads the clock"),
+    (
+        "announce",
+        "sys::process",
+        "a program's process group is killed before its leader is reaped, as with probes",
+    ),
     ("api", "wire::name", "questions come as names"),
     (
         "api",
