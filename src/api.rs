@@ -2,11 +2,20 @@
 //!
 //! It decides nothing: every request becomes a [`live::Request`] to the signal box, or to the loader.
 
+pub mod directory;
+pub mod document;
 pub mod explain;
+pub mod extract;
+pub mod files;
 pub mod guard;
-pub(crate) mod hand;
-pub(crate) mod heartbeat;
+pub mod hand;
+pub mod heartbeat;
+pub mod list;
 pub mod live;
+pub mod look;
 pub mod page;
+pub mod paging;
+pub mod policy;
 pub mod problem;
 pub mod routes;
+pub mod table;

@@ -10,7 +10,7 @@
 //! when a server may be stopped; `writing` elects the writers of exclusive
 //! services, `naming` judges an operator's word on them; [`ledger`] knows until when
 //! caches may hold what is answered no more.
-//! [`status`], [`listing`] and [`explain`] show it all, and [`timeline`] is what happened, as data; [`promise`] computes what may be expected of a service; [`foresee`] says what
+//! [`status`], [`glance`], [`listing`] and [`explain`] show it all, and [`timeline`] is what happened, as data; [`promise`] computes what may be expected of a service; [`foresee`] says what
 //! a new plan would change, and `losses` what any single failure would.
 
 pub mod chance;
@@ -24,6 +24,7 @@ pub mod event;
 pub mod explain;
 pub mod forecast;
 pub mod foresee;
+pub mod glance;
 pub(crate) mod hand;
 pub(crate) mod heartbeat;
 pub(crate) mod isolating;

@@ -173,6 +173,7 @@ pub async fn start(file: &Path) -> Result<Running, StartError> {
         news,
         ready: Arc::clone(&ready),
         token,
+        directory: Arc::default(),
     };
     sockets::open_api(&plan, live, &tracker, stop.clone()).await?;
 

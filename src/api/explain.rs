@@ -21,7 +21,7 @@ use crate::model::time::Now;
 use crate::wire::name::Name;
 
 /// What is answered to one question, and why.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, utoipa::ToSchema)]
 pub struct Report {
     /// The question's name.
     pub name: String,
@@ -29,6 +29,7 @@ pub struct Report {
     #[serde(rename = "type")]
     pub rtype: String,
     /// The client it was asked for.
+    #[schema(value_type = String)]
     pub client: IpAddr,
     /// Which zone answers; `None`: none of ours.
     pub zone: Option<String>,
@@ -41,7 +42,7 @@ pub struct Report {
 }
 
 /// An answer in presentation form.
-#[derive(Clone, Debug, Default, Serialize)]
+#[derive(Clone, Debug, Default, Serialize, utoipa::ToSchema)]
 pub struct Answer {
     /// `NOERROR`, `NXDOMAIN`, …; empty when nothing is sent.
     pub rcode: String,

@@ -1,40 +1,110 @@
-//! Who may ask: the token where there is one; on loopback without a token nothing that a web page could send.
+//! Who may ask: whoever shows a token that is known; on loopback, when the configuration says so, nobody in
+//! particular, by nothing that a web page could send.
 
-use axum::extract::{Request, State};
+use std::net::SocketAddr;
+
+use axum::extract::{ConnectInfo, Request, State};
 use axum::http::{HeaderMap, Method, StatusCode, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 
+use crate::api::extract::is_json;
 use crate::api::live::Live;
 use crate::api::problem::Problem;
+use crate::api::table::Access;
+use crate::model::access::Role;
 
-/// Lets a request through or answers it with a [`Problem`].
-pub async fn guard(State(live): State<Live>, request: Request, next: Next) -> Response {
-    match admit(&live, request.method(), request.headers()) {
-        Ok(()) => next.run(request).await,
-        Err(problem) => problem.into_response(),
+/// Who asks.
+#[derive(Clone, Debug)]
+pub struct Caller {
+    /// What was shown, by its name; `None`: nothing.
+    pub name: Option<String>,
+    /// What it allows.
+    pub role: Option<Role>,
+    /// From where.
+    pub from: SocketAddr,
+}
+
+impl Caller {
+    /// For the log: `api from 192.0.2.7`.
+    #[must_use]
+    pub fn words(&self) -> String {
+        format!("api from {}", self.from.ip())
     }
 }
 
-fn admit(live: &Live, method: &Method, headers: &HeaderMap) -> Result<(), Problem> {
-    if let Some(token) = &live.token {
-        let shown = headers
-            .get(header::AUTHORIZATION)
-            .and_then(|value| value.to_str().ok());
-        let shown = shown
-            .and_then(|value| value.strip_prefix("Bearer "))
-            .unwrap_or_default();
-        return if same(shown.as_bytes(), token.as_bytes()) {
-            Ok(())
-        } else {
-            Err(Problem::new(
-                StatusCode::UNAUTHORIZED,
-                "send the token of `[api] token_file` as `Authorization: Bearer …`",
-            ))
-        };
+/// Lets a request through to a route that may be used as `access` says, or answers it with a [`Problem`].
+pub async fn guard(State((live, access)): State<(Live, Access)>, request: Request, next: Next) -> Response {
+    if access == Access::Own {
+        return next.run(request).await;
     }
-    // Without a token only loopback is listened on. A page in the operator's browser reaches that, too: by a
-    // rebound name (then `Host` is not loopback's) or by a form (then the type is not JSON).
+    let from = request.extensions().get::<ConnectInfo<SocketAddr>>();
+    let from = from.map_or(SocketAddr::from(([0, 0, 0, 0], 0)), |from| from.0);
+    let caller = match identify(&live, from, request.headers()) {
+        Ok(caller) => caller,
+        Err(problem) => return problem.into_response(),
+    };
+    if let Err(problem) = admit(&caller, access, request.method(), request.headers()) {
+        return problem.into_response();
+    }
+    let mut request = request;
+    request.extensions_mut().insert(caller);
+    next.run(request).await
+}
+
+/// Who asks; a wrong token is nobody's.
+fn identify(live: &Live, from: SocketAddr, headers: &HeaderMap) -> Result<Caller, Problem> {
+    let Some(shown) = headers.get(header::AUTHORIZATION) else {
+        return Ok(Caller {
+            name: None,
+            role: live.anonymous(),
+            from,
+        });
+    };
+    let shown = shown
+        .to_str()
+        .ok()
+        .and_then(|value| value.strip_prefix("Bearer "));
+    let known = match (&live.token, shown) {
+        (Some(token), Some(shown)) => same(shown.as_bytes(), token.as_bytes()),
+        _ => false,
+    };
+    if !known {
+        return Err(unknown());
+    }
+    Ok(Caller {
+        name: Some("token_file".to_owned()),
+        role: Some(Role::Admin),
+        from,
+    })
+}
+
+fn unknown() -> Problem {
+    Problem::new(
+        StatusCode::UNAUTHORIZED,
+        "send a token of the configuration as `Authorization: Bearer …`",
+    )
+}
+
+fn admit(caller: &Caller, access: Access, method: &Method, headers: &HeaderMap) -> Result<(), Problem> {
+    let Access::Role(needed) = access else {
+        return Ok(());
+    };
+    match caller.role {
+        None => return Err(unknown()),
+        Some(role) if role < needed => {
+            return Err(Problem::new(
+                StatusCode::FORBIDDEN,
+                format!("this takes the role {needed}, and you have {role}"),
+            ));
+        }
+        Some(_) => {}
+    }
+    if caller.name.is_some() {
+        return Ok(());
+    }
+    // Whoever shows nothing is on loopback. A page in the operator's browser reaches that, too: by a rebound name (then
+    // `Host` is not loopback's) or by a form (then the type is not JSON).
     let host = headers
         .get(header::HOST)
         .and_then(|value| value.to_str().ok())
@@ -45,10 +115,7 @@ fn admit(live: &Live, method: &Method, headers: &HeaderMap) -> Result<(), Proble
             "ask by a loopback address, not by a name",
         ));
     }
-    let json = headers
-        .get(header::CONTENT_TYPE)
-        .is_some_and(|value| value.as_bytes().starts_with(b"application/json"));
-    if method != Method::GET && method != Method::HEAD && !json {
+    if method != Method::GET && method != Method::HEAD && !is_json(headers) {
         return Err(Problem::new(
             StatusCode::UNSUPPORTED_MEDIA_TYPE,
             "send `Content-Type: application/json`",
@@ -56,7 +123,6 @@ fn admit(live: &Live, method: &Method, headers: &HeaderMap) -> Result<(), Proble
     }
     Ok(())
 }
-
 fn is_loopback(host: &str) -> bool {
     let name = match host.rsplit_once(':') {
         Some((name, port)) if port.bytes().all(|octet| octet.is_ascii_digit()) => name,

@@ -1,17 +1,16 @@
-//! The operator's hand over HTTP: drain, force, release, and what stands.
+//! The operator's hand over HTTP: drain, force, release, a switch, and what stands.
 
-use std::net::SocketAddr;
 use std::time::Duration;
 
-use axum::Json;
-use axum::extract::{ConnectInfo, State};
+use axum::Extension;
+use axum::extract::State;
 use axum::http::StatusCode;
-use serde::Deserialize;
-use serde_json::{Value, json};
+use serde::{Deserialize, Serialize};
 
+use crate::api::extract::Json;
+use crate::api::guard::Caller;
 use crate::api::live::{Live, Request};
 use crate::api::problem::Problem;
-use crate::api::routes::ask;
 use crate::config::duration;
 use crate::control::event::{Command, Manner};
 use crate::control::listing::OverrideStatus;
@@ -20,95 +19,206 @@ use crate::model::force::ForceKind;
 /// The longest time an override may be given: what is meant for longer is meant until it is released.
 const LONGEST: Duration = Duration::from_secs(366 * 86_400);
 
-/// What `drain`, `force` and `release` take.
-#[derive(Debug, Deserialize)]
+/// It was done.
+#[derive(Debug, Serialize, utoipa::ToSchema)]
+pub struct Done {
+    /// What was done to whom, and who answers then; a sentence for each service.
+    pub detail: String,
+}
+
+/// What `drain` takes.
+#[derive(Debug, Deserialize, utoipa::ToSchema)]
 #[serde(deny_unknown_fields)]
-pub(super) struct Body {
+pub struct DrainBody {
+    /// Upon whom: `SERVICE/ENDPOINT`, `SERVICE/POOL`, `SERVICE/POOL/ENDPOINT`, `SERVICE`, or a pattern of these.
     select: String,
-    /// Of `force` only: `up`, `down`.
-    state: Option<String>,
+    /// Why, for whoever looks at it.
     reason: Option<String>,
+    /// For how long, like `30m`; until it is released, when nothing is said; 366d at the most.
     #[serde(rename = "for")]
     lasting: Option<String>,
+    /// Who answers for it; from where it was asked, when nothing is said.
     owner: Option<String>,
+    /// Go past what would refuse it for safety; recorded.
     #[serde(default)]
     break_glass: bool,
+    /// Only say what would change.
     #[serde(default)]
     dry_run: bool,
 }
 
-type Answer = Result<Json<Value>, Problem>;
-
-/// `POST /v1/drain`
-pub(super) async fn drain(
-    State(live): State<Live>,
-    ConnectInfo(from): ConnectInfo<SocketAddr>,
-    Json(body): Json<Body>,
-) -> Answer {
-    if body.state.is_some() {
-        return Err(bad("`state` belongs to /v1/force"));
-    }
-    lay(&live, from, body, ForceKind::Drain).await
+/// What `force` takes.
+#[derive(Debug, Deserialize, utoipa::ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ForceBody {
+    /// Upon whom, as for a drain.
+    select: String,
+    /// What it shall count as.
+    state: ForcedTo,
+    /// Why, for whoever looks at it.
+    reason: Option<String>,
+    /// For how long, like `30m`; until it is released, when nothing is said; 366d at the most.
+    #[serde(rename = "for")]
+    lasting: Option<String>,
+    /// Who answers for it; from where it was asked, when nothing is said.
+    owner: Option<String>,
+    /// Go past what would refuse it for safety; recorded.
+    #[serde(default)]
+    break_glass: bool,
+    /// Only say what would change.
+    #[serde(default)]
+    dry_run: bool,
 }
 
-/// `POST /v1/force`
-pub(super) async fn force(
+/// What an endpoint is forced to.
+#[derive(Clone, Copy, Debug, Deserialize, utoipa::ToSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum ForcedTo {
+    /// It counts as up, whatever its probes say.
+    Up,
+    /// It counts as down.
+    Down,
+}
+
+/// What `release` takes.
+#[derive(Debug, Deserialize, utoipa::ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ReleaseBody {
+    /// What was laid within it is lifted.
+    select: String,
+    /// Who answers for it; from where it was asked, when nothing is said.
+    owner: Option<String>,
+    /// Go past what would refuse it for safety; recorded.
+    #[serde(default)]
+    break_glass: bool,
+    /// Only say what would change.
+    #[serde(default)]
+    dry_run: bool,
+}
+
+/// What `failover` takes.
+#[derive(Debug, Deserialize, utoipa::ToSchema)]
+pub struct FailoverBody {
+    /// The service's name.
+    service: String,
+    /// The endpoint to switch to; the next healthy one, when nothing is said.
+    to: Option<String>,
+    /// Who answers for it; from where it was asked, when nothing is said.
+    owner: Option<String>,
+    /// Go past what would refuse it for safety; recorded.
+    #[serde(default)]
+    break_glass: bool,
+    /// Only say what would change.
+    #[serde(default)]
+    dry_run: bool,
+}
+
+type Answer = Result<Json<Done>, Problem>;
+
+/// Take endpoints out of the answers
+#[utoipa::path(post, path = "/v1/drain", tag = "steer", request_body = DrainBody,
+    responses(
+        (status = 200, description = "It was done, and is on disk", body = Done),
+        (status = 409, description = "A rule stands against it; `detail` begins with its name", body = Problem, content_type = "application/problem+json")))]
+pub async fn drain(
     State(live): State<Live>,
-    ConnectInfo(from): ConnectInfo<SocketAddr>,
-    Json(body): Json<Body>,
+    Extension(caller): Extension<Caller>,
+    Json(body): Json<DrainBody>,
 ) -> Answer {
-    let kind = match body.state.as_deref() {
-        Some("up") => ForceKind::Up,
-        Some("down") => ForceKind::Down,
-        _ => return Err(bad("`state` must be \"up\" or \"down\"")),
+    let what = Command::Force {
+        kind: ForceKind::Drain,
+        select: body.select,
+        reason: stated(body.reason),
+        lasting: lasting(body.lasting.as_deref())?,
     };
-    lay(&live, from, body, kind).await
+    let by = owner(body.owner, &caller);
+    command(&live, by, what, manner(body.break_glass, body.dry_run)).await
 }
 
-/// `POST /v1/release`
-pub(super) async fn release(
+/// Let endpoints count as up or down, whatever their probes say
+#[utoipa::path(post, path = "/v1/force", tag = "steer", request_body = ForceBody,
+    responses(
+        (status = 200, description = "It was done, and is on disk", body = Done),
+        (status = 409, description = "A rule stands against it; `detail` begins with its name", body = Problem, content_type = "application/problem+json")))]
+pub async fn force(
     State(live): State<Live>,
-    ConnectInfo(from): ConnectInfo<SocketAddr>,
-    Json(body): Json<Body>,
+    Extension(caller): Extension<Caller>,
+    Json(body): Json<ForceBody>,
 ) -> Answer {
-    if body.state.is_some() || body.lasting.is_some() {
-        return Err(bad("a release takes neither `state` nor `for`"));
-    }
-    let (by, manner) = (owner(body.owner, from), manner(body.break_glass, body.dry_run));
+    let what = Command::Force {
+        kind: match body.state {
+            ForcedTo::Up => ForceKind::Up,
+            ForcedTo::Down => ForceKind::Down,
+        },
+        select: body.select,
+        reason: stated(body.reason),
+        lasting: lasting(body.lasting.as_deref())?,
+    };
+    let by = owner(body.owner, &caller);
+    command(&live, by, what, manner(body.break_glass, body.dry_run)).await
+}
+
+/// Lift what was laid upon endpoints by drain or force
+#[utoipa::path(post, path = "/v1/release", tag = "steer", request_body = ReleaseBody,
+    responses(
+        (status = 200, description = "It was done, and is on disk", body = Done),
+        (status = 409, description = "A rule stands against it; `detail` begins with its name", body = Problem, content_type = "application/problem+json")))]
+pub async fn release(
+    State(live): State<Live>,
+    Extension(caller): Extension<Caller>,
+    Json(body): Json<ReleaseBody>,
+) -> Answer {
+    let (by, manner) = (owner(body.owner, &caller), manner(body.break_glass, body.dry_run));
     let select = body.select;
     command(&live, by, Command::Release { select }, manner).await
 }
 
-/// `GET /v1/overrides`
-pub(super) async fn overrides(State(live): State<Live>) -> Result<Json<Vec<OverrideStatus>>, Problem> {
-    ask(&live, |reply| Request::Overrides { reply }).await.map(Json)
+/// Switch a failover service by hand
+#[utoipa::path(post, path = "/v1/failover", tag = "steer", request_body = FailoverBody,
+    responses(
+        (status = 200, description = "It was done, and is on disk", body = Done),
+        (status = 409, description = "A rule stands against it; `detail` begins with its name", body = Problem, content_type = "application/problem+json")))]
+pub async fn failover(
+    State(live): State<Live>,
+    Extension(caller): Extension<Caller>,
+    Json(body): Json<FailoverBody>,
+) -> Answer {
+    let what = Command::Failover {
+        service: body.service,
+        to: body.to,
+    };
+    let by = owner(body.owner, &caller);
+    command(&live, by, what, manner(body.break_glass, body.dry_run)).await
 }
 
-async fn lay(live: &Live, from: SocketAddr, body: Body, kind: ForceKind) -> Answer {
-    let lasting = match body.lasting.as_deref().map(duration::parse).transpose() {
-        Ok(lasting) => lasting,
-        Err(error) => return Err(bad(format!("`for`: {error}; write a time like \"30m\""))),
-    };
+/// What operators laid upon endpoints, and until when
+#[utoipa::path(get, path = "/v1/overrides", tag = "look",
+    responses((status = 200, description = "All of it: entries of the file, then commands, the oldest first", body = Vec<OverrideStatus>)))]
+pub async fn overrides(State(live): State<Live>) -> Result<Json<Vec<OverrideStatus>>, Problem> {
+    live.ask(|reply| Request::Overrides { reply }).await.map(Json)
+}
+
+fn stated(reason: Option<String>) -> Option<String> {
+    reason.filter(|reason| !reason.trim().is_empty())
+}
+
+fn lasting(written: Option<&str>) -> Result<Option<Duration>, Problem> {
+    let lasting = written.map(duration::parse).transpose();
+    let lasting =
+        lasting.map_err(|error| Problem::bad(format!("`for`: {error}; write a time like \"30m\"")))?;
     if lasting.is_some_and(|length| length > LONGEST) {
-        return Err(bad(
+        return Err(Problem::bad(
             "`for` is 366d at the most; leave it out for as long as nobody releases it",
         ));
     }
-    let (by, manner) = (owner(body.owner, from), manner(body.break_glass, body.dry_run));
-    let what = Command::Force {
-        kind,
-        select: body.select,
-        reason: body.reason.filter(|reason| !reason.trim().is_empty()),
-        lasting,
-    };
-    command(live, by, what, manner).await
+    Ok(lasting)
 }
 
 /// Who says so, when the request does not: from where it came.
-pub(super) fn owner(given: Option<String>, from: SocketAddr) -> String {
+pub(super) fn owner(given: Option<String>, caller: &Caller) -> String {
     given
         .filter(|owner| !owner.trim().is_empty())
-        .unwrap_or_else(|| format!("api from {}", from.ip()))
+        .unwrap_or_else(|| caller.words())
 }
 
 pub(super) fn manner(break_glass: bool, dry_run: bool) -> Manner {
@@ -117,18 +227,14 @@ pub(super) fn manner(break_glass: bool, dry_run: bool) -> Manner {
 
 /// Hands a command to the signal box; a refusal is a conflict with what stands.
 pub(super) async fn command(live: &Live, by: String, command: Command, manner: Manner) -> Answer {
-    let done = ask(live, |reply| Request::Command {
+    let done = live.ask(|reply| Request::Command {
         by,
         command,
         manner,
         reply,
     });
     match done.await? {
-        Ok(done) => Ok(Json(json!({ "detail": done.0 }))),
+        Ok(done) => Ok(Json(Done { detail: done.0 })),
         Err(refusal) => Err(Problem::new(StatusCode::CONFLICT, refusal.to_string())),
     }
-}
-
-fn bad(detail: impl Into<String>) -> Problem {
-    Problem::new(StatusCode::BAD_REQUEST, detail)
 }

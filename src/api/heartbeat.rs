@@ -1,63 +1,72 @@
 //! `POST /v1/heartbeat/{service}/{endpoint}`: an endpoint reports itself, with a token that allows nothing else.
 
-use axum::Json;
-use axum::body::Bytes;
-use axum::extract::{Path, State};
+use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode, header};
 use serde::Deserialize;
-use serde_json::{Value, json};
 
+use crate::api::extract::{Body, Json, Path};
+use crate::api::hand::Done;
 use crate::api::live::{Live, Request};
 use crate::api::problem::Problem;
-use crate::api::routes::ask;
 use crate::control::event::{Word, WordKind};
 
 /// Octets of the largest body.
 pub(super) const MOST: usize = 4096;
 
 /// What an endpoint may say of itself; an empty body is `up`.
-#[derive(Deserialize)]
+#[derive(Debug, Deserialize, utoipa::ToSchema)]
 #[serde(deny_unknown_fields)]
-struct Said {
+pub struct Said {
+    /// How it is.
     status: Status,
+    /// Why, for people.
     #[serde(default)]
     text: String,
 }
 
-#[derive(Deserialize)]
+/// How an endpoint says that it is.
+#[derive(Clone, Copy, Debug, Deserialize, utoipa::ToSchema)]
 #[serde(rename_all = "lowercase")]
-enum Status {
+pub enum Status {
+    /// Well.
     Up,
+    /// Less than well.
     Degraded,
+    /// Not to be used.
     Down,
 }
 
-/// Takes a heartbeat. Whoever shows the wrong token does not learn which endpoints there are.
-pub(super) async fn heartbeat(
+/// An endpoint reports itself
+///
+/// Whoever shows the wrong token does not learn which endpoints there are.
+#[utoipa::path(post, path = "/v1/heartbeat/{service}/{endpoint}", tag = "heartbeat",
+    params(("service" = String, Path, description = "The service's name"), ("endpoint" = String, Path, description = "The endpoint's name")),
+    request_body(content = Option<Said>, description = "Nothing, which says `up`, or more"),
+    responses((status = 200, description = "Heard", body = Done)))]
+pub async fn heartbeat(
     State(live): State<Live>,
     Path((service, endpoint)): Path<(String, String)>,
     headers: HeaderMap,
-    body: Bytes,
-) -> Result<Json<Value>, Problem> {
+    Body(body): Body,
+) -> Result<Json<Done>, Problem> {
     let token = headers
         .get(header::AUTHORIZATION)
         .and_then(|value| value.to_str().ok())
         .and_then(|value| value.strip_prefix("Bearer "))
         .unwrap_or_default()
         .to_owned();
-    let word = word(&body).map_err(|detail| Problem::new(StatusCode::BAD_REQUEST, detail))?;
-    let within = ask(&live, |reply| Request::Heartbeat {
+    let word = word(&body).map_err(Problem::bad)?;
+    let within = live.ask(|reply| Request::Heartbeat {
         service,
         endpoint,
         token,
         word,
         reply,
-    })
-    .await?;
-    match within {
-        Some(within) => Ok(Json(json!({
-            "detail": format!("heard; the next is due within {:.1} s", within.as_secs_f64()),
-        }))),
+    });
+    match within.await? {
+        Some(within) => Ok(Json(Done {
+            detail: format!("heard; the next is due within {:.1} s", within.as_secs_f64()),
+        })),
         None => Err(Problem::new(
             StatusCode::UNAUTHORIZED,
             "no endpoint of that name is reported with this token: send that of the check's `token_file` as \

@@ -5,16 +5,25 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
+use arc_swap::ArcSwapOption;
 use serde::{Deserialize, Serialize};
 use tokio::sync::{broadcast, mpsc, oneshot};
 
+use crate::api::directory::Directory;
 use crate::api::explain::Report;
+use crate::api::problem::Problem;
 use crate::control::effect::{Done, HistoryKind, Refusal};
 use crate::control::event::{Command, Manner, Word};
 use crate::control::forecast::Forecast;
 use crate::control::listing::OverrideStatus;
 use crate::control::status::ServiceStatus;
+use crate::control::step::Control;
 use crate::control::timeline::Entry;
+use crate::model::access::Role;
+use crate::model::time::Now;
+
+/// How long a request waits for a place in the queue of the signal box.
+pub(super) const PATIENCE: Duration = Duration::from_secs(5);
 
 /// Something asked of the signal box.
 #[derive(Debug)]
@@ -26,6 +35,8 @@ pub enum Request {
         /// `None` when there is no such service.
         reply: oneshot::Sender<Option<Vec<ServiceStatus>>>,
     },
+    /// A look at everything, which changes nothing and takes less than a millisecond.
+    Look(Look),
     /// The decision for one question.
     Explain {
         /// The question.
@@ -71,6 +82,18 @@ pub enum Request {
     },
 }
 
+/// What somebody wants to see of the signal box.
+pub struct Look(pub Seeing);
+
+/// What is done with it.
+pub type Seeing = Box<dyn FnOnce(&Control, Now) + Send>;
+
+impl std::fmt::Debug for Look {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Look(…)")
+    }
+}
+
 /// One question, as `explain` takes it.
 #[derive(Clone, Debug)]
 pub struct Question {
@@ -99,7 +122,7 @@ pub struct Rehearsal {
 }
 
 /// What a configuration would change.
-#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct Outlook {
     /// Services: now, under each single failure, and the audit.
     #[serde(flatten)]
@@ -109,7 +132,7 @@ pub struct Outlook {
 }
 
 /// A static RRset that differs.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct RecordsDiffer {
     /// `mail.example.test.`
     pub owner: String,
@@ -137,4 +160,45 @@ pub struct Live {
     pub ready: Arc<AtomicBool>,
     /// What a client must show, when there is one.
     pub token: Option<Arc<str>>,
+    /// The names of the plan that was looked at last.
+    pub directory: Arc<ArcSwapOption<Directory>>,
+}
+
+impl Live {
+    /// What whoever shows nothing may do.
+    #[must_use]
+    pub fn anonymous(&self) -> Option<Role> {
+        // Without a token only loopback is listened on.
+        self.token.is_none().then_some(Role::Admin)
+    }
+
+    /// Hands a request to the signal box and waits for its reply.
+    ///
+    /// # Errors
+    /// When the signal box is busy or gone.
+    pub async fn ask<T>(&self, make: impl FnOnce(oneshot::Sender<T>) -> Request) -> Result<T, Problem> {
+        let (reply, answer) = oneshot::channel();
+        self.requests
+            .send_timeout(make(reply), PATIENCE)
+            .await
+            .map_err(|_| Problem::busy())?;
+        answer.await.map_err(|_| Problem::busy())
+    }
+
+    /// What `look` sees. It runs on the thread that decides: it must be short.
+    ///
+    /// # Errors
+    /// When the signal box is busy or gone.
+    pub async fn look<T: Send + 'static>(
+        &self,
+        look: impl FnOnce(&Control, Now) -> T + Send + 'static,
+    ) -> Result<T, Problem> {
+        self.ask(|reply| {
+            Request::Look(Look(Box::new(move |control, now| {
+                // Whoever asked may have left.
+                let _ = reply.send(look(control, now));
+            })))
+        })
+        .await
+    }
 }

@@ -21,7 +21,7 @@ use crate::model::time::{Moment, Now};
 const LOOK: Duration = Duration::from_secs(1);
 
 /// For how long clients may still come to an endpoint that was taken out.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, utoipa::ToSchema)]
 pub struct WaitStatus {
     /// Whether no compliant cache holds an address of it: its server may be stopped.
     pub safe: bool,

@@ -13,7 +13,7 @@ use crate::policy::readings::Family;
 use crate::policy::witness::{Note, Notebook};
 
 /// One service's decision with its reasons.
-#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, utoipa::ToSchema)]
 pub struct Explanation {
     /// How the service stands; `None` for an id that is not in the plan.
     pub status: Option<ServiceStatus>,
@@ -25,7 +25,7 @@ pub struct Explanation {
 }
 
 /// Which candidates a family's answer was made of.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, utoipa::ToSchema)]
 pub struct Considered {
     /// `A`, `AAAA`.
     pub family: &'static str,
@@ -34,7 +34,7 @@ pub struct Considered {
 }
 
 /// One candidate and what became of it.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, utoipa::ToSchema)]
 pub struct Candidate {
     /// `A`, `AAAA`.
     pub family: &'static str,

@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use crate::control::status::AnswerStatus;
 
 /// What a new plan would change.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct Forecast {
     /// Answers that would differ, new and gone services among them.
     pub changes: Vec<Change>,
@@ -20,7 +20,7 @@ pub struct Forecast {
 }
 
 /// One name and type whose answer would differ.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct Change {
     /// `www.example.test`.
     pub service: String,
@@ -40,7 +40,7 @@ pub struct Change {
 }
 
 /// One failure and what differs under it.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct Failure {
     /// `192.0.2.10`, `site fra`, `pool eu of example.test`.
     pub lost: String,
@@ -51,7 +51,7 @@ pub struct Failure {
 }
 
 /// A name that one failure leaves with nothing healthy.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct Bare {
     /// `www.example.test`.
     pub service: String,
@@ -67,7 +67,7 @@ pub struct Bare {
 }
 
 /// A service whose load would not fit on what one failure leaves.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct Overload {
     /// `www.example.test`.
     pub service: String,

@@ -11,7 +11,7 @@ use crate::model::time::Now;
 use crate::policy::readings::Tier;
 
 /// An override as it lies upon an endpoint.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, utoipa::ToSchema)]
 pub struct ForcedStatus {
     /// `drain`, `up`, `down`.
     pub state: &'static str,
@@ -38,7 +38,7 @@ pub struct ForcedStatus {
 }
 
 /// One override with all that it lies upon.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, utoipa::ToSchema)]
 pub struct OverrideStatus {
     /// What it is; `hides` and `wait` stand with each endpoint.
     #[serde(flatten)]
@@ -48,7 +48,7 @@ pub struct OverrideStatus {
 }
 
 /// An endpoint upon which an override lies.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, utoipa::ToSchema)]
 pub struct TouchedStatus {
     /// The service.
     pub service: String,

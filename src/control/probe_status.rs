@@ -15,7 +15,7 @@ use crate::model::time::{Moment, Now};
 use crate::policy::readings::Reading;
 
 /// One probe stream.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, utoipa::ToSchema)]
 pub struct ProbeStatus {
     /// The check's name.
     pub check: String,
@@ -66,11 +66,12 @@ pub struct ProbeStatus {
     /// Probes that failed through this node's own fault and count for nothing.
     pub own_faults: u64,
     /// Of a combined check: what it is judged by.
+    #[schema(no_recursion)]
     pub parts: Vec<ProbeStatus>,
 }
 
 /// What a failure showed.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, utoipa::ToSchema)]
 pub struct EvidenceStatus {
     /// A sentence.
     pub text: String,
@@ -100,8 +101,19 @@ impl Control {
         })
     }
 
+    /// What counts of one stream; `None` for an id that is not in the plan.
+    pub(super) fn effective(&self, target: TargetId, now: Now) -> Option<Health> {
+        let watch = self.watches.get(target.index())?;
+        let described = self.plan.targets.get(target.index())?;
+        if !described.is_derived() {
+            return Some(shown(watch, watch.gate.effective()));
+        }
+        Some(health_of(self.shown(described, now, true).tier))
+    }
+
     /// How one stream stands, with those that it is judged by; `None` for an id that is not in the plan.
-    pub(super) fn probe_status(&self, target: TargetId, now: Now) -> Option<ProbeStatus> {
+    #[must_use]
+    pub fn probe_status(&self, target: TargetId, now: Now) -> Option<ProbeStatus> {
         let watch = self.watches.get(target.index())?;
         let described = self.plan.targets.get(target.index())?;
         let rules = &described.check.rules;

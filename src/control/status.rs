@@ -18,7 +18,7 @@ use crate::policy::readings::Family;
 use crate::policy::tree::{endpoints_of, member_name};
 
 /// One service.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, utoipa::ToSchema)]
 pub struct ServiceStatus {
     /// `www.example.test`.
     pub service: String,
@@ -53,7 +53,7 @@ pub struct ServiceStatus {
 }
 
 /// What is answered for one family.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct AnswerStatus {
     /// Every address that may be answered.
     pub addresses: Vec<String>,
@@ -64,7 +64,7 @@ pub struct AnswerStatus {
 }
 
 /// One endpoint.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, utoipa::ToSchema)]
 pub struct EndpointStatus {
     /// Its name.
     pub name: String,
@@ -79,7 +79,7 @@ pub struct EndpointStatus {
 }
 
 /// An endpoint's name elsewhere.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, utoipa::ToSchema)]
 pub struct AliasStatus {
     /// `lb.example.net`
     pub name: String,
@@ -90,7 +90,7 @@ pub struct AliasStatus {
 }
 
 /// One address of an endpoint.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, utoipa::ToSchema)]
 pub struct AddressStatus {
     /// What is answered.
     pub address: String,
@@ -198,6 +198,16 @@ impl Control {
             .and_then(|active| service.group.members.get(active))
             .map(|member| member_name(&self.plan.endpoints, member));
         (name, seats.iter().any(|seat| seat.by_hand))
+    }
+
+    /// One endpoint of the plan; `None` for an id that is not in it.
+    #[must_use]
+    pub fn endpoint(&self, id: EndpointId, now: Now) -> Option<EndpointStatus> {
+        let endpoint = self.plan.endpoints.get(id.index())?;
+        let desk = self.desks.get(endpoint.service.index());
+        let decided = desk.and_then(|desk| desk.decided.as_ref());
+        let answered = decided.is_some_and(|decided| decided.answered.contains(&id));
+        self.endpoint_status(id, answered, now)
     }
 
     fn endpoint_status(&self, id: EndpointId, answered: bool, now: Now) -> Option<EndpointStatus> {

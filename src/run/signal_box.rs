@@ -13,7 +13,7 @@ use tokio::sync::{mpsc, oneshot};
 use crate::answer::published::Published;
 use crate::answer::snapshot::Snapshot;
 use crate::api::explain::explain;
-use crate::api::live::Request;
+use crate::api::live::{Look, Request};
 use crate::clock::Clock;
 use crate::control::effect::{Done, Effect, HistoryEvent, Record, Refusal};
 use crate::control::event::{CommandTicket, Event, Remembered, StoreTicket};
@@ -214,6 +214,7 @@ impl Desk {
                 let status = found.map(|service| vec![self.control.service_status(service, now)]);
                 let _ = reply.send(status);
             }
+            Request::Look(Look(look)) => look(&self.control, now),
             Request::Explain { question, reply } => {
                 let _ = reply.send(explain(
                     &self.parts.plan,

@@ -12,6 +12,7 @@
 
 mod aliases;
 mod answers;
+mod api;
 mod commands;
 mod config_mistakes;
 mod config_plan;
