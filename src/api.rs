@@ -13,6 +13,7 @@ pub mod heartbeat;
 pub mod list;
 pub mod live;
 pub mod look;
+pub mod notifications;
 pub mod page;
 pub mod paging;
 pub mod policy;

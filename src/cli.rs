@@ -8,6 +8,7 @@ mod explain;
 mod failover;
 mod hand;
 mod import;
+mod notifications;
 mod offline;
 mod output;
 mod plan;
@@ -121,6 +122,9 @@ enum Command {
     /// What operators laid upon endpoints, and until when
     #[command(after_help = "Example:\n  pointsman overrides --json")]
     Overrides,
+    /// Whom the server tells of events, and how that goes
+    #[command(after_help = "Example:\n  pointsman notifications test oncall")]
+    Notifications(notifications::Options),
     /// Read the configuration and zones again; mistakes change nothing
     #[command(after_help = "Example:\n  pointsman reload")]
     Reload,
@@ -153,6 +157,7 @@ pub fn main() -> ExitCode {
         Command::Force(options) => hand::force(&common, &options),
         Command::Release(options) => hand::release(&common, &options),
         Command::Overrides => hand::overrides(&common),
+        Command::Notifications(options) => notifications::run(&common, &options),
         Command::Reload => reload::run(&common),
     };
     match done {

@@ -7,6 +7,7 @@
 //!               probe runner (tasks)            store (thread)
 //! ```
 
+mod announcing;
 pub mod chronicle;
 pub mod loader;
 pub mod recorder;
@@ -105,7 +106,7 @@ pub async fn start(file: &Path) -> Result<Running, StartError> {
     tracker.spawn(resolving.run(stop.clone()));
     let plan = loader::with_names(&plan, &mut resolver).await;
 
-    let (store, remembered) = open_store(&plan);
+    let (mut store, remembered) = open_store(&plan);
     let seed = seed();
     let publisher = Publisher::new(&plan, &loaded.contents, seed);
     let tables = publisher.tables().clone();
@@ -131,7 +132,9 @@ pub async fn start(file: &Path) -> Result<Running, StartError> {
         Arc::new(clock),
         events.clone(),
     );
-    let chronicle = Chronicle::new(0);
+    let chance = seed.rotate_left(32);
+    let (receivers, postbox) = announcing::open(&plan, &mut store, clock, &tracker, &stop, chance);
+    let chronicle = Chronicle::new(0, postbox);
     let news = chronicle.news();
     let signal_box = SignalBox {
         plan: Arc::clone(&plan),
@@ -160,7 +163,7 @@ pub async fn start(file: &Path) -> Result<Running, StartError> {
         loaded,
         tables,
         messages.clone(),
-        tcp_changes,
+        (tcp_changes, receivers.clone()),
         (resolver, Arc::clone(&plan)),
     );
     tracker.spawn(loader.run(reload_inbox, rehearsal_inbox, stop.clone()));
@@ -174,6 +177,7 @@ pub async fn start(file: &Path) -> Result<Running, StartError> {
         ready: Arc::clone(&ready),
         token,
         directory: Arc::default(),
+        receivers,
     };
     sockets::open_api(&plan, live, &tracker, stop.clone()).await?;
 

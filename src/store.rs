@@ -8,6 +8,7 @@
 mod actives;
 mod migrate;
 mod overrides;
+pub mod owed;
 mod writer;
 
 use std::path::{Path, PathBuf};
@@ -15,6 +16,7 @@ use std::sync::Arc;
 
 use crate::control::effect::Record;
 use crate::control::event::Remembered;
+use owed::{Owed, Owing};
 use writer::{Pending, Writer};
 
 /// Hears how it went.
@@ -56,6 +58,7 @@ pub enum StoreError {
 pub struct Store {
     pending: Arc<Pending>,
     writer: Option<Writer>,
+    owed: Owed,
 }
 
 impl Store {
@@ -103,12 +106,17 @@ impl Store {
             }
             Err(other) => return Err(other),
         };
+        let owed = owed::read(&connection).map_err(|source| StoreError::Database {
+            path: path.clone(),
+            source,
+        })?;
         let pending = Arc::new(Pending::default());
         let writer = Writer::start(connection, Arc::clone(&pending)).map_err(failed)?;
         Ok((
             Self {
                 pending,
                 writer: Some(writer),
+                owed,
             },
             remembered,
             note,
@@ -148,7 +156,25 @@ impl Store {
         Self {
             pending: Arc::new(Pending::default()),
             writer: None,
+            owed: Owed::default(),
         }
+    }
+
+    /// Whether anything is kept.
+    #[must_use]
+    pub fn is_kept(&self) -> bool {
+        self.writer.is_some()
+    }
+
+    /// What receivers of notifications were owed when the store was opened; nothing when it is asked again.
+    pub fn take_owed(&mut self) -> Owed {
+        std::mem::take(&mut self.owed)
+    }
+
+    /// For those who owe; without a store nothing is kept.
+    #[must_use]
+    pub fn owing(&self) -> Owing {
+        Owing(self.writer.is_some().then(|| Arc::clone(&self.pending)))
     }
 
     /// Keeps a record when the disk has time; returns at once.

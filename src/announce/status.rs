@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use crate::model::hook::{Hook, Way};
 
 /// One receiver, as it stands.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct HookStatus {
     /// Its name.
     pub name: String,
@@ -33,7 +33,7 @@ pub struct HookStatus {
 }
 
 /// A failure.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct LastError {
     /// When, in milliseconds since 1970.
     pub unix_ms: u64,

@@ -9,6 +9,7 @@ use arc_swap::ArcSwapOption;
 use serde::{Deserialize, Serialize};
 use tokio::sync::{broadcast, mpsc, oneshot};
 
+use crate::announce::desk::Desk;
 use crate::api::directory::Directory;
 use crate::api::explain::Report;
 use crate::api::problem::Problem;
@@ -156,6 +157,8 @@ pub struct Live {
     pub rehearsals: mpsc::Sender<Rehearsal>,
     /// What happens, as it happens.
     pub news: broadcast::Sender<Arc<Entry>>,
+    /// Who is told of events.
+    pub receivers: Desk,
     /// Whether the sockets are open.
     pub ready: Arc<AtomicBool>,
     /// What a client must show, when there is one.

@@ -6,7 +6,7 @@ use utoipa::openapi::{RefOr, Schema};
 use utoipa_axum::routes;
 
 use crate::api::live::Live;
-use crate::api::{document, files, hand, heartbeat, list, look, page};
+use crate::api::{document, files, hand, heartbeat, list, look, notifications, page};
 use crate::model::access::Role;
 
 /// Who may use a route.
@@ -77,6 +77,8 @@ pub fn routes() -> Vec<Route> {
         read(routes!(list::endpoints)),
         read(routes!(list::checks)),
         read(routes!(hand::overrides)),
+        read(routes!(notifications::notifications)),
+        operate(routes!(notifications::test)),
         operate(routes!(hand::drain)),
         operate(routes!(hand::force)),
         operate(routes!(hand::release)),

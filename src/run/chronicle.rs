@@ -1,10 +1,11 @@
-//! The timeline's one owner: numbers what happened, and gives each entry to the store, to the log and to those who
-//! watch live. It never waits: who is too slow to watch misses entries and is told so by its receiver.
+//! The timeline's one owner: numbers what happened, and gives each entry to the store, to the log, to whoever is notified
+//! and to those who watch live. It never waits: who is too slow to watch misses entries and is told so by its receiver.
 
 use std::sync::Arc;
 
 use tokio::sync::broadcast;
 
+use crate::announce::desk::Postbox;
 use crate::control::effect::HistoryEvent;
 use crate::control::timeline::Entry;
 use crate::model::time::Moment;
@@ -18,14 +19,15 @@ const BEHIND: usize = 4096;
 pub struct Chronicle {
     last: u64,
     news: broadcast::Sender<Arc<Entry>>,
+    postbox: Postbox,
 }
 
 impl Chronicle {
     /// Goes on after the entry numbered `last`; 0: there is none yet.
     #[must_use]
-    pub fn new(last: u64) -> Self {
+    pub fn new(last: u64, postbox: Postbox) -> Self {
         let (news, _) = broadcast::channel(BEHIND);
-        Self { last, news }
+        Self { last, news, postbox }
     }
 
     /// Where entries can be watched.
@@ -39,6 +41,7 @@ impl Chronicle {
         tell(event, published);
         self.last += 1;
         let entry = Arc::new(Entry::of(self.last, event));
+        self.postbox.post(&entry);
         // Nobody may be watching.
         let _ = self.news.send(Arc::clone(&entry));
         entry

@@ -23,6 +23,7 @@ const STEPS: &[&str] = &[
         length_ms   INTEGER,
         break_glass INTEGER NOT NULL
     ) STRICT;",
+    crate::store::owed::STEP,
 ];
 
 /// Sets the journal up and brings the file to the newest format.

@@ -8,6 +8,7 @@ use std::time::Duration;
 use rusqlite::Connection;
 
 use crate::control::effect::Record;
+use crate::store::owed::Slips;
 use crate::store::{Heard, actives, overrides};
 
 /// How long to wait after a failure before the next try: a full disk is not freed in milliseconds.
@@ -26,6 +27,8 @@ struct State {
     records: BTreeMap<Key, Record>,
     /// What somebody waits for, in the order asked.
     asked: Vec<(Vec<Record>, Heard)>,
+    /// What is owed to receivers of notifications, and what is not any more.
+    slips: Slips,
     trouble: Option<String>,
     closing: bool,
 }
@@ -77,6 +80,12 @@ impl Pending {
         self.changed.notify_one();
     }
 
+    /// Changes what is owed to receivers of notifications.
+    pub(super) fn owing(&self, change: impl FnOnce(&mut Slips)) {
+        change(&mut self.lock().slips);
+        self.changed.notify_one();
+    }
+
     pub(super) fn trouble(&self) -> Option<String> {
         self.lock().trouble.clone()
     }
@@ -115,16 +124,21 @@ impl Drop for Writer {
 
 fn run(mut connection: Connection, pending: &Pending) {
     loop {
-        let (batch, asked, closing) = {
+        let (batch, slips, asked, closing) = {
             let mut state = pending.lock();
-            while state.records.is_empty() && state.asked.is_empty() && !state.closing {
+            while state.records.is_empty()
+                && state.slips.is_empty()
+                && state.asked.is_empty()
+                && !state.closing
+            {
                 state = pending
                     .changed
                     .wait(state)
                     .unwrap_or_else(PoisonError::into_inner);
             }
             let asked = std::mem::take(&mut state.asked);
-            (std::mem::take(&mut state.records), asked, state.closing)
+            let slips = std::mem::take(&mut state.slips);
+            (std::mem::take(&mut state.records), slips, asked, state.closing)
         };
         // Somebody waits for these; each stands or falls by itself.
         let mut trouble = None;
@@ -136,12 +150,13 @@ fn run(mut connection: Connection, pending: &Pending) {
             }
             done(written.map_err(|error| error.to_string()));
         }
-        if batch.is_empty() {
+        if batch.is_empty() && slips.is_empty() {
             pending.lock().trouble = trouble;
-        } else if let Err(error) = write(&mut connection, batch.values()) {
+        } else if let Err(error) = write_all(&mut connection, &batch, &slips) {
             tracing::error!(%error, entries = batch.len(), "state could not be written; it is tried again");
             let mut state = pending.lock();
             state.trouble = Some(error.to_string());
+            state.slips.put_back(slips);
             // What was asked for meanwhile is newer.
             let asked: BTreeSet<Key> = state
                 .asked
@@ -168,14 +183,30 @@ fn run(mut connection: Connection, pending: &Pending) {
     }
 }
 
+fn write_all(
+    connection: &mut Connection,
+    records: &BTreeMap<Key, Record>,
+    slips: &Slips,
+) -> rusqlite::Result<()> {
+    let transaction = connection.transaction()?;
+    write_to(&transaction, records.values())?;
+    slips.write(&transaction)?;
+    transaction.commit()
+}
+
 fn write<'a>(connection: &mut Connection, records: impl Iterator<Item = &'a Record>) -> rusqlite::Result<()> {
     let transaction = connection.transaction()?;
+    write_to(&transaction, records)?;
+    transaction.commit()
+}
+
+fn write_to<'a>(connection: &Connection, records: impl Iterator<Item = &'a Record>) -> rusqlite::Result<()> {
     for record in records {
         match record {
-            Record::Active { group, active } => actives::write(&transaction, group, active)?,
-            Record::Override(over) => overrides::write(&transaction, over)?,
-            Record::Released(id) => overrides::remove(&transaction, *id)?,
+            Record::Active { group, active } => actives::write(connection, group, active)?,
+            Record::Override(over) => overrides::write(connection, over)?,
+            Record::Released(id) => overrides::remove(connection, *id)?,
         }
     }
-    transaction.commit()
+    Ok(())
 }

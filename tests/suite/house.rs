@@ -59,6 +59,16 @@ const ADDED: &[(&str, &str, &str)] = &[
     ("serve", "clock", "an edge reads the clock"),
     ("announce", "clock", "an edge reads the clock"),
     (
+        "api",
+        "announce",
+        "`/v1/notifications` shows how it goes with receivers, and tries one",
+    ),
+    (
+        "cli",
+        "announce::status",
+        "`notifications` reads what the API says of receivers",
+    ),
+    (
         "announce",
         "sys::process",
         "a program's process group is killed before its leader is reaped, as with probes",
