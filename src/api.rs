@@ -19,4 +19,5 @@ pub mod paging;
 pub mod policy;
 pub mod problem;
 pub mod routes;
+pub mod stream;
 pub mod table;

@@ -21,12 +21,13 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use anyhow::Context;
-use tokio::sync::{mpsc, oneshot, watch};
+use tokio::sync::{Semaphore, mpsc, oneshot, watch};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::answer::published::Published;
 use crate::api::live::{Live, Reload};
+use crate::api::stream::STREAMS;
 use crate::clock::SystemClock;
 use crate::config::load::{Loaded, load};
 use crate::control::event::Remembered;
@@ -176,6 +177,9 @@ pub async fn start(file: &Path) -> Result<Running, StartError> {
         news,
         ready: Arc::clone(&ready),
         token,
+        node: Arc::from(plan.node.name.as_str()),
+        streams: Arc::new(Semaphore::new(STREAMS)),
+        stop: stop.clone(),
         directory: Arc::default(),
         receivers,
     };

@@ -7,7 +7,8 @@ use std::time::Duration;
 
 use arc_swap::ArcSwapOption;
 use serde::{Deserialize, Serialize};
-use tokio::sync::{broadcast, mpsc, oneshot};
+use tokio::sync::{Semaphore, broadcast, mpsc, oneshot};
+use tokio_util::sync::CancellationToken;
 
 use crate::announce::desk::Desk;
 use crate::api::directory::Directory;
@@ -62,6 +63,11 @@ pub enum Request {
         word: Word,
         /// When the next is due; `None`: it may not.
         reply: oneshot::Sender<Option<Duration>>,
+    },
+    /// Where the timeline is.
+    Seq {
+        /// The number of its last entry; 0: there is none.
+        reply: oneshot::Sender<u64>,
     },
     /// Something for the timeline that happened outside the signal box, which numbers all entries.
     Tell {
@@ -163,6 +169,12 @@ pub struct Live {
     pub ready: Arc<AtomicBool>,
     /// What a client must show, when there is one.
     pub token: Option<Arc<str>>,
+    /// The node's name.
+    pub node: Arc<str>,
+    /// Places for streams.
+    pub streams: Arc<Semaphore>,
+    /// The server is stopping: whatever has no end must end.
+    pub stop: CancellationToken,
     /// The names of the plan that was looked at last.
     pub directory: Arc<ArcSwapOption<Directory>>,
 }

@@ -6,7 +6,7 @@ use utoipa::openapi::{RefOr, Schema};
 use utoipa_axum::routes;
 
 use crate::api::live::Live;
-use crate::api::{document, files, hand, heartbeat, list, look, notifications, page};
+use crate::api::{document, files, hand, heartbeat, list, look, notifications, page, stream};
 use crate::model::access::Role;
 
 /// Who may use a route.
@@ -79,6 +79,7 @@ pub fn routes() -> Vec<Route> {
         read(routes!(hand::overrides)),
         read(routes!(notifications::notifications)),
         operate(routes!(notifications::test)),
+        read(routes!(stream::stream)),
         operate(routes!(hand::drain)),
         operate(routes!(hand::force)),
         operate(routes!(hand::release)),

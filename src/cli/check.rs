@@ -5,7 +5,7 @@ use std::process::ExitCode;
 
 use serde_json::{Value, json};
 
-use crate::cli::{Common, output, table};
+use crate::cli::{Common, arguments, output, table, terminal};
 use crate::clock::{Clock, SystemClock};
 use crate::config::defaults::Row;
 use crate::config::diagnostic::render;
@@ -14,19 +14,11 @@ use crate::control::promise::{Expectation, Promise, Sum};
 use crate::model::diagnostic::Diagnostic;
 use crate::model::service::Service;
 
-/// What the command takes.
-#[derive(Debug, clap::Args)]
-pub(super) struct Options {
-    /// Print every setting's default with its reason, and leave
-    #[arg(long)]
-    defaults: bool,
-}
-
 /// Exit code 0 without mistakes, 2 with any.
 ///
 /// # Errors
 /// When there is no configuration at all.
-pub(super) fn run(common: &Common, options: &Options) -> anyhow::Result<ExitCode> {
+pub(super) fn run(common: &Common, options: &arguments::Check) -> anyhow::Result<ExitCode> {
     if options.defaults {
         output::line(&defaults(common)?);
         return Ok(ExitCode::SUCCESS);
@@ -44,15 +36,17 @@ pub(super) fn run(common: &Common, options: &Options) -> anyhow::Result<ExitCode
         output::json(&as_json(&loaded))?;
     } else {
         if !loaded.diagnostics.is_empty() {
-            output::line(&render(&loaded.diagnostics, output::is_terminal()));
+            output::line(&render(&loaded.diagnostics, terminal::color()));
         }
         if !ended.is_empty() {
-            output::line(&render(&ended, output::is_terminal()));
+            output::line(&render(&ended, terminal::color()));
         }
         output::line(&promises(&loaded));
         output::line(&format!(
-            "{}: {errors} errors, {warnings} warnings",
-            file.display()
+            "{}: {}, {}",
+            file.display(),
+            counted(errors, "error"),
+            counted(warnings, "warning")
         ));
     }
     Ok(if errors > 0 {
@@ -60,6 +54,11 @@ pub(super) fn run(common: &Common, options: &Options) -> anyhow::Result<ExitCode
     } else {
         ExitCode::SUCCESS
     })
+}
+
+/// `1 error`, `2 errors`.
+fn counted(count: usize, what: &str) -> String {
+    format!("{count} {what}{}", if count == 1 { "" } else { "s" })
 }
 
 /// Overrides of the file whose time is over: reading files needs no clock, this does.

@@ -3,32 +3,22 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use anyhow::{Context, bail};
+use anyhow::Context;
 use serde::de::DeserializeOwned;
 
-use crate::cli::Common;
+use crate::cli::unanswered::{Access, Unanswered, Whereabouts};
+use crate::cli::{Common, Usage};
+
+/// How long one answer may take: a rehearsal of a large configuration takes seconds.
+const PATIENCE: Duration = Duration::from_secs(30);
 
 /// A running server, as the command line sees it.
 #[derive(Debug)]
 pub(super) struct Client {
-    base: String,
+    whereabouts: Whereabouts,
     token: Option<String>,
     http: reqwest::Client,
     runtime: tokio::runtime::Runtime,
-}
-
-/// Why a request had no answer.
-#[derive(Debug, thiserror::Error)]
-pub(super) enum Unanswered {
-    /// Nobody listens there.
-    #[error("no server answers at {0}; is it running? (`pointsman serve`; another address: --api URL)")]
-    NoServer(String),
-    /// The server said no.
-    #[error("{0}")]
-    Refused(String),
-    /// Anything else.
-    #[error(transparent)]
-    Other(#[from] anyhow::Error),
 }
 
 /// What is needed of the server's configuration, read leniently: a mistake elsewhere must not keep an operator
@@ -43,48 +33,83 @@ struct Glance {
 struct Api {
     listen: Option<String>,
     token_file: Option<PathBuf>,
+    tls: Option<Tls>,
+}
+
+/// `[api.tls]`: who is asked on this very machine shows this certificate.
+#[derive(Debug, serde::Deserialize)]
+struct Tls {
+    certificate: Option<PathBuf>,
 }
 
 impl Client {
     /// A client of `--api`, else of `[api] listen` in the configuration, else of the default address.
     ///
     /// # Errors
-    /// When the configuration or the token cannot be read.
+    /// [`Usage`] when `--api` is no URL, or the configuration, the token or a certificate that was named cannot be read.
     pub(super) fn new(common: &Common) -> anyhow::Result<Self> {
         let file = common.config.clone().or_else(crate::config::load::default_path);
         let glance = match &file {
             Some(file) => glance(file)?,
             None => Glance::default(),
         };
-        let listen = glance.api.listen.as_deref().unwrap_or("127.0.0.1:8053");
-        let base = common
-            .api
-            .clone()
-            .unwrap_or_else(|| format!("http://{}", reachable(listen)));
-        let token = match (&glance.api.token_file, &file) {
-            (Some(token), Some(file)) => {
-                let path = file.parent().unwrap_or(Path::new(".")).join(token);
-                let text = std::fs::read_to_string(&path)
-                    .with_context(|| format!("cannot read the API's token {}", path.display()))?;
-                Some(text.trim().to_owned())
-            }
-            _ => None,
+        let api = &glance.api;
+        let listen = api.listen.as_deref().unwrap_or("127.0.0.1:8053");
+        let scheme = if api.tls.is_some() { "https" } else { "http" };
+        let base = match &common.api {
+            Some(url) => checked(url)?,
+            None => format!("{scheme}://{}", reachable(listen)),
         };
+        let folder = file.as_deref().and_then(Path::parent).unwrap_or(Path::new("."));
+        // A token of this machine's server goes to no other address than its own.
+        let own = common.api.is_none() || common.config.is_some();
+        let token_file = common.token_file.clone().or_else(|| {
+            let token = api.token_file.as_ref().filter(|_| own)?;
+            Some(folder.join(token))
+        });
+        let token = token_file.as_deref().map(token).transpose()?;
         // Without a provider a TLS request would panic; a second installation is no harm.
         let _ = rustls::crypto::ring::default_provider().install_default();
-        let http = reqwest::Client::builder()
-            .no_proxy()
-            .timeout(Duration::from_secs(30))
-            .build()?;
+        let mut http = reqwest::Client::builder().no_proxy().timeout(PATIENCE);
+        let own_certificate = api.tls.as_ref().and_then(|tls| tls.certificate.as_ref());
+        let trusted = common.ca_file.clone().or_else(|| {
+            let certificate = own_certificate.filter(|_| common.api.is_none())?;
+            Some(folder.join(certificate)).filter(|path| path.is_file())
+        });
+        if let Some(file) = &trusted {
+            http = http.tls_certs_merge(certificates(file)?);
+        }
+        if let Some(file) = &common.identity {
+            http = http.identity(identity(file)?);
+        }
         let runtime = tokio::runtime::Builder::new_current_thread()
             .enable_all()
             .build()?;
         Ok(Self {
-            base: base.trim_end_matches('/').to_owned(),
+            whereabouts: Whereabouts {
+                base,
+                said: common.api.is_some(),
+                configuration: file,
+                access: match (&common.token_file, token_file) {
+                    (Some(file), _) => Access::Said(file.clone()),
+                    (None, Some(file)) => Access::Configured(file),
+                    (None, None) => Access::None,
+                },
+            },
             token,
-            http,
+            http: http.build().context("the TLS client cannot be made")?,
             runtime,
         })
+    }
+
+    /// The URL that paths are put behind, without a slash at its end.
+    pub(super) fn base(&self) -> &str {
+        &self.whereabouts.base
+    }
+
+    /// Runs something to its end beside the requests: a pause, Ctrl-C.
+    pub(super) fn block_on<T>(&self, future: impl Future<Output = T>) -> T {
+        self.runtime.block_on(future)
     }
 
     /// GET `path` with `query`.
@@ -96,7 +121,7 @@ impl Client {
         path: &str,
         query: &[(&str, &str)],
     ) -> Result<T, Unanswered> {
-        let mut url = reqwest::Url::parse(&format!("{}{path}", self.base)).context("--api is no URL")?;
+        let mut url = reqwest::Url::parse(&format!("{}{path}", self.base())).context("no URL")?;
         if !query.is_empty() {
             url.query_pairs_mut().extend_pairs(query);
         }
@@ -112,7 +137,7 @@ impl Client {
         path: &str,
         body: &serde_json::Value,
     ) -> Result<T, Unanswered> {
-        self.send(self.http.post(format!("{}{path}", self.base)).json(body))
+        self.send(self.http.post(format!("{}{path}", self.base())).json(body))
     }
 
     fn send<T: DeserializeOwned>(&self, request: reqwest::RequestBuilder) -> Result<T, Unanswered> {
@@ -121,28 +146,32 @@ impl Client {
             None => request,
         };
         self.runtime.block_on(async {
-            let response = request.send().await.map_err(|error| {
-                if error.is_connect() {
-                    Unanswered::NoServer(self.base.clone())
-                } else {
-                    Unanswered::Other(anyhow::Error::new(error).context("the server gave no answer"))
-                }
-            })?;
+            let response = request
+                .send()
+                .await
+                .map_err(|error| self.whereabouts.unanswered(error))?;
             let status = response.status();
             let body = response.bytes().await.context("the server's answer broke off")?;
-            if status.is_success() {
-                return Ok(
-                    serde_json::from_slice(&body).context("the server's answer is not what was expected")?
-                );
+            if !status.is_success() {
+                return Err(self.whereabouts.refused(status, &body));
             }
-            let problem: serde_json::Value = serde_json::from_slice(&body).unwrap_or_default();
-            let detail = problem.get("detail").and_then(|detail| detail.as_str());
-            Err(Unanswered::Refused(detail.map_or_else(
-                || format!("the server answered {status}"),
-                str::to_owned,
-            )))
+            serde_json::from_slice(&body).map_err(|error| self.whereabouts.not_understood(error))
         })
     }
+}
+
+/// What `--api` said, when it is a URL that can be asked.
+fn checked(said: &str) -> Result<String, Usage> {
+    let parsed = reqwest::Url::parse(said).ok();
+    let fits = parsed
+        .as_ref()
+        .is_some_and(|url| matches!(url.scheme(), "http" | "https") && url.has_host());
+    if fits {
+        return Ok(said.trim_end_matches('/').to_owned());
+    }
+    Err(Usage(format!(
+        "--api: `{said}` is no URL of an API; write e.g. --api http://127.0.0.1:8053"
+    )))
 }
 
 /// A wildcard address is listened on, not connected to.
@@ -150,14 +179,51 @@ fn reachable(listen: &str) -> String {
     listen.replace("0.0.0.0", "127.0.0.1").replace("[::]", "[::1]")
 }
 
-fn glance(file: &Path) -> anyhow::Result<Glance> {
-    let text = std::fs::read_to_string(file).with_context(|| format!("cannot read {}", file.display()))?;
-    match toml::from_str(&text) {
-        Ok(glance) => Ok(glance),
-        Err(error) => bail!(
+fn glance(file: &Path) -> Result<Glance, Usage> {
+    let text = std::fs::read_to_string(file).map_err(|error| {
+        Usage(format!(
+            "cannot read the configuration {}: {error}",
+            file.display()
+        ))
+    })?;
+    toml::from_str(&text).map_err(|error| {
+        Usage(format!(
             "{}: {}; `pointsman check` shows every mistake",
             file.display(),
             error.message()
-        ),
+        ))
+    })
+}
+
+fn token(file: &Path) -> Result<String, Usage> {
+    match std::fs::read_to_string(file) {
+        Ok(text) => Ok(text.trim().to_owned()),
+        Err(error) => Err(Usage(format!(
+            "cannot read the API's token {}: {error}; ask whoever may read it, or name another with --token-file FILE",
+            file.display()
+        ))),
     }
+}
+
+fn read(file: &Path) -> Result<Vec<u8>, Usage> {
+    std::fs::read(file).map_err(|error| Usage(format!("cannot read {}: {error}", file.display())))
+}
+
+fn certificates(file: &Path) -> Result<Vec<reqwest::Certificate>, Usage> {
+    match reqwest::Certificate::from_pem_bundle(&read(file)?) {
+        Ok(found) if !found.is_empty() => Ok(found),
+        _ => Err(Usage(format!(
+            "{}: no certificate in PEM form (-----BEGIN CERTIFICATE-----)",
+            file.display()
+        ))),
+    }
+}
+
+fn identity(file: &Path) -> Result<reqwest::Identity, Usage> {
+    reqwest::Identity::from_pem(&read(file)?).map_err(|error| {
+        Usage(format!(
+            "{}: not a certificate and its private key, one after the other in PEM form: {error}",
+            file.display()
+        ))
+    })
 }

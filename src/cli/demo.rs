@@ -17,7 +17,7 @@ use tokio::task::JoinHandle;
 use tokio::time::Instant;
 
 use crate::cli::dig::{Reply, ask};
-use crate::cli::{Common, output};
+use crate::cli::{Common, arguments, output};
 use crate::run::{self, Running, StartError};
 
 const SERVICE: &str = "www.demo.test.";
@@ -31,20 +31,12 @@ const LOOK: Duration = Duration::from_millis(5);
 /// When a change is given up: far past what is promised.
 const GIVE_UP: Duration = Duration::from_secs(60);
 
-/// What the command takes.
-#[derive(Debug, clap::Args)]
-pub(super) struct Options {
-    /// Leave after the tour instead of staying up until Ctrl-C
-    #[arg(long)]
-    once: bool,
-}
-
 /// Exit code 0 when every answer was as promised.
 ///
 /// # Errors
 /// When a part cannot be started, or an answer does not come.
-pub(super) fn run(common: &Common, options: &Options) -> anyhow::Result<ExitCode> {
-    let level = if common.log_level == crate::cli::DEFAULT_LOG_LEVEL {
+pub(super) fn run(common: &Common, options: &arguments::Demo) -> anyhow::Result<ExitCode> {
+    let level = if common.log_level == arguments::DEFAULT_LOG_LEVEL {
         "warn,pointsman::state=off,pointsman::answer=off"
     } else {
         &common.log_level
@@ -65,7 +57,7 @@ pub(super) fn run(common: &Common, options: &Options) -> anyhow::Result<ExitCode
     })
 }
 
-async fn tour(options: &Options) -> anyhow::Result<ExitCode> {
+async fn tour(options: &arguments::Demo) -> anyhow::Result<ExitCode> {
     let folder = Folder::new()?;
     let dns = free_dns_port().await?;
     let api = free_port(API_PORT).await?;

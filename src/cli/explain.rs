@@ -1,6 +1,6 @@
 //! `pointsman explain NAME [TYPE]`: live when a server runs, else on the configuration alone.
 
-use std::net::{IpAddr, Ipv4Addr};
+use std::net::IpAddr;
 use std::process::ExitCode;
 
 use anyhow::bail;
@@ -9,35 +9,20 @@ use serde_json::Value;
 
 use crate::api::explain::{explain, rtype_named};
 use crate::api::live::Question;
-use crate::cli::client::{Client, Unanswered};
-use crate::cli::{Common, offline, output};
+use crate::cli::client::Client;
+use crate::cli::unanswered::Unanswered;
+use crate::cli::{Common, arguments, offline, output, terminal};
 use crate::config::diagnostic::render;
 use crate::config::load::load;
 use crate::control::effect::Effect;
 use crate::publish::publisher::Publisher;
 use crate::wire::name::Name;
 
-/// What the command takes.
-#[derive(Debug, clap::Args)]
-pub(super) struct Options {
-    /// The name that is asked for
-    name: String,
-    /// The type that is asked for
-    #[arg(value_name = "TYPE", default_value = "A")]
-    rtype: String,
-    /// The address that asks
-    #[arg(long, value_name = "IP", default_value_t = IpAddr::V4(Ipv4Addr::LOCALHOST))]
-    client: IpAddr,
-    /// Do not ask a running server: decide on the configuration, every endpoint taken as up
-    #[arg(long)]
-    offline: bool,
-}
-
 /// Exit code 0 with an explanation, 2 for a name or type that is none, or a refused configuration.
 ///
 /// # Errors
 /// When neither a server nor a configuration can be had.
-pub(super) fn run(common: &Common, options: &Options) -> anyhow::Result<ExitCode> {
+pub(super) fn run(common: &Common, options: &arguments::Explain) -> anyhow::Result<ExitCode> {
     let name = match Name::from_text(&options.name) {
         Ok(name) => name,
         Err(error) => {
@@ -68,7 +53,7 @@ pub(super) fn run(common: &Common, options: &Options) -> anyhow::Result<ExitCode
         ];
         match Client::new(common)?.get::<Value>("/v1/explain", &query) {
             Ok(report) => Some(report),
-            Err(Unanswered::NoServer(base)) if common.api.is_none() => {
+            Err(Unanswered::NoServer { base, .. }) if common.api.is_none() => {
                 output::note(&format!(
                     "no server answers at {base}: decided on the configuration, every endpoint taken as up"
                 ));
@@ -96,7 +81,7 @@ pub(super) fn run(common: &Common, options: &Options) -> anyhow::Result<ExitCode
 fn undisturbed(common: &Common, question: &Question) -> anyhow::Result<Option<Value>> {
     let loaded = load(&common.config_file()?);
     let Some(plan) = loaded.plan else {
-        output::note(&render(&loaded.diagnostics, false));
+        output::note(&render(&loaded.diagnostics, terminal::error_color()));
         return Ok(None);
     };
     let (control, now, effects) = offline::signal_box(&plan);

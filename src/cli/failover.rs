@@ -5,29 +5,13 @@ use std::process::ExitCode;
 use serde_json::{Value, json};
 
 use crate::cli::client::Client;
-use crate::cli::{Common, hand, output};
-
-/// What the command takes.
-#[derive(Debug, clap::Args)]
-pub(super) struct Options {
-    /// The service's name, e.g. db.example.test
-    service: String,
-    /// The endpoint to switch to [default: the next healthy one]
-    #[arg(long, value_name = "ENDPOINT")]
-    to: Option<String>,
-    /// Go past what would refuse it for safety (recorded)
-    #[arg(long)]
-    break_glass: bool,
-    /// Only say what would change
-    #[arg(long)]
-    dry_run: bool,
-}
+use crate::cli::{Common, arguments, hand, output};
 
 /// Asks the running server; a refusal says which rule stands against it.
 ///
 /// # Errors
 /// When no server answers, or it refuses.
-pub(super) fn run(common: &Common, options: &Options) -> anyhow::Result<ExitCode> {
+pub(super) fn run(common: &Common, options: &arguments::Failover) -> anyhow::Result<ExitCode> {
     let body = json!({
         "service": options.service, "to": options.to, "owner": hand::whoami(),
         "break_glass": options.break_glass, "dry_run": options.dry_run,

@@ -5,87 +5,23 @@ mod wait;
 use std::process::ExitCode;
 use std::time::Duration;
 
-use clap::ValueEnum;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
+use crate::cli::arguments::{self, Drain, Force, Lasting, State, Target};
 use crate::cli::client::Client;
-use crate::cli::{Common, output, table};
-use crate::config::duration;
+use crate::cli::table::{self, Cell, Column};
+use crate::cli::terminal::Style;
+use crate::cli::{Common, output, watch};
 use crate::model::force::ForceKind;
 use crate::model::human;
 use crate::model::time::UnixTime;
-
-/// Upon whom, and how.
-#[derive(Debug, clap::Args)]
-pub(super) struct Target {
-    /// SERVICE/ENDPOINT, SERVICE/POOL, SERVICE, or a pattern like '*/fra-*'
-    select: String,
-    /// Who answers for it [default: $USER@HOST]
-    #[arg(long, value_name = "OWNER")]
-    owner: Option<String>,
-    /// Go past what would refuse it for safety (recorded)
-    #[arg(long)]
-    break_glass: bool,
-    /// Only say what would change
-    #[arg(long)]
-    dry_run: bool,
-}
-
-/// Why, and for how long.
-#[derive(Debug, clap::Args)]
-pub(super) struct Lasting {
-    /// Why, for whoever looks at it
-    #[arg(long, value_name = "TEXT")]
-    reason: Option<String>,
-    /// For how long, e.g. 30m [default: until it is released]
-    #[arg(long = "for", value_name = "TIME", value_parser = time)]
-    lasting: Option<String>,
-}
-
-/// What `drain` takes.
-#[derive(Debug, clap::Args)]
-pub(super) struct DrainOptions {
-    #[command(flatten)]
-    target: Target,
-    #[command(flatten)]
-    lasting: Lasting,
-    /// Wait until no compliant cache holds an address any more: then the server may be stopped
-    #[arg(long, conflicts_with = "dry_run")]
-    wait: bool,
-}
-
-/// What `force` takes.
-#[derive(Debug, clap::Args)]
-pub(super) struct ForceOptions {
-    /// What it shall count as
-    #[arg(value_enum)]
-    state: State,
-    #[command(flatten)]
-    target: Target,
-    #[command(flatten)]
-    lasting: Lasting,
-}
-
-/// What an endpoint is forced to.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub(super) enum State {
-    /// It counts as up.
-    Up,
-    /// It counts as down.
-    Down,
-}
-
-/// Refuses what is no time before anything is asked of the server.
-fn time(text: &str) -> Result<String, duration::DurationError> {
-    duration::parse(text).map(|_| text.to_owned())
-}
 
 /// Drains: no new answers lead there.
 ///
 /// # Errors
 /// When no server answers, or it refuses.
-pub(super) fn drain(common: &Common, options: &DrainOptions) -> anyhow::Result<ExitCode> {
+pub(super) fn drain(common: &Common, options: &Drain) -> anyhow::Result<ExitCode> {
     let body = body(&options.target, Some(&options.lasting), None);
     let done = post(common, "/v1/drain", &body)?;
     if options.wait {
@@ -98,7 +34,7 @@ pub(super) fn drain(common: &Common, options: &DrainOptions) -> anyhow::Result<E
 ///
 /// # Errors
 /// When no server answers, or it refuses.
-pub(super) fn force(common: &Common, options: &ForceOptions) -> anyhow::Result<ExitCode> {
+pub(super) fn force(common: &Common, options: &Force) -> anyhow::Result<ExitCode> {
     let state = match options.state {
         State::Up => "up",
         State::Down => "down",
@@ -261,38 +197,52 @@ impl Forced {
     }
 }
 
+/// What stands in the table of overrides.
+const OVERRIDES: [Column; 6] = [
+    Column::new("SELECTOR"),
+    Column::new("STATE"),
+    Column::new("UNTIL").spare(1),
+    Column::new("BY").spare(2),
+    Column::new("REASON").wraps(),
+    Column::new("ENDPOINTS").spare(3),
+];
+
+/// What stands in the table of the endpoints that they touch.
+const TOUCHED: [Column; 4] = [
+    Column::new("ENDPOINT"),
+    Column::new("FORCED"),
+    Column::new("REAL"),
+    Column::new("NOTE").wraps(),
+];
+
 /// Exit code 0 with the table.
 ///
 /// # Errors
 /// When no server answers.
-pub(super) fn overrides(common: &Common) -> anyhow::Result<ExitCode> {
-    let answer: Value = Client::new(common)?.get("/v1/overrides", &[])?;
-    if common.json {
-        output::json(&answer)?;
-        return Ok(ExitCode::SUCCESS);
-    }
-    let standing = Vec::<Standing>::deserialize(&answer)?;
+pub(super) fn overrides(common: &Common, options: &arguments::Overrides) -> anyhow::Result<ExitCode> {
+    let look = |client: &Client| Ok(client.get("/v1/overrides", &[])?);
+    watch::show(common, options.watch.watch, look, text)
+}
+
+fn text(answer: &Value) -> anyhow::Result<String> {
+    let standing = Vec::<Standing>::deserialize(answer)?;
     if standing.is_empty() {
-        output::line("no overrides: everything follows its probes");
-        return Ok(ExitCode::SUCCESS);
+        return Ok("no overrides: everything follows its probes".to_owned());
     }
-    let rows: Vec<Vec<String>> = standing.iter().map(row).collect();
-    output::line(&table::render(
-        &["SELECTOR", "STATE", "UNTIL", "BY", "REASON", "ENDPOINTS"],
-        &rows,
-    ));
-    let rows: Vec<Vec<String>> = standing
+    let rows: Vec<Vec<Cell>> = standing.iter().map(row).collect();
+    let mut text = table::show(&OVERRIDES, &rows);
+    let rows: Vec<Vec<Cell>> = standing
         .iter()
         .flat_map(|over| over.endpoints.iter().map(|touched| touched_row(over, touched)))
         .collect();
     if !rows.is_empty() {
-        output::line("");
-        output::line(&table::render(&["ENDPOINT", "FORCED", "REAL", "NOTE"], &rows));
+        text.push_str("\n\n");
+        text.push_str(&table::show(&TOUCHED, &rows));
     }
-    Ok(ExitCode::SUCCESS)
+    Ok(text)
 }
 
-fn row(over: &Standing) -> Vec<String> {
+fn row(over: &Standing) -> Vec<Cell> {
     let forced = &over.forced;
     let glass = if forced.break_glass { ", glass broken" } else { "" };
     let place = forced
@@ -300,25 +250,30 @@ fn row(over: &Standing) -> Vec<String> {
         .as_ref()
         .map_or_else(String::new, |place| format!(" in {place}"));
     vec![
-        forced.select.clone(),
-        format!("{}{glass}", forced.done()),
-        forced.until(),
-        format!("{}{place}", forced.by),
-        forced.reason.clone().unwrap_or_default(),
-        over.endpoints.len().to_string(),
+        forced.select.clone().into(),
+        Cell::state(format!("{}{glass}", forced.done())),
+        forced.until().into(),
+        format!("{}{place}", forced.by).into(),
+        forced.reason.clone().unwrap_or_default().into(),
+        over.endpoints.len().to_string().into(),
     ]
 }
 
-fn touched_row(over: &Standing, touched: &Touched) -> Vec<String> {
+fn touched_row(over: &Standing, touched: &Touched) -> Vec<Cell> {
+    let style = if touched.hides.is_some() {
+        Style::Bad
+    } else {
+        Style::Plain
+    };
     let note = match &touched.hides {
         Some(hides) => format!("WARNING: it fails: {hides}"),
         None if !touched.counts => "a later override counts".to_owned(),
         None => touched.wait.as_ref().map(Wait::words).unwrap_or_default(),
     };
     vec![
-        format!("{}/{}", touched.service, touched.endpoint),
-        over.forced.done().to_owned(),
-        touched.real.clone(),
-        note,
+        format!("{}/{}", touched.service, touched.endpoint).into(),
+        Cell::state(over.forced.done()),
+        Cell::state(touched.real.clone()),
+        Cell::styled(note, style),
     ]
 }

@@ -21,53 +21,16 @@ use std::process::ExitCode;
 use anyhow::Context;
 use serde_json::json;
 
-use crate::cli::{Common, output};
+use crate::cli::arguments::{self, From};
+use crate::cli::{Common, output, terminal};
 use crate::config::diagnostic::render;
 use draft::Draft;
-
-/// What the command takes.
-#[derive(Debug, clap::Args)]
-pub(super) struct Options {
-    #[command(subcommand)]
-    from: From,
-    /// Where to write: pointsman.toml and zones/
-    #[arg(long, global = true, value_name = "DIR", default_value = "imported")]
-    out: PathBuf,
-    /// Write over files that are there
-    #[arg(long, global = true)]
-    force: bool,
-}
-
-#[derive(Debug, clap::Subcommand)]
-enum From {
-    /// A gdnsd configuration directory: `config` and `zones/`
-    Gdnsd {
-        /// The directory, e.g. /etc/gdnsd
-        directory: PathBuf,
-    },
-    /// A PowerDNS zone file with LUA records
-    Powerdns {
-        /// The zone file
-        zone: PathBuf,
-        /// The zone's origin [default: the file's first `$ORIGIN`, else its name]
-        #[arg(long)]
-        origin: Option<String>,
-    },
-    /// Output of `aws route53 list-resource-record-sets`, with that of `list-health-checks`
-    Route53 {
-        /// The record sets
-        file: PathBuf,
-        /// The health checks, when they are in a file of their own
-        #[arg(long, value_name = "FILE")]
-        health_checks: Option<PathBuf>,
-    },
-}
 
 /// Reads, writes, and lists what is left. Exit code 0 also with something left: it is for a person to look at.
 ///
 /// # Errors
 /// When the source cannot be read at all, or the target not be written.
-pub(super) fn run(common: &Common, options: &Options) -> anyhow::Result<ExitCode> {
+pub(super) fn run(common: &Common, options: &arguments::Import) -> anyhow::Result<ExitCode> {
     let draft = match &options.from {
         From::Gdnsd { directory } => gdnsd::import(directory)?,
         From::Powerdns { zone, origin } => powerdns::import(zone, origin.as_deref())?,
@@ -91,7 +54,7 @@ pub(super) fn run(common: &Common, options: &Options) -> anyhow::Result<ExitCode
     if left.is_empty() {
         output::line("everything has a counterpart");
     } else {
-        output::line(&render(left, output::is_terminal()));
+        output::line(&render(left, terminal::color()));
         output::line(&format!("{} things to look at", left.len()));
     }
     output::line(&format!(

@@ -5,79 +5,52 @@ use std::process::ExitCode;
 use serde_json::{Value, json};
 
 use crate::announce::status::HookStatus;
+use crate::cli::arguments::{Notifications, Receivers};
 use crate::cli::client::Client;
-use crate::cli::{Common, hand, output, table};
+use crate::cli::table::{self, Cell, Column};
+use crate::cli::{Common, hand, output, watch};
 
-/// What the command takes.
-#[derive(Debug, clap::Args)]
-pub(super) struct Options {
-    #[command(subcommand)]
-    what: Option<What>,
-}
-
-#[derive(Debug, clap::Subcommand)]
-enum What {
-    /// Send a test to a receiver, and say how it went
-    Test {
-        /// The receiver's name, as `pointsman notifications` lists it
-        name: String,
-    },
-}
-
-#[derive(Debug, serde::Deserialize, serde::Serialize)]
-struct Receivers {
-    items: Vec<HookStatus>,
-}
+/// What stands in the table.
+const COLUMNS: [Column; 8] = [
+    Column::new("RECEIVER"),
+    Column::new("TO").spare(1),
+    Column::new("FORMAT").spare(3),
+    Column::new("OWED"),
+    Column::new("DELIVERED").spare(2),
+    Column::new("FAILED").spare(4),
+    Column::new("GIVEN UP"),
+    Column::new("LAST").wraps(),
+];
 
 /// Asks the running server.
 ///
 /// # Errors
 /// When no server answers, or it refuses.
-pub(super) fn run(common: &Common, options: &Options) -> anyhow::Result<ExitCode> {
-    let client = Client::new(common)?;
-    match &options.what {
-        None => list(common, &client),
-        Some(What::Test { name }) => test(common, &client, name),
+pub(super) fn run(common: &Common, options: &Notifications) -> anyhow::Result<ExitCode> {
+    if let Some(Receivers::Test { name }) = &options.what {
+        return test(common, &Client::new(common)?, name);
     }
+    let look = |client: &Client| Ok(client.get("/v1/notifications", &[])?);
+    watch::show(common, options.watch.watch, look, text)
 }
 
-fn list(common: &Common, client: &Client) -> anyhow::Result<ExitCode> {
-    let receivers: Receivers = client.get("/v1/notifications", &[])?;
-    if common.json {
-        output::json(&receivers)?;
-        return Ok(ExitCode::SUCCESS);
+fn text(answer: &Value) -> anyhow::Result<String> {
+    let items = answer.get("items").cloned().unwrap_or_default();
+    let items: Vec<HookStatus> = serde_json::from_value(items)?;
+    if items.is_empty() {
+        return Ok("nobody is told of events; write a [[notify]] in pointsman.toml".to_owned());
     }
-    if receivers.items.is_empty() {
-        output::line("nobody is told of events; write a [[notify]] in pointsman.toml");
-        return Ok(ExitCode::SUCCESS);
-    }
-    let rows: Vec<Vec<String>> = receivers.items.iter().map(row).collect();
-    let heads = [
-        "RECEIVER",
-        "TO",
-        "FORMAT",
-        "OWED",
-        "DELIVERED",
-        "FAILED",
-        "GIVEN UP",
-        "LAST",
-    ];
-    output::line(&table::render(&heads, &rows));
-    for receiver in &receivers.items {
-        if let Some(error) = &receiver.last_error {
-            output::line(&format!("{}: {}", receiver.name, error.text));
-        }
-    }
-    Ok(ExitCode::SUCCESS)
+    let rows: Vec<Vec<Cell>> = items.iter().map(row).collect();
+    Ok(table::show(&COLUMNS, &rows))
 }
 
-fn row(receiver: &HookStatus) -> Vec<String> {
+fn row(receiver: &HookStatus) -> Vec<Cell> {
     let last = match (&receiver.last_error, receiver.last_success_unix_ms) {
-        (Some(_), _) => "failed",
-        (None, Some(_)) => "confirmed",
-        (None, None) => "-",
+        (Some(error), _) => error.text.clone(),
+        (None, Some(_)) => "confirmed".to_owned(),
+        (None, None) => "-".to_owned(),
     };
-    vec![
+    let texts = [
         receiver.name.clone(),
         receiver.to.clone(),
         receiver.format.clone(),
@@ -85,8 +58,9 @@ fn row(receiver: &HookStatus) -> Vec<String> {
         receiver.delivered.to_string(),
         receiver.failed.to_string(),
         receiver.given_up.to_string(),
-        last.to_owned(),
-    ]
+        last,
+    ];
+    texts.into_iter().map(Cell::from).collect()
 }
 
 fn test(common: &Common, client: &Client, name: &str) -> anyhow::Result<ExitCode> {

@@ -1,11 +1,19 @@
 //! Standard output and error: the only place that writes there. A closed pipe is no failure.
 
-use std::io::{self, IsTerminal, Write};
+use std::io::{self, Write};
+
+use crate::cli::terminal::{self, Style};
 
 /// A line (or several) to standard output.
 pub(super) fn line(text: &str) {
+    write(&format!("{text}\n"));
+}
+
+/// Text as it is to standard output.
+pub(super) fn write(text: &str) {
     let mut out = io::stdout().lock();
-    if writeln!(out, "{text}")
+    if out
+        .write_all(text.as_bytes())
         .and_then(|()| out.flush())
         .is_err_and(|e| e.kind() == io::ErrorKind::BrokenPipe)
     {
@@ -21,7 +29,8 @@ pub(super) fn note(text: &str) {
 
 /// What went wrong, to standard error.
 pub(super) fn fault(text: &str) {
-    note(&format!("pointsman: {text}"));
+    let who = Style::Bad.paint("pointsman:", terminal::error_color());
+    note(&format!("{who} {text}"));
 }
 
 /// A value as indented JSON.
@@ -31,9 +40,4 @@ pub(super) fn fault(text: &str) {
 pub(super) fn json(value: &impl serde::Serialize) -> anyhow::Result<()> {
     line(&serde_json::to_string_pretty(value)?);
     Ok(())
-}
-
-/// Whether standard output is a terminal, so that colour is welcome.
-pub(super) fn is_terminal() -> bool {
-    io::stdout().is_terminal()
 }

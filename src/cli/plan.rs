@@ -1,43 +1,30 @@
 //! `pointsman plan NEW_CONFIG`: what it would change now and under each single failure, and what has no standby.
 
 use std::fmt::Write;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::ExitCode;
 
 use serde_json::json;
 
 use crate::api::live::Outlook;
-use crate::cli::client::{Client, Unanswered};
-use crate::cli::{Common, offline, output};
+use crate::cli::client::Client;
+use crate::cli::unanswered::Unanswered;
+use crate::cli::{Common, arguments, offline, output, terminal};
 use crate::config::diagnostic::render;
 use crate::config::load::{Loaded, load};
 use crate::control::forecast::{Bare, Change};
 use crate::control::status::AnswerStatus;
 use crate::run::rehearse::records;
 
-/// What the command takes.
-#[derive(Debug, clap::Args)]
-pub(super) struct Options {
-    /// The configuration that would be put in force (its `pointsman.toml`)
-    #[arg(value_name = "NEW_CONFIG")]
-    new: PathBuf,
-    /// Do not ask a running server: compare with the configuration, every endpoint taken as up
-    #[arg(long)]
-    offline: bool,
-    /// Exit with 0 although names would be left with nothing healthy
-    #[arg(long)]
-    acknowledge: bool,
-}
-
 /// Exit code 0 when nothing asks for the operator's word, 1 when some name would be left with nothing healthy, now or
 /// by a single failure, where it is not so today; 2 for a configuration with mistakes.
 ///
 /// # Errors
 /// When neither a server nor the present configuration can be had.
-pub(super) fn run(common: &Common, options: &Options) -> anyhow::Result<ExitCode> {
+pub(super) fn run(common: &Common, options: &arguments::Plan) -> anyhow::Result<ExitCode> {
     let new = load(&options.new);
     if new.has_errors() || new.plan.is_none() {
-        output::note(&render(&new.diagnostics, false));
+        output::note(&render(&new.diagnostics, terminal::error_color()));
         output::fault(&format!("{} has mistakes", options.new.display()));
         return Ok(ExitCode::from(2));
     }
@@ -47,7 +34,7 @@ pub(super) fn run(common: &Common, options: &Options) -> anyhow::Result<ExitCode
         let config = options.new.canonicalize()?;
         match Client::new(common)?.post::<Outlook>("/v1/plan", &json!({ "config": config })) {
             Ok(outlook) => Some(outlook),
-            Err(Unanswered::NoServer(base)) if common.api.is_none() => {
+            Err(Unanswered::NoServer { base, .. }) if common.api.is_none() => {
                 output::note(&format!(
                     "no server answers at {base}: compared with the configuration, every endpoint taken as up"
                 ));
@@ -81,7 +68,7 @@ pub(super) fn run(common: &Common, options: &Options) -> anyhow::Result<ExitCode
 fn compared(old: &Path, new: &Loaded) -> anyhow::Result<Option<Outlook>> {
     let old = load(old);
     let (Some(before), Some(after)) = (&old.plan, &new.plan) else {
-        output::note(&render(&old.diagnostics, false));
+        output::note(&render(&old.diagnostics, terminal::error_color()));
         output::fault("the present configuration is refused; name another with `--config FILE`");
         return Ok(None);
     };

@@ -1,38 +1,27 @@
 //! `pointsman replay RECORDING…`: recorded probes fed to a configuration, beside what happened when they were recorded.
 
 use std::io::{BufRead, BufReader};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::ExitCode;
 
 use anyhow::Context;
 use serde_json::{Value, json};
 
-use crate::cli::{Common, output};
+use crate::cli::{Common, arguments, output, terminal};
 use crate::config::diagnostic::render;
 use crate::config::load::load;
 use crate::simulate::recording::Entry;
 use crate::simulate::replay::{Line, Replay, Replayed, compare};
 
-/// What the command takes.
-#[derive(Debug, clap::Args)]
-pub(super) struct Options {
-    /// Recordings in the order of time: NAME.1, then NAME (`[state] record`)
-    #[arg(value_name = "RECORDING", required = true)]
-    files: Vec<PathBuf>,
-    /// Only what differs
-    #[arg(long)]
-    differences: bool,
-}
-
 /// Exit code 0, 2 for a configuration with mistakes.
 ///
 /// # Errors
 /// When a recording cannot be read.
-pub(super) fn run(common: &Common, options: &Options) -> anyhow::Result<ExitCode> {
+pub(super) fn run(common: &Common, options: &arguments::Replay) -> anyhow::Result<ExitCode> {
     let file = common.config_file()?;
     let loaded = load(&file);
     let Some(plan) = loaded.plan.as_ref().filter(|_| !loaded.has_errors()) else {
-        output::note(&render(&loaded.diagnostics, false));
+        output::note(&render(&loaded.diagnostics, terminal::error_color()));
         return Ok(ExitCode::from(2));
     };
     let mut replay = Replay::new(plan.clone());

@@ -5,7 +5,8 @@ use std::process::ExitCode;
 use anyhow::Context;
 use tokio::signal::unix::{SignalKind, signal};
 
-use crate::cli::{Common, LogFormat, output};
+use crate::cli::arguments::LogFormat;
+use crate::cli::{Common, Usage, output, terminal};
 use crate::config::diagnostic::render;
 use crate::run::{self, StartError};
 
@@ -32,7 +33,7 @@ pub(super) fn run(common: &Common) -> anyhow::Result<ExitCode> {
         let mut running = match run::start(&file).await {
             Ok(running) => running,
             Err(StartError::Configuration(diagnostics)) => {
-                output::note(&render(&diagnostics, false));
+                output::note(&render(&diagnostics, terminal::error_color()));
                 output::fault("the configuration is refused; nothing is served");
                 return Ok(ExitCode::from(2));
             }
@@ -77,17 +78,17 @@ pub(super) fn run(common: &Common) -> anyhow::Result<ExitCode> {
 /// # Errors
 /// When `level` is no filter.
 pub(super) fn start_logging(format: LogFormat, level: &str) -> anyhow::Result<()> {
-    let filter = tracing_subscriber::EnvFilter::try_new(level).with_context(|| {
-        format!("--log-level: `{level}` is no filter; write e.g. info, or info,pointsman::probe=debug")
+    let filter = tracing_subscriber::EnvFilter::try_new(level).map_err(|error| {
+        Usage(format!(
+            "--log-level: `{level}` is no filter ({error}); write e.g. info, or info,pointsman::probe=debug"
+        ))
     })?;
     let builder = tracing_subscriber::fmt()
         .with_env_filter(filter)
         .with_writer(std::io::stderr);
     match format {
         LogFormat::Json => builder.json().flatten_event(true).init(),
-        LogFormat::Text => builder
-            .with_ansi(std::io::IsTerminal::is_terminal(&std::io::stderr()))
-            .init(),
+        LogFormat::Text => builder.with_ansi(terminal::error_color()).init(),
     }
     Ok(())
 }

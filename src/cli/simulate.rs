@@ -5,35 +5,20 @@ mod file;
 mod inline;
 mod raw;
 
-use std::path::PathBuf;
 use std::process::ExitCode;
 
 use serde_json::{Value, json};
 
-use crate::cli::{Common, output};
+use crate::cli::{Common, arguments, output};
 use crate::simulate::incident::Incident;
 use crate::simulate::rehearsal::{Outcome, rehearse};
 use crate::simulate::told::clock;
-
-/// What the command takes.
-#[derive(Debug, clap::Args)]
-pub(super) struct Options {
-    /// Scenario files
-    #[arg(value_name = "SCENARIO.toml", required = true)]
-    files: Vec<PathBuf>,
-    /// Another seed than the scenario's: other jitter, losses and dice
-    #[arg(long)]
-    seed: Option<u64>,
-    /// Verdicts alone, without the timeline
-    #[arg(long)]
-    brief: bool,
-}
 
 /// Exit code 0 when every objective held, 1 when one was missed, 2 for a scenario or configuration with mistakes.
 ///
 /// # Errors
 /// When a file cannot be read.
-pub(super) fn run(common: &Common, options: &Options) -> anyhow::Result<ExitCode> {
+pub(super) fn run(common: &Common, options: &arguments::Simulate) -> anyhow::Result<ExitCode> {
     let (mut held, mut reports) = (true, Vec::new());
     for path in &options.files {
         // A scenario without a configuration of its own is about the one in use.

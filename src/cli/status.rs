@@ -7,14 +7,9 @@ use serde_json::Value;
 
 use crate::cli::client::Client;
 use crate::cli::hand::Forced;
-use crate::cli::{Common, output, table};
-
-/// What the command takes.
-#[derive(Debug, clap::Args)]
-pub(super) struct Options {
-    /// One service's name, e.g. www.example.test [default: all]
-    service: Option<String>,
-}
+use crate::cli::table::{self, Cell, Column};
+use crate::cli::terminal::Style;
+use crate::cli::{Common, arguments, watch};
 
 #[derive(Debug, Deserialize)]
 struct Service {
@@ -79,38 +74,70 @@ struct Evidence {
     text: String,
 }
 
+/// What stands in the table of services.
+const SERVICES: [Column; 5] = [
+    Column::new("SERVICE"),
+    Column::new("POLICY").spare(1),
+    Column::new("ANSWERS").wraps(),
+    Column::new("TTL").spare(2),
+    Column::new("WHY").wraps(),
+];
+
+/// What stands in the table of endpoints.
+const ENDPOINTS: [Column; 7] = [
+    Column::new("ENDPOINT"),
+    Column::new("ADDRESS").spare(1),
+    Column::new("STATE"),
+    Column::new("FOR").spare(2),
+    Column::new("LATENCY").spare(4),
+    Column::new("CHECK").spare(3),
+    Column::new("NOTE").wraps(),
+];
+
 /// Exit code 0 with the table.
 ///
 /// # Errors
 /// When no server answers, or there is no such service.
-pub(super) fn run(common: &Common, options: &Options) -> anyhow::Result<ExitCode> {
+pub(super) fn run(common: &Common, options: &arguments::Status) -> anyhow::Result<ExitCode> {
     let query: Vec<(&str, &str)> = options
         .service
         .iter()
         .map(|service| ("service", service.as_str()))
         .collect();
-    let status: Value = Client::new(common)?.get("/v1/status", &query)?;
-    if common.json {
-        output::json(&status)?;
-        return Ok(ExitCode::SUCCESS);
-    }
-    let services = Vec::<Service>::deserialize(&status)?;
-    output::line(&table::render(
-        &["SERVICE", "POLICY", "ANSWERS", "TTL", "WHY"],
-        &services.iter().map(of_service).collect::<Vec<_>>(),
-    ));
-    let rows: Vec<Vec<String>> = services.iter().flat_map(of_endpoints).collect();
-    if !rows.is_empty() {
-        output::line("");
-        output::line(&table::render(
-            &["ENDPOINT", "ADDRESS", "STATE", "FOR", "LATENCY", "CHECK", "NOTE"],
-            &rows,
-        ));
-    }
-    Ok(ExitCode::SUCCESS)
+    let look = |client: &Client| Ok(client.get("/v1/status", &query)?);
+    watch::show(common, options.watch.watch, look, text)
 }
 
-fn of_service(service: &Service) -> Vec<String> {
+fn text(status: &Value) -> anyhow::Result<String> {
+    let services = Vec::<Service>::deserialize(status)?;
+    if services.is_empty() {
+        return Ok("no services: the zones have static records alone".to_owned());
+    }
+    let rows: Vec<Vec<Cell>> = services.iter().map(of_service).collect();
+    let mut text = table::show(&SERVICES, &rows);
+    let rows: Vec<Vec<Cell>> = services.iter().flat_map(of_endpoints).map(cells).collect();
+    if !rows.is_empty() {
+        text.push_str("\n\n");
+        text.push_str(&table::show(&ENDPOINTS, &rows));
+    }
+    Ok(text)
+}
+
+/// A row of the table of endpoints: the state has its colour.
+fn cells(row: Vec<String>) -> Vec<Cell> {
+    row.into_iter()
+        .enumerate()
+        .map(|(at, text)| {
+            if at == 2 {
+                Cell::state(text)
+            } else {
+                Cell::from(text)
+            }
+        })
+        .collect()
+}
+
+fn of_service(service: &Service) -> Vec<Cell> {
     let addresses: Vec<&str> = service
         .a
         .addresses
@@ -123,6 +150,7 @@ fn of_service(service: &Service) -> Vec<String> {
     } else {
         &service.a.why
     };
+    let doubtful = service.degraded.is_some() || service.proposed.is_some();
     let mut why = service.degraded.clone().unwrap_or_else(|| reason.clone());
     if let Some(proposed) = &service.proposed {
         why = format!("{why}; proposed: {proposed}");
@@ -133,11 +161,18 @@ fn of_service(service: &Service) -> Vec<String> {
         addresses.join(" ")
     };
     vec![
-        service.service.clone(),
-        service.policy.clone(),
-        answers,
-        format!("{} s", service.ttl),
-        why,
+        service.service.clone().into(),
+        service.policy.clone().into(),
+        Cell::styled(
+            answers,
+            if addresses.is_empty() {
+                Style::Bad
+            } else {
+                Style::Plain
+            },
+        ),
+        format!("{} s", service.ttl).into(),
+        Cell::styled(why, if doubtful { Style::Doubtful } else { Style::Plain }),
     ]
 }
 

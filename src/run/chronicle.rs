@@ -30,6 +30,12 @@ impl Chronicle {
         Self { last, news, postbox }
     }
 
+    /// The number of the last entry; 0: there is none yet.
+    #[must_use]
+    pub fn last(&self) -> u64 {
+        self.last
+    }
+
     /// Where entries can be watched.
     #[must_use]
     pub fn news(&self) -> broadcast::Sender<Arc<Entry>> {

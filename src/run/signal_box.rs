@@ -241,6 +241,9 @@ impl Desk {
                 }
                 let _ = reply.send(targets.iter().map(|(_, within)| *within).min());
             }
+            Request::Seq { reply } => {
+                let _ = reply.send(self.parts.chronicle.last());
+            }
             Request::Tell { alarm, kind } => {
                 self.effects
                     .push(Effect::Tell(HistoryEvent { at: now, alarm, kind }));

@@ -3,6 +3,7 @@
 mod document;
 mod lists;
 mod problems;
+mod streams;
 
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpStream};
