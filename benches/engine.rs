@@ -105,6 +105,7 @@ fn settings() -> NodeSettings {
         api_token: None,
         resolvers: Vec::new(),
         isolation: IsolationSettings::default(),
+        drill: Default::default(),
         safety: SafetySettings::default(),
         keys: Vec::new(),
         hooks: Vec::new(),

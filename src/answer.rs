@@ -12,6 +12,7 @@ pub mod node;
 pub mod published;
 pub mod service;
 pub mod snapshot;
+pub mod soa;
 pub mod table;
 pub mod transfer;
 pub mod zones;

@@ -2,8 +2,10 @@
 //!
 //! It decides nothing: every request becomes a [`live::Request`] to the signal box, or to the loader.
 
+pub mod dashboard;
 pub mod directory;
 pub mod document;
+pub mod drill;
 pub mod explain;
 pub mod extract;
 pub mod files;
@@ -14,7 +16,6 @@ pub mod list;
 pub mod live;
 pub mod look;
 pub mod notifications;
-pub mod page;
 pub mod paging;
 pub mod policy;
 pub mod problem;

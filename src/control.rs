@@ -10,15 +10,18 @@
 //! when a server may be stopped; `writing` elects the writers of exclusive
 //! services, `naming` judges an operator's word on them; [`ledger`] knows until when
 //! caches may hold what is answered no more.
-//! [`status`], [`glance`], [`listing`] and [`explain`] show it all, and [`timeline`] is what happened, as data; [`promise`] computes what may be expected of a service; [`foresee`] says what
+//! [`status`], [`glance`], [`board`], [`listing`] and [`explain`] show it all, and [`timeline`] is what happened, as data; [`promise`] computes what may be expected of a service; [`foresee`] says what
 //! a new plan would change, and `losses` what any single failure would.
 
+pub mod basis;
+pub mod board;
 pub mod chance;
 pub(crate) mod combining;
 pub(crate) mod command;
 pub(crate) mod deciding;
 pub(crate) mod degrading;
 pub mod draining;
+pub mod drill;
 pub mod effect;
 pub mod event;
 pub mod explain;

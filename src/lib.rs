@@ -47,6 +47,8 @@ pub mod cli;
 pub mod clock;
 /// Files to a plan.
 pub mod config;
+/// Rehearsed failovers, measured from outside.
+pub mod drill;
 /// Targets to observations.
 pub mod probe;
 /// Names of endpoints elsewhere to their addresses.

@@ -5,6 +5,7 @@ pub mod alias;
 pub mod check;
 pub mod cname;
 pub mod diagnostic;
+pub mod drill;
 pub mod facets;
 pub mod force;
 pub mod hook;

@@ -9,6 +9,7 @@
 
 mod announcing;
 pub mod chronicle;
+pub mod drills;
 pub mod loader;
 pub mod recorder;
 pub mod rehearse;
@@ -44,6 +45,8 @@ use signal_box::{Inbox, Message, SignalBox};
 
 /// Reload requests that may wait; more are told that the server is busy.
 const RELOADS: usize = 8;
+/// Steps of drills that may wait to be noted: one drill has fewer.
+const STAGES: usize = 64;
 /// API requests that may wait for the signal box.
 const REQUESTS: usize = 256;
 /// Probe results that may wait for the signal box; then probes wait.
@@ -137,6 +140,17 @@ pub async fn start(file: &Path) -> Result<Running, StartError> {
     let (receivers, postbox) = announcing::open(&plan, &mut store, clock, &tracker, &stop, chance);
     let chronicle = Chronicle::new(0, postbox);
     let news = chronicle.news();
+    let (drills, drill_inbox) = mpsc::channel(RELOADS);
+    let (stages, drill_stages) = mpsc::channel(STAGES);
+    let (plans, plan_seen) = watch::channel(Arc::clone(&plan));
+    let desk = drills::Desk::new(drills::Parts {
+        stored: remembered.drills.clone(),
+        inbox: drill_inbox,
+        stages: drill_stages,
+        requests: requests.clone(),
+        plans: plan_seen,
+        clock: Arc::new(clock),
+    });
     let signal_box = SignalBox {
         plan: Arc::clone(&plan),
         publisher,
@@ -150,6 +164,8 @@ pub async fn start(file: &Path) -> Result<Running, StartError> {
         seed,
         recorder: open_recorder(&plan),
         chronicle,
+        stages,
+        plans,
     };
     let inbox = Inbox {
         messages: message_inbox,
@@ -169,11 +185,14 @@ pub async fn start(file: &Path) -> Result<Running, StartError> {
     );
     tracker.spawn(loader.run(reload_inbox, rehearsal_inbox, stop.clone()));
 
+    tracker.spawn(desk.run(stop.clone()));
+
     let token = plan.node.api_token.as_deref().map(Arc::from);
     let live = Live {
         requests,
         reloads: reloads.clone(),
         rehearsals,
+        drills,
         news,
         ready: Arc::clone(&ready),
         token,

@@ -6,6 +6,7 @@
 //! entry is kept, so that the queue is bounded by the number of groups and the writer never waits.
 
 mod actives;
+mod drills;
 mod migrate;
 mod overrides;
 pub mod owed;
@@ -213,6 +214,11 @@ fn recall(connection: &rusqlite::Connection) -> rusqlite::Result<Remembered> {
             Vec::new()
         } else {
             overrides::read(connection)?
+        },
+        drills: if format < 3 {
+            Vec::new()
+        } else {
+            drills::read(connection)?
         },
         lost: false,
     })

@@ -74,6 +74,7 @@ fn node() -> NodeSettings {
         resolvers: Vec::new(),
         isolation: IsolationSettings::default(),
         safety: SafetySettings::default(),
+        drill: Default::default(),
         keys: Vec::new(),
         hooks: Vec::new(),
         trust_ecs: vec![Prefix { address: IpAddr::from([127, 0, 0, 0]), length: 8 }],

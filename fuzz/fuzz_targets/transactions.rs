@@ -51,6 +51,7 @@ fn published() -> Arc<Published> {
         resolvers: Vec::new(),
         isolation: IsolationSettings::default(),
         safety: SafetySettings::default(),
+        drill: Default::default(),
         keys: vec![TsigKey { name: name("k"), algorithm: TsigAlgorithm::HmacSha256, secret: b"secret".to_vec() }],
         hooks: Vec::new(),
         trust_ecs: Vec::new(),

@@ -3,6 +3,8 @@
 
 #[path = "arguments/ask.rs"]
 mod ask;
+#[path = "arguments/drill.rs"]
+mod drill;
 #[path = "arguments/files.rs"]
 mod files;
 #[path = "arguments/hand.rs"]
@@ -13,6 +15,7 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 pub(crate) use ask::{Explain, Notifications, Overrides, Receivers, Status};
+pub(crate) use drill::{Drill, Look};
 pub(crate) use files::{Check, Demo, From, Import, Plan, Replay, Simulate};
 pub(crate) use hand::{Drain, Failover, Force, Lasting, State, Target};
 
@@ -117,6 +120,11 @@ pub(crate) enum Command {
     /// Switch a failover service by hand
     #[command(after_help = "Example:\n  pointsman failover db.example.test --to nyc")]
     Failover(Failover),
+    /// Rehearse a failover on the running server, measure it, revert it; or show reports
+    #[command(
+        after_help = "Examples:\n  pointsman drill www.example.test --for 30s --reason monthly\n  pointsman drill list"
+    )]
+    Drill(Drill),
     /// Make zones of what gdnsd, PowerDNS or Route 53 were told; lists what has no counterpart
     #[command(after_help = "Example:\n  pointsman import gdnsd /etc/gdnsd --out imported")]
     Import(Import),

@@ -172,6 +172,11 @@ pub const BINDING_PRIORITY: i64 = 1;
 /// Clients connect without waiting for A and AAAA, and to nobody whom these would not name.
 pub const HINTS: bool = true;
 
+/// Any time of the day: who cares says when.
+pub const DRILL_WINDOW: &str = "00:00-24:00";
+/// Longer than the default promise of detection, shorter than anybody's patience.
+pub const DRILL_FOR: Duration = Duration::from_secs(30);
+
 /// TTL of the NS records and the SOA that `nameservers` and `hostmaster` make: RFC 1912 asks for about a day, an hour
 /// lets a move of the servers take effect within a maintenance window.
 pub const MADE_TTL: u32 = 3_600;

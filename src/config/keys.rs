@@ -8,6 +8,7 @@ use crate::config::duration;
 
 mod check;
 mod database;
+mod drill;
 mod exec;
 mod facets;
 mod hand;
@@ -24,6 +25,7 @@ pub use check::{
     CHECK_TYPES, LATER_CHECK_TYPES, ROLE_TYPES,
 };
 pub use database::{CHECK_PATRONI, CHECK_POSTGRES, CHECK_REDIS, CHECK_ROLE};
+pub use drill::DRILL;
 pub use exec::CHECK_EXEC;
 pub use facets::{BINDING, MX, SRV};
 pub use hand::{OVERRIDE, OVERRIDES, OVERRIDES_FILE, SAFETY};
@@ -52,6 +54,7 @@ pub static SECTIONS: &[&Section] = &[
     &GEO,
     &SAFETY,
     &OVERRIDES,
+    &DRILL,
     &KEY,
     &NOTIFY,
     &ZONE,

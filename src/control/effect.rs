@@ -1,5 +1,6 @@
 //! Everything the signal box can ask for.
 
+use crate::control::drill::{News, Stage, StoredDrill};
 use crate::control::event::{CommandTicket, ProbeBudget, ProbeTicket, StoreTicket};
 use crate::control::overrides::StoredOverride;
 use crate::health::observation::Evidence;
@@ -37,6 +38,8 @@ pub enum Effect {
     Tell(HistoryEvent),
     /// The answer to a command.
     Answer(CommandTicket, Result<Done, Refusal>),
+    /// A drill came so far: for whoever measures it.
+    Drilled(Stage),
     /// Every endpoint has a verdict, or `startup_wait` is over: serve.
     OpenSockets,
 }
@@ -55,6 +58,8 @@ pub enum Record {
     Override(StoredOverride),
     /// The override of this number is gone.
     Released(u64),
+    /// A drill, new or changed.
+    Drill(StoredDrill),
 }
 
 /// A command was carried out: a sentence for the operator.
@@ -258,6 +263,8 @@ pub enum HistoryKind {
         /// The first of them.
         first: String,
     },
+    /// A rehearsed failover.
+    Drill(News),
     /// A new configuration is in force.
     Planned {
         /// How many targets kept their health.

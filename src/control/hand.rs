@@ -109,6 +109,7 @@ impl Control {
         let plan = self.plan.clone();
         for endpoint in &plan.endpoints {
             if before.forced(endpoint.id) != self.overrides.forced(endpoint.id) {
+                self.give_way(endpoint.service);
                 self.mark(endpoint.service);
             }
         }

@@ -50,6 +50,7 @@ impl Control {
         } else if role == Role::Confirming {
             watch.confirming = watch.confirming.saturating_add(1);
         }
+        self.follow_target(target);
         if !std::mem::replace(&mut self.sweeping, true) {
             self.schedule.enter(now.moment.after(SWEEP), Due::Sweep);
         }
@@ -114,7 +115,7 @@ impl Control {
         let (Some(watch), Some(rules)) = (self.watches.get(target.index()), self.rules(target)) else {
             return;
         };
-        if watch.epoch == epoch && watch.monitor.run().failures() > 0 {
+        if watch.epoch == epoch && (watch.monitor.run().failures() > 0 || self.rehearses_doubt(target)) {
             self.launch(now, target, Role::Confirming, false, rules.timeout, effects);
         }
     }
@@ -142,6 +143,7 @@ impl Control {
         {
             watch.due = at;
             self.schedule.enter(at, Due::Probe(target));
+            self.follow_target(target);
         }
     }
 
@@ -187,6 +189,10 @@ impl Control {
             }
             return;
         }
+        self.rehearse(now, target, flight, finding, effects);
+        let Some(watch) = self.watches.get_mut(target.index()) else {
+            return;
+        };
         let was_failing = watch.monitor.run().failures() > 0;
         let was_on_trial = watch.on_trial();
         let turn = watch.monitor.observe(
@@ -217,7 +223,7 @@ impl Control {
                 effects,
             );
         }
-        if flight.regular && failing {
+        if flight.regular && (failing || self.rehearses_doubt(target)) {
             self.plan_confirming(now, target, &rules);
         }
         self.refresh(now, target);
@@ -266,7 +272,7 @@ impl Control {
             }
             return;
         }
-        let at = if watch.monitor.in_doubt() {
+        let at = if watch.monitor.in_doubt() || self.rehearses_doubt(target) {
             now.moment.after(self.chance.jittered(rules.fast_interval))
         } else if first {
             // From the first verdict on, targets are spread evenly over the interval.
@@ -286,7 +292,8 @@ impl Control {
         let Some(watch) = self.watches.get(target.index()) else {
             return;
         };
-        let count = watch.monitor.confirming(watch.confirming, rules);
+        let rehearsed = self.rehearsed_confirming(target, watch.confirming);
+        let count = watch.monitor.confirming(watch.confirming, rules).max(rehearsed);
         let epoch = watch.epoch;
         let gap = watch.due.since(now.moment);
         for nth in 1..=count {

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use crate::control::chance::Chance;
+use crate::control::drill::{Drill, State, StoredDrill};
 use crate::control::effect::{Effect, HistoryEvent, HistoryKind};
 use crate::control::event::{Event, ProbeTicket, Remembered, StoreTicket};
 use crate::control::ledger::Ledger;
@@ -73,6 +74,10 @@ pub struct Control {
     pub(super) lost: bool,
     /// Until when caches may hold what was answered.
     pub(super) ledger: Ledger,
+    /// A rehearsed failover.
+    pub(super) drill: Option<Drill>,
+    /// Drills that the last process left unfinished, until that is told.
+    pub(super) interrupted: Vec<StoredDrill>,
 }
 
 impl Control {
@@ -109,6 +114,12 @@ impl Control {
             remembered: remembered.actives.into_iter().collect(),
             lost: remembered.lost,
             ledger: Ledger::default(),
+            drill: None,
+            interrupted: remembered
+                .drills
+                .into_iter()
+                .filter(|drill| drill.state == State::Running)
+                .collect(),
             plan,
         };
         control.recall_overrides(now, remembered.overrides);
@@ -128,6 +139,7 @@ impl Control {
     /// Takes in one event at `now` and says what is to be done, in order.
     pub fn step(&mut self, now: Now, event: Event, effects: &mut Vec<Effect>) {
         self.front = effects.len();
+        self.close_interrupted(now, effects);
         match event {
             Event::Probed { ticket, seen } => self.probed(now, ticket, seen, effects),
             Event::Heard {
@@ -201,11 +213,15 @@ impl Control {
             Due::Remind(endpoint) => self.remind(now, at, endpoint, effects),
             Due::Stored(ticket) => self.stored_too_late(now, ticket, effects),
             Due::Sweep => self.sweep(now, effects),
+            // Looked after in every step.
+            Due::Drill => {}
+            Due::Rehearse(target) => self.rehearse_silence(now, target, effects),
         }
     }
 
     /// Decides what is marked and opens the sockets when it is time.
     fn settle(&mut self, now: Now, effects: &mut Vec<Effect>) {
+        self.look_after_drill(now, effects);
         if self.opened {
             self.publish(now, effects);
         } else if self.on_trial == 0 {

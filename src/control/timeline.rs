@@ -333,6 +333,14 @@ fn said(kind: &HistoryKind) -> Said<'_> {
                 json!({ "mistakes": mistakes, "first": first }),
             )
         },
+        HistoryKind::Drill(news) => Said {
+            kind: news.kind(),
+            services: one(news.service()),
+            endpoint: news.endpoint().map(str::to_owned),
+            by: news.by(),
+            text: news.text(),
+            facts: serde_json::to_value(news).unwrap_or_default(),
+        },
         HistoryKind::Planned { kept, new, gone } => plain(
             "planned",
             &[],

@@ -102,7 +102,11 @@ pub(crate) struct Flight {
 pub(crate) struct Desk {
     pub memory: Memory,
     pub last: Option<Decision>,
+    /// Since when it answers that.
+    pub since: Option<UnixTime>,
     pub decided: Option<Decided>,
+    /// When that was decided.
+    pub decided_at: Moment,
     pub dirty: bool,
     /// Whether it had no answer before this plan: its unknown targets are presumed up at once.
     pub fresh: bool,

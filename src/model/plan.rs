@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::model::check::{Check, Target};
+use crate::model::drill::DrillSettings;
 use crate::model::force::{FileOverride, SafetySettings};
 use crate::model::hook::Hook;
 use crate::model::id::{ServiceId, ZoneId};
@@ -172,6 +173,8 @@ pub struct NodeSettings {
     pub isolation: IsolationSettings,
     /// `[safety]`.
     pub safety: SafetySettings,
+    /// `[drill]`.
+    pub drill: DrillSettings,
     /// `[keys]`.
     pub keys: Vec<TsigKey>,
     /// `[[notify]]`.

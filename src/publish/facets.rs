@@ -169,6 +169,8 @@ impl Template {
             form: Form::Fail,
         };
         let mut answers = undecided();
+        // The first decision may bring an alias: no absence is to be remembered until then.
+        answers.cnames = self.cnames();
         let mx = self.mx.map(|_| failing(rtype::MX));
         let bindings = self.bindings.iter().map(|binding| failing(binding.rtype));
         answers.extras = mx.into_iter().chain(bindings).collect();

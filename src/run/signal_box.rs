@@ -8,13 +8,14 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::{mpsc, oneshot, watch};
 
 use crate::answer::published::Published;
 use crate::answer::snapshot::Snapshot;
 use crate::api::explain::explain;
 use crate::api::live::{Look, Request};
 use crate::clock::Clock;
+use crate::control::drill::Stage;
 use crate::control::effect::{Done, Effect, HistoryEvent, Record, Refusal};
 use crate::control::event::{CommandTicket, Event, Remembered, StoreTicket};
 use crate::control::step::Control;
@@ -71,6 +72,10 @@ pub struct SignalBox {
     pub recorder: Option<Recorder>,
     /// Tells what happens.
     pub chronicle: Chronicle,
+    /// Where steps of drills go, each with the moment of the last publication.
+    pub stages: mpsc::Sender<(Stage, Moment)>,
+    /// The plan in force, for those who must know it.
+    pub plans: watch::Sender<Arc<Plan>>,
 }
 
 /// What the thread listens to.
@@ -181,6 +186,7 @@ impl Desk {
     fn replan(&mut self, plan: Arc<Plan>, tables: Tables, reply: oneshot::Sender<()>) {
         self.parts.publisher.adopt(&plan, tables);
         self.parts.plan = Arc::clone(&plan);
+        self.parts.plans.send_replace(Arc::clone(&plan));
         // Static records and zones change without any decision: without a service there is none.
         self.effects.push(Effect::Publish(Vec::new()));
         self.step(Event::Planned(plan));
@@ -216,6 +222,11 @@ impl Desk {
             }
             Request::Look(Look(look)) => look(&self.control, now),
             Request::Explain { question, reply } => {
+                // What is due was not done yet only because this request came first.
+                if self.control.next_wake().is_some_and(|wake| wake <= now.moment) {
+                    self.step(Event::Woke);
+                    self.carry_out();
+                }
                 let _ = reply.send(explain(
                     &self.parts.plan,
                     &self.control,
@@ -248,6 +259,7 @@ impl Desk {
                 self.effects
                     .push(Effect::Tell(HistoryEvent { at: now, alarm, kind }));
             }
+            Request::Keep(drill) => self.parts.store.remember(Record::Drill(drill)),
             Request::Command {
                 by,
                 command,
@@ -314,6 +326,12 @@ impl Desk {
                 Effect::Answer(ticket, result) => {
                     if let Some(reply) = self.waiting.remove(&ticket) {
                         let _ = reply.send(result);
+                    }
+                }
+                Effect::Drilled(stage) => {
+                    // A drill has a handful of steps; were they not taken, its report would be lost, nothing else.
+                    if self.parts.stages.try_send((stage, self.published_at)).is_err() {
+                        tracing::error!(target: "pointsman::drill", "nobody takes the steps of a drill");
                     }
                 }
                 Effect::OpenSockets => {

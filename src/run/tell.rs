@@ -164,6 +164,14 @@ pub(super) fn tell(event: &HistoryEvent, published: Moment) {
         HistoryKind::ReloadRefused { by, mistakes, first } => tracing::error!(
             target: "pointsman::reload", %by, mistakes, %first, "reload refused: the configuration in force stays"
         ),
+        HistoryKind::Drill(news) => {
+            let (service, what) = (news.service(), news.text());
+            if event.alarm {
+                tracing::warn!(target: "pointsman::drill", %service, "{what}");
+            } else {
+                tracing::info!(target: "pointsman::drill", %service, "{what}");
+            }
+        }
         HistoryKind::Planned { kept, new, gone } => {
             tracing::info!(target: "pointsman::reload", kept, new, gone, "configuration in force");
         }

@@ -89,6 +89,7 @@ impl PlanBuilder {
             resolvers: Vec::new(),
             isolation: IsolationSettings::default(),
             safety: SafetySettings::default(),
+            drill: Default::default(),
             keys: Vec::new(),
             hooks: Vec::new(),
             trust_ecs: Vec::new(),

@@ -23,6 +23,20 @@ const STEPS: &[&str] = &[
         length_ms   INTEGER,
         break_glass INTEGER NOT NULL
     ) STRICT;",
+    "CREATE TABLE drill (
+        id         INTEGER PRIMARY KEY,
+        service    TEXT NOT NULL,
+        endpoint   TEXT NOT NULL,
+        by_whom    TEXT NOT NULL,
+        reason     TEXT,
+        scheduled  INTEGER NOT NULL,
+        actives    TEXT NOT NULL,
+        started_ms INTEGER NOT NULL,
+        until_ms   INTEGER NOT NULL,
+        state      TEXT NOT NULL,
+        why        TEXT NOT NULL,
+        report     TEXT
+    ) STRICT;",
     crate::store::owed::STEP,
 ];
 

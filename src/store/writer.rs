@@ -9,7 +9,7 @@ use rusqlite::Connection;
 
 use crate::control::effect::Record;
 use crate::store::owed::Slips;
-use crate::store::{Heard, actives, overrides};
+use crate::store::{Heard, actives, drills, overrides};
 
 /// How long to wait after a failure before the next try: a full disk is not freed in milliseconds.
 const RETRY: Duration = Duration::from_secs(5);
@@ -48,6 +48,7 @@ impl std::fmt::Debug for State {
 enum Key {
     Group(String),
     Override(u64),
+    Drill(u64),
 }
 
 fn key(record: &Record) -> Key {
@@ -55,6 +56,7 @@ fn key(record: &Record) -> Key {
         Record::Active { group, .. } => Key::Group(group.clone()),
         Record::Override(over) => Key::Override(over.id),
         Record::Released(id) => Key::Override(*id),
+        Record::Drill(drill) => Key::Drill(drill.id),
     }
 }
 
@@ -206,6 +208,7 @@ fn write_to<'a>(connection: &Connection, records: impl Iterator<Item = &'a Recor
             Record::Active { group, active } => actives::write(connection, group, active)?,
             Record::Override(over) => overrides::write(connection, over)?,
             Record::Released(id) => overrides::remove(connection, *id)?,
+            Record::Drill(drill) => drills::write(connection, drill)?,
         }
     }
     Ok(())

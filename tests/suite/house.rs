@@ -31,6 +31,7 @@ const MAY_NAME: &[(&str, &[&str])] = &[
     ("clock", &["model::time"]),
     ("resolve", &["model", "clock", "wire::name"]),
     ("cli", &["run", "config", "api"]),
+    ("drill", &["control", "model", "clock"]),
 ];
 
 /// Agreed additions: who, what, why.
@@ -76,9 +77,20 @@ const ADDED: &[(&str, &str, &str)] = &[
     ("api", "wire::name", "questions come as names"),
     (
         "api",
+        "policy::choice",
+        "`explain` lists the answers that chance may give one client",
+    ),
+    (
+        "api",
         "config::duration",
         "a command's time is written as in the configuration",
     ),
+    (
+        "api",
+        "drill::report",
+        "a drill's report is shown as it was measured",
+    ),
+    ("cli", "drill::report", "and printed so"),
     (
         "cli",
         "clock",

@@ -35,6 +35,7 @@ pub(crate) struct Notifications {
 #[derive(Debug, Subcommand)]
 pub(crate) enum Receivers {
     /// Send a test to a receiver, and say how it went
+    #[command(after_help = "Example:\n  pointsman notifications test oncall")]
     Test {
         /// The receiver's name, as `pointsman notifications` lists it
         name: String,
@@ -60,6 +61,12 @@ pub(crate) struct Explain {
     /// The address that asks
     #[arg(long, value_name = "IP", default_value_t = IpAddr::V4(Ipv4Addr::LOCALHOST))]
     pub(crate) client: IpAddr,
+    /// The network that it tells of its own client (EDNS Client Subnet), where its word is taken
+    #[arg(long, value_name = "NETWORK")]
+    pub(crate) ecs: Option<String>,
+    /// The throw of the dice that policies with chance go by, 0..2^64
+    #[arg(long, value_name = "N", default_value_t = 0)]
+    pub(crate) dice: u64,
     /// Do not ask a running server: decide on the configuration, every endpoint taken as up
     #[arg(long)]
     pub(crate) offline: bool,

@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use toml::de::{DeTable, DeValue};
 
 use crate::config::atlas::{self, Known};
+use crate::config::check::drill;
 use crate::config::check::hand::{self, OverridesFile};
 use crate::config::check::{notify, probe, tsig};
 use crate::config::defaults;
@@ -104,6 +105,7 @@ pub(crate) fn read(source: &Source, files: &mut Files, geo_before: Option<&Known
             .collect(),
         isolation: isolation(&table.table("isolation", &keys::ISOLATION)),
         safety: hand::safety(&table.table("safety", &keys::SAFETY)),
+        drill: drill::drill(&table.table("drill", &keys::DRILL)),
         keys: tsig,
         hooks: notify::read(&table, files),
         name,

@@ -70,6 +70,12 @@ pub static SERVER: Section = Section {
             "overrides in a file",
         ),
         key(
+            "drill",
+            Kind::Table("[drill]"),
+            Fallback::Nothing,
+            "when failovers are rehearsed by themselves",
+        ),
+        key(
             "keys",
             Kind::Table("[keys.NAME]"),
             Fallback::Nothing,

@@ -124,6 +124,7 @@ pub(crate) fn settings() -> NodeSettings {
         resolvers: Vec::new(),
         isolation: IsolationSettings::default(),
         safety: SafetySettings::default(),
+        drill: Default::default(),
         keys: Vec::new(),
         hooks: Vec::new(),
         trust_ecs: Vec::new(),

@@ -48,6 +48,7 @@ pub(crate) fn plan() -> Plan {
         resolvers: Vec::new(),
         isolation: IsolationSettings::default(),
         safety: SafetySettings::default(),
+        drill: Default::default(),
         keys: Vec::new(),
         hooks: Vec::new(),
         trust_ecs: Vec::new(),
