@@ -109,6 +109,7 @@ fn settings() -> NodeSettings {
         safety: SafetySettings::default(),
         keys: Vec::new(),
         hooks: Vec::new(),
+        endpoint_metrics: true,
         trust_ecs: Vec::new(),
         geo: None,
     }

@@ -15,6 +15,7 @@ pub mod heartbeat;
 pub mod list;
 pub mod live;
 pub mod look;
+pub mod metrics;
 pub mod notifications;
 pub mod paging;
 pub mod policy;

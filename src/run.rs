@@ -11,6 +11,7 @@ mod announcing;
 pub mod chronicle;
 pub mod drills;
 pub mod loader;
+mod metering;
 pub mod recorder;
 pub mod rehearse;
 pub mod signal_box;
@@ -32,6 +33,7 @@ use crate::api::stream::STREAMS;
 use crate::clock::SystemClock;
 use crate::config::load::{Loaded, load};
 use crate::control::event::Remembered;
+use crate::metrics::page::Meters;
 use crate::model::diagnostic::Diagnostic;
 use crate::model::plan::Plan;
 use crate::probe::runner::{Limits, Runner};
@@ -174,6 +176,7 @@ pub async fn start(file: &Path) -> Result<Running, StartError> {
     };
     let thread = signal_box::spawn(signal_box, inbox, failed_tx).context("cannot start a thread")?;
 
+    let meters = Arc::new(Meters::new(clock));
     let (tcp_changes, tcp) = watch::channel(plan.node.tcp);
     let loader = Loader::new(
         file.to_owned(),
@@ -182,6 +185,7 @@ pub async fn start(file: &Path) -> Result<Running, StartError> {
         messages.clone(),
         (tcp_changes, receivers.clone()),
         (resolver, Arc::clone(&plan)),
+        Arc::clone(&meters),
     );
     tracker.spawn(loader.run(reload_inbox, rehearsal_inbox, stop.clone()));
 
@@ -195,6 +199,7 @@ pub async fn start(file: &Path) -> Result<Running, StartError> {
         drills,
         news,
         ready: Arc::clone(&ready),
+        meters: Arc::clone(&meters),
         token,
         node: Arc::from(plan.node.name.as_str()),
         streams: Arc::new(Semaphore::new(STREAMS)),
@@ -208,6 +213,7 @@ pub async fn start(file: &Path) -> Result<Running, StartError> {
         plan: Arc::clone(&plan),
         published,
         clock,
+        counters: Arc::clone(&meters.counters),
         tcp,
         stop: stop.clone(),
     };

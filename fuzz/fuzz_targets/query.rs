@@ -77,6 +77,7 @@ fn node() -> NodeSettings {
         drill: Default::default(),
         keys: Vec::new(),
         hooks: Vec::new(),
+        endpoint_metrics: true,
         trust_ecs: vec![Prefix { address: IpAddr::from([127, 0, 0, 0]), length: 8 }],
         geo: None,
     }

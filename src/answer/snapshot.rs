@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use crate::answer::admit::{Admission, admit};
 use crate::answer::fit::Reply;
+use crate::answer::served::{Served, Whom};
 use crate::answer::service::ServiceAnswers;
 use crate::answer::table::Table;
 use crate::answer::zones::{Tenant, Zone, Zones};
@@ -142,6 +143,16 @@ pub struct About {
 pub struct Scratch {
     pub(crate) places: Places,
     pub(crate) data: Vec<u8>,
+    pub(crate) served: Served,
+}
+
+impl Scratch {
+    /// Whom to count for the last answer; `None` when no service had a say in it.
+    #[inline]
+    #[must_use]
+    pub fn served(&self) -> Option<Whom<'_>> {
+        self.served.whom()
+    }
 }
 
 impl Default for Scratch {
@@ -149,6 +160,7 @@ impl Default for Scratch {
         Self {
             places: Places::default(),
             data: Vec::with_capacity(1024),
+            served: Served::default(),
         }
     }
 }
@@ -215,6 +227,7 @@ impl Snapshot {
         scratch: &mut Scratch,
         out: &mut [u8],
     ) -> Outcome {
+        scratch.served.clear();
         let Some(query) = &prepared.query else {
             return Outcome::Drop;
         };
@@ -222,7 +235,7 @@ impl Snapshot {
         if admission == Admission::Transaction {
             return Outcome::Transaction;
         }
-        let Scratch { places, data } = scratch;
+        let Scratch { places, data, served } = scratch;
         let told = match query.edns {
             None => Told::Nothing,
             Some(edns) if edns.told == Told::Nothing => Told::Nothing,
@@ -233,7 +246,14 @@ impl Snapshot {
             Told::Subnet(subnet) => (Some(subnet), admission),
             Told::Malformed => (None, Admission::Refuse(rcode::FORMERR)),
         };
-        let mut reply = Reply::begin(query, &self.settings, ask.client.transport, subnet, out, places);
+        let mut reply = Reply::begin(
+            query,
+            &self.settings,
+            ask.client.transport,
+            subnet,
+            out,
+            (places, served),
+        );
         match admission {
             Admission::Answer(question) => {
                 let asked = lookup::Asked {

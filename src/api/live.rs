@@ -23,6 +23,8 @@ use crate::control::status::ServiceStatus;
 use crate::control::step::Control;
 use crate::control::timeline::Entry;
 use crate::drill::report::Report;
+use crate::metrics::page::Meters;
+use crate::metrics::panel::Panel;
 use crate::model::access::Role;
 use crate::model::plan::Prefix;
 use crate::model::time::Now;
@@ -53,6 +55,11 @@ pub enum Request {
     Overrides {
         /// All of it.
         reply: oneshot::Sender<Vec<OverrideStatus>>,
+    },
+    /// How everything stands, in numbers.
+    Metrics {
+        /// The numbers.
+        reply: oneshot::Sender<Box<Panel>>,
     },
     /// An endpoint reports itself.
     Heartbeat {
@@ -232,6 +239,8 @@ pub struct Live {
     pub drills: mpsc::Sender<DrillRequest>,
     /// Whether the sockets are open.
     pub ready: Arc<AtomicBool>,
+    /// What counts all the time.
+    pub meters: Arc<Meters>,
     /// What a client must show, when there is one.
     pub token: Option<Arc<str>>,
     /// The node's name.

@@ -7,7 +7,7 @@ use utoipa_axum::routes;
 
 use crate::api::dashboard::{self, overview};
 use crate::api::live::Live;
-use crate::api::{document, drill, files, hand, heartbeat, list, look, notifications, stream};
+use crate::api::{document, drill, files, hand, heartbeat, list, look, metrics, notifications, stream};
 use crate::model::access::Role;
 
 /// Who may use a route.
@@ -71,6 +71,7 @@ pub fn routes() -> Vec<Route> {
         open(routes!(look::readyz)),
         open(routes!(document::openapi)),
         route(Access::Own, routes!(heartbeat::heartbeat)),
+        read(routes!(metrics::metrics)),
         read(routes!(look::status)),
         read(routes!(overview::overview)),
         read(routes!(look::explain)),

@@ -54,6 +54,8 @@ pub const OVERRIDES_FILE: &str = "overrides.toml";
 /// What every implementation of TSIG speaks (RFC 8945 section 6).
 pub const TSIG_ALGORITHM: &str = "hmac-sha256";
 
+/// Twenty thousand endpoints are two hundred thousand series: much, but what one looks for when something is wrong.
+pub const ENDPOINT_METRICS: bool = true;
 /// What wakes people up, and its end; all of it is in the history anyway.
 pub const NOTIFY_EVENTS: &str = "alarms";
 /// Receivers answer within a second; ten of them are a receiver in trouble.

@@ -13,6 +13,7 @@ mod exec;
 mod facets;
 mod hand;
 mod member;
+mod metrics;
 mod notify;
 mod server;
 mod tsig;
@@ -29,6 +30,7 @@ pub use drill::DRILL;
 pub use exec::CHECK_EXEC;
 pub use facets::{BINDING, MX, SRV};
 pub use hand::{OVERRIDE, OVERRIDES, OVERRIDES_FILE, SAFETY};
+pub use metrics::METRICS;
 pub use notify::NOTIFY;
 pub use server::{
     API, DEFAULTS, DEFAULTS_CHECK, DNS, DNS_TCP, GEO, ISOLATION, PROBES, RESOLVER, SERVER, STATE, ZONES,
@@ -46,6 +48,7 @@ pub static SECTIONS: &[&Section] = &[
     &ZONES,
     &STATE,
     &API,
+    &METRICS,
     &DEFAULTS,
     &DEFAULTS_CHECK,
     &PROBES,

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use crate::control::event::ProbeTicket;
+use crate::control::metering::{Meter, State};
 use crate::health::degradation::Degradation;
 use crate::health::gate::Gate;
 use crate::health::isolation::Census;
@@ -62,6 +63,7 @@ pub(crate) struct Watch {
     pub said_degraded: bool,
     pub counted: Census,
     pub reading: (Tier, bool, bool),
+    pub meter: Meter,
 }
 
 /// What was last seen of a target.
@@ -115,6 +117,10 @@ pub(crate) struct Desk {
     /// What was proposed last, and what was said of a degraded answer.
     pub proposed: Option<(String, String)>,
     pub said: Option<String>,
+    /// Whether nothing healthy was there at the last decision, how often that began, and how often the answer changed.
+    pub all_down: bool,
+    pub all_down_entries: u64,
+    pub changes: u64,
 }
 
 impl Watch {
@@ -142,6 +148,17 @@ impl Watch {
             said_degraded: false,
             counted: Census::default(),
             reading: (Tier::Up, trial.is_some(), false),
+            meter: Meter::new(now.moment),
+        }
+    }
+
+    /// What it is, for those who count.
+    pub(crate) fn state(&self) -> State {
+        match self.reading.0 {
+            _ if !self.is_known() && self.gate.effective() == Health::Unknown => State::Unknown,
+            Tier::Up => State::Up,
+            Tier::Degraded => State::Degraded,
+            Tier::Held | Tier::Down => State::Down,
         }
     }
 

@@ -167,6 +167,8 @@ pub struct NodeSettings {
     pub api: Option<SocketAddr>,
     /// `[api] token_file`, its content.
     pub api_token: Option<String>,
+    /// `[metrics] endpoints`: whether each endpoint has series of its own.
+    pub endpoint_metrics: bool,
     /// `[resolver] nameservers`; none: those of the system.
     pub resolvers: Vec<SocketAddr>,
     /// `[isolation]`.

@@ -3,12 +3,14 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
+use crate::answer::served::NOBODY;
 use crate::answer::service::ServiceAnswers;
 use crate::answer::snapshot::{SERVICES_PER_CHUNK, ServiceChunk, Settings, Snapshot};
 use crate::answer::zones::{Zone, Zones};
 use crate::model::plan::Plan;
 use crate::policy::choice::Decision;
 use crate::publish::facets::Template;
+use crate::publish::lanes::{Lanes, OwnLanes, by_service};
 use crate::publish::service::{encode, undecided};
 use crate::publish::tables::{Tables, tenants};
 use crate::wire::name::Name;
@@ -23,6 +25,7 @@ pub struct Publisher {
     zones: Arc<Zones>,
     services: Arc<[ServiceChunk]>,
     settings: Arc<Settings>,
+    lanes: Arc<Lanes>,
 }
 
 impl Publisher {
@@ -36,10 +39,20 @@ impl Publisher {
             zones: Arc::new(Zones::new(Vec::new(), tables.hash().clone())),
             services: Arc::from([]),
             settings: Arc::new(Settings::of(&plan.node)),
+            lanes: Arc::new(Lanes {
+                end: NOBODY + 1,
+                ..Lanes::default()
+            }),
             tables: tables.clone(),
         };
         publisher.adopt(plan, tables);
         publisher
+    }
+
+    /// Under which lanes services and endpoints of the plan in force are counted.
+    #[must_use]
+    pub fn lanes(&self) -> &Arc<Lanes> {
+        &self.lanes
     }
 
     /// The tables in force: what the next plan's are best made from, see [`Tables::next`].
@@ -86,7 +99,7 @@ impl Publisher {
                     chunk.and_then(|chunk| Arc::make_mut(chunk).get_mut(index % SERVICES_PER_CHUNK))
                     && let Some(layout) = self.layouts.get(index)
                 {
-                    *slot = Arc::new(encode(decision, &layout.template));
+                    *slot = Arc::new(encode(decision, &layout.template, &layout.lanes));
                 }
             }
             self.services = spine.into();
@@ -111,14 +124,25 @@ impl Publisher {
             .filter_map(|(id, layout)| Some((&layout.owner, (layout, answers(id)?))))
             .collect();
         let nothing = Arc::new(undecided());
+        let mut end = self.lanes.end;
         let layouts: Vec<Layout> = plan
             .services
             .iter()
-            .map(|service| Layout {
-                owner: service.owner.clone(),
-                template: Template::of(plan, service),
+            .zip(by_service(plan))
+            .map(|(service, endpoints)| {
+                let known = before.get(&service.owner).map(|(layout, _)| &layout.lanes);
+                Layout {
+                    owner: service.owner.clone(),
+                    template: Template::of(plan, service),
+                    lanes: OwnLanes::next(&endpoints, known, &mut end),
+                }
             })
             .collect();
+        self.lanes = Arc::new(Lanes::gathered(
+            plan,
+            layouts.iter().map(|layout| &layout.lanes),
+            end,
+        ));
         let now: Vec<Arc<ServiceAnswers>> = layouts
             .iter()
             .map(|layout| match before.get(&layout.owner) {
@@ -140,4 +164,5 @@ impl Publisher {
 struct Layout {
     owner: Name,
     template: Template,
+    lanes: OwnLanes,
 }

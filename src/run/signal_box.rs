@@ -26,6 +26,7 @@ use crate::probe::runner::Runner;
 use crate::publish::publisher::Publisher;
 use crate::publish::tables::Tables;
 use crate::run::chronicle::Chronicle;
+use crate::run::metering::DeskMeters;
 use crate::run::recorder::Recorder;
 use crate::simulate::recording::Entry;
 use crate::store::Store;
@@ -121,6 +122,7 @@ struct Desk {
     waiting: HashMap<CommandTicket, oneshot::Sender<Result<Done, Refusal>>>,
     commands: u64,
     published_at: Moment,
+    meters: DeskMeters,
 }
 
 impl Desk {
@@ -143,6 +145,7 @@ impl Desk {
             waiting,
             commands: 0,
             published_at: Moment::ZERO,
+            meters: DeskMeters::new(),
         }
     }
 
@@ -186,6 +189,7 @@ impl Desk {
     fn replan(&mut self, plan: Arc<Plan>, tables: Tables, reply: oneshot::Sender<()>) {
         self.parts.publisher.adopt(&plan, tables);
         self.parts.plan = Arc::clone(&plan);
+        self.meters.replan(&plan);
         self.parts.plans.send_replace(Arc::clone(&plan));
         // Static records and zones change without any decision: without a service there is none.
         self.effects.push(Effect::Publish(Vec::new()));
@@ -234,6 +238,9 @@ impl Desk {
                     &question,
                     now,
                 ));
+            }
+            Request::Metrics { reply } => {
+                let _ = reply.send(self.meters.panel(&self.control, &self.parts, now));
             }
             Request::Overrides { reply } => {
                 let _ = reply.send(self.control.overrides(now));
@@ -317,6 +324,7 @@ impl Desk {
                 Effect::Persist(ticket, records) => self.persist(ticket, records),
                 Effect::Tell(event) => {
                     self.parts.chronicle.tell(&event, self.published_at);
+                    self.meters.failovers.told(&event, self.published_at);
                     if let Some(recorder) = &mut self.parts.recorder
                         && let Some(entry) = Entry::told(&event)
                     {
@@ -370,10 +378,12 @@ impl Desk {
 
     /// Swaps the new snapshot in. The old one is kept until no worker holds it, so that no worker ever frees one.
     fn publish(&mut self, decisions: &[Decision]) {
+        let began = self.parts.clock.now().moment;
         let next = self.parts.publisher.apply(decisions);
         let old = std::mem::replace(&mut self.snapshot, Arc::clone(&next));
         drop(self.parts.published.swap(next));
         self.published_at = self.parts.clock.now().moment;
+        self.meters.published(self.published_at.since(began));
         self.retired.push(old);
     }
 }

@@ -92,6 +92,7 @@ impl PlanBuilder {
             drill: Default::default(),
             keys: Vec::new(),
             hooks: Vec::new(),
+            endpoint_metrics: true,
             trust_ecs: Vec::new(),
             geo: None,
         };

@@ -97,6 +97,9 @@ pub(crate) fn read(source: &Source, files: &mut Files, geo_before: Option<&Known
         record_limit: state.integer_or_default::<u64>("record_limit") << 20,
         api,
         api_token,
+        endpoint_metrics: table
+            .table("metrics", &keys::METRICS)
+            .boolean_or_default("endpoints"),
         resolvers: table
             .table("resolver", &keys::RESOLVER)
             .each("nameservers", Value::socket)

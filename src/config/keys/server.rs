@@ -34,6 +34,12 @@ pub static SERVER: Section = Section {
         ),
         key("api", Kind::Table("[api]"), Fallback::Nothing, "the local API"),
         key(
+            "metrics",
+            Kind::Table("[metrics]"),
+            Fallback::Nothing,
+            "what `/metrics` shows",
+        ),
+        key(
             "defaults",
             Kind::Table("[defaults.check]"),
             Fallback::Nothing,

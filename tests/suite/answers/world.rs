@@ -127,6 +127,7 @@ pub(crate) fn settings() -> NodeSettings {
         drill: Default::default(),
         keys: Vec::new(),
         hooks: Vec::new(),
+        endpoint_metrics: true,
         trust_ecs: Vec::new(),
         geo: None,
     }

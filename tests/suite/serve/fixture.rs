@@ -51,6 +51,7 @@ pub(crate) fn plan() -> Plan {
         drill: Default::default(),
         keys: Vec::new(),
         hooks: Vec::new(),
+        endpoint_metrics: true,
         trust_ecs: Vec::new(),
         geo: None,
     };
