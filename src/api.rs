@@ -6,6 +6,7 @@ pub mod dashboard;
 pub mod directory;
 pub mod document;
 pub mod drill;
+pub mod events;
 pub mod explain;
 pub mod extract;
 pub mod files;

@@ -140,8 +140,8 @@ pub async fn start(file: &Path) -> Result<Running, StartError> {
     );
     let chance = seed.rotate_left(32);
     let (receivers, postbox) = announcing::open(&plan, &mut store, clock, &tracker, &stop, chance);
-    let chronicle = Chronicle::new(0, postbox);
-    let news = chronicle.news();
+    let chronicle = Chronicle::new(store.last_entry(), postbox);
+    let (news, history) = (chronicle.news(), store.history());
     let (drills, drill_inbox) = mpsc::channel(RELOADS);
     let (stages, drill_stages) = mpsc::channel(STAGES);
     let (plans, plan_seen) = watch::channel(Arc::clone(&plan));
@@ -198,6 +198,8 @@ pub async fn start(file: &Path) -> Result<Running, StartError> {
         rehearsals,
         drills,
         news,
+        history,
+        verifying: Arc::default(),
         ready: Arc::clone(&ready),
         meters: Arc::clone(&meters),
         token,

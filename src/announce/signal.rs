@@ -46,6 +46,8 @@ impl Signal {
                 let waiting = entry.facts.get("waiting").and_then(Value::as_u64).unwrap_or(0);
                 begins_if(waiting > 0, format!("brake {}", fact("check")))
             }
+            "store-failed" => Self::Begins("store".to_owned()),
+            "store-restored" => Self::Ends("store".to_owned()),
             "reload-refused" => Self::Begins("reload".to_owned()),
             "planned" => Self::Ends("reload".to_owned()),
             _ => Self::Note,
@@ -108,6 +110,7 @@ mod tests {
                 json!({"check": "web", "waiting": 2}),
                 json!({"check": "web", "waiting": 0}),
             ),
+            ("store-failed", "store-restored", &[], json!({}), json!({})),
             ("reload-refused", "planned", &[], json!({}), json!({})),
         ] {
             let (begins, ends) = (signal(begins, services, from), signal(ends, services, to));

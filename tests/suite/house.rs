@@ -78,6 +78,11 @@ const ADDED: &[(&str, &str, &str)] = &[
     ),
     (
         "api",
+        "store::history",
+        "the history is read on connections of its own; nothing is decided in between",
+    ),
+    (
+        "api",
         "policy::choice",
         "`explain` lists the answers that chance may give one client",
     ),

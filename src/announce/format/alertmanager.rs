@@ -88,6 +88,7 @@ fn alert_name(kind: &str) -> &'static str {
         "not-elected" | "elected" => "PointsmanWriterNotNamed",
         "isolated" | "rejoined" => "PointsmanIsolated",
         "braked" => "PointsmanBraked",
+        "store-failed" | "store-restored" => "PointsmanStoreFailed",
         "reload-refused" | "planned" => "PointsmanReloadRefused",
         "test" => "PointsmanTest",
         _ => "PointsmanEvent",

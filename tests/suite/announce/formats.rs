@@ -70,6 +70,7 @@ fn kinds() -> Vec<(bool, HistoryKind)> {
             HistoryKind::Commanded {
                 by: "alice@ops".to_owned(),
                 what: "drain www.example.test/fra".to_owned(),
+                services: vec!["www.example.test".to_owned()],
                 break_glass: false,
             },
         ),
