@@ -13,6 +13,7 @@
 mod aliases;
 mod answers;
 mod api;
+mod book;
 mod command_line;
 mod commands;
 mod config_mistakes;
