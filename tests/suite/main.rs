@@ -14,6 +14,7 @@ mod aliases;
 mod announce;
 mod answers;
 mod api;
+mod book;
 mod command_line;
 mod commands;
 mod config_mistakes;
