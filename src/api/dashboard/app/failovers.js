@@ -1,7 +1,7 @@
 // Failovers as chains: first failed probe, verdict, publication, first changed answer, with the time between them.
 
 import { getIfThere } from "./api.js";
-import { h, redraw } from "./dom.js";
+import { h, redraw, soon } from "./dom.js";
 import { clock, latency, whole } from "./words.js";
 
 /** Chains that are shown. */
@@ -61,8 +61,9 @@ export function showFailovers(place, service, news) {
       // The connection says so itself.
     }
   };
+  const lookSoon = soon(look);
   const onEntry = ({ detail }) => {
-    if (detail.kind === "answer-changed") setTimeout(look, 300);
+    if (detail.kind === "answer-changed") lookSoon();
   };
   news.addEventListener("entry", onEntry);
   news.addEventListener("fresh", look);
