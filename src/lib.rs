@@ -47,6 +47,8 @@ pub mod clock;
 pub mod config;
 /// Rehearsed failovers, measured from outside.
 pub mod drill;
+/// What can be measured, as a page for scrapers.
+pub mod metrics;
 /// Targets to observations.
 pub mod probe;
 /// Names of endpoints elsewhere to their addresses.

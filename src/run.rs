@@ -10,6 +10,7 @@
 pub mod chronicle;
 pub mod drills;
 pub mod loader;
+mod metering;
 pub mod recorder;
 pub mod rehearse;
 pub mod signal_box;
@@ -31,6 +32,7 @@ use crate::api::stream::STREAMS;
 use crate::clock::SystemClock;
 use crate::config::load::{Loaded, load};
 use crate::control::event::Remembered;
+use crate::metrics::page::Meters;
 use crate::model::diagnostic::Diagnostic;
 use crate::model::plan::Plan;
 use crate::probe::runner::{Limits, Runner};
@@ -135,8 +137,8 @@ pub async fn start(file: &Path) -> Result<Running, StartError> {
         Arc::new(clock),
         events.clone(),
     );
-    let chronicle = Chronicle::new(0);
-    let news = chronicle.news();
+    let chronicle = Chronicle::new(store.last_entry());
+    let (news, history) = (chronicle.news(), store.history());
     let (drills, drill_inbox) = mpsc::channel(RELOADS);
     let (stages, drill_stages) = mpsc::channel(STAGES);
     let (plans, plan_seen) = watch::channel(Arc::clone(&plan));
@@ -171,6 +173,7 @@ pub async fn start(file: &Path) -> Result<Running, StartError> {
     };
     let thread = signal_box::spawn(signal_box, inbox, failed_tx).context("cannot start a thread")?;
 
+    let meters = Arc::new(Meters::new(clock));
     let (tcp_changes, tcp) = watch::channel(plan.node.tcp);
     let loader = Loader::new(
         file.to_owned(),
@@ -179,6 +182,7 @@ pub async fn start(file: &Path) -> Result<Running, StartError> {
         messages.clone(),
         tcp_changes,
         (resolver, Arc::clone(&plan)),
+        Arc::clone(&meters),
     );
     tracker.spawn(loader.run(reload_inbox, rehearsal_inbox, stop.clone()));
 
@@ -191,7 +195,10 @@ pub async fn start(file: &Path) -> Result<Running, StartError> {
         rehearsals,
         drills,
         news,
+        history,
+        verifying: Arc::default(),
         ready: Arc::clone(&ready),
+        meters: Arc::clone(&meters),
         token,
         node: Arc::from(plan.node.name.as_str()),
         streams: Arc::new(Semaphore::new(STREAMS)),
@@ -204,6 +211,7 @@ pub async fn start(file: &Path) -> Result<Running, StartError> {
         plan: Arc::clone(&plan),
         published,
         clock,
+        counters: Arc::clone(&meters.counters),
         tcp,
         stop: stop.clone(),
     };

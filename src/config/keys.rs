@@ -12,7 +12,9 @@ mod drill;
 mod exec;
 mod facets;
 mod hand;
+mod history;
 mod member;
+mod metrics;
 mod notify;
 mod server;
 mod tsig;
@@ -29,6 +31,8 @@ pub use drill::DRILL;
 pub use exec::CHECK_EXEC;
 pub use facets::{BINDING, MX, SRV};
 pub use hand::{OVERRIDE, OVERRIDES, OVERRIDES_FILE, SAFETY};
+pub use history::HISTORY;
+pub use metrics::METRICS;
 pub use notify::NOTIFY;
 pub use server::{
     API, DEFAULTS, DEFAULTS_CHECK, DNS, DNS_TCP, GEO, ISOLATION, PROBES, RESOLVER, SERVER, STATE, ZONES,
@@ -45,7 +49,9 @@ pub static SECTIONS: &[&Section] = &[
     &DNS_TCP,
     &ZONES,
     &STATE,
+    &HISTORY,
     &API,
+    &METRICS,
     &DEFAULTS,
     &DEFAULTS_CHECK,
     &PROBES,

@@ -12,6 +12,7 @@ use crate::api::live::{Rehearsal, Reload};
 use crate::config::diagnostic::render;
 use crate::config::load::{Loaded, load_with};
 use crate::config::watch::Watch;
+use crate::metrics::page::Meters;
 use crate::model::diagnostic::Diagnostic;
 use crate::model::plan::{NodeSettings, Plan, TcpSettings};
 use crate::publish::tables::Tables;
@@ -31,6 +32,7 @@ pub struct Loader {
     resolver: Resolver,
     /// What was loaded, with the addresses that names had when they were looked at last.
     in_force: Arc<Plan>,
+    meters: Arc<Meters>,
 }
 
 impl Loader {
@@ -43,6 +45,7 @@ impl Loader {
         messages: mpsc::Sender<Message>,
         tcp: watch::Sender<TcpSettings>,
         (resolver, in_force): (Resolver, Arc<Plan>),
+        meters: Arc<Meters>,
     ) -> Self {
         Self {
             file,
@@ -52,6 +55,7 @@ impl Loader {
             tcp,
             resolver,
             in_force,
+            meters,
         }
     }
 
@@ -84,6 +88,7 @@ impl Loader {
                 }
             };
             let outcome = self.reload(watch.as_ref()).await;
+            self.meters.reloads.note(outcome.is_ok());
             match &outcome {
                 Ok(said) => tracing::info!(target: "pointsman::reload", "{said}"),
                 Err(mistakes) => {

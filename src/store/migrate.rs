@@ -23,6 +23,7 @@ const STEPS: &[&str] = &[
         length_ms   INTEGER,
         break_glass INTEGER NOT NULL
     ) STRICT;",
+    crate::store::history::STEP,
     "CREATE TABLE drill (
         id         INTEGER PRIMARY KEY,
         service    TEXT NOT NULL,

@@ -25,6 +25,10 @@ const MAY_NAME: &[(&str, &[&str])] = &[
     ("probe", &["model", "health"]),
     ("serve", &["answer", "wire", "model", "sys"]),
     ("store", &["control", "health", "model"]),
+    (
+        "metrics",
+        &["control", "model", "serve::counters", "serve::kinds"],
+    ),
     ("api", &["control", "health", "model", "answer"]),
     ("sys", &[]),
     ("clock", &["model::time"]),
@@ -58,6 +62,23 @@ const ADDED: &[(&str, &str, &str)] = &[
     ),
     ("serve", "clock", "an edge reads the clock"),
     ("api", "wire::name", "questions come as names"),
+    ("api", "metrics", "the page for scrapers is served with the API"),
+    ("metrics", "clock", "an edge reads the clock"),
+    (
+        "metrics",
+        "answer::served",
+        "kinds of answers of a service have lanes to be counted under",
+    ),
+    (
+        "metrics",
+        "publish::lanes",
+        "whose lane is whose: the publisher gives them, the front ends count by them",
+    ),
+    (
+        "api",
+        "store::history",
+        "the history is read on connections of its own; nothing is decided in between",
+    ),
     (
         "api",
         "policy::choice",

@@ -32,6 +32,7 @@ mod heartbeat;
 mod house;
 mod imports;
 mod manual;
+mod metrics;
 mod oracle;
 mod packaging;
 mod plan;
