@@ -21,7 +21,7 @@ export function setNews(live) {
 /** The mark of an entry. */
 function mark({ kind, alarm, facts }) {
   if (kind === "state-changed") return facts?.to === "down" ? "down" : facts?.to === "up" ? "up" : alarm ? "down" : "up";
-  if (kind === "answer-changed") return "switch";
+  if (kind === "answer-changed" || kind === "failover") return "switch";
   if (["commanded", "lapsed", "masked", "safe-to-stop", "unmatched", "proposed", "audit"].includes(kind)) return "hand";
   if (["restored", "target-restored", "rejoined", "elected"].includes(kind)) return "up";
   if (kind.endsWith("degraded") || ["held", "isolated", "braked", "not-elected", "probe-fault", "reload-refused"].includes(kind)) return "degraded";
