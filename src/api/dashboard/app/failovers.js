@@ -5,7 +5,7 @@ import { h, redraw, soon } from "./dom.js";
 import { clock, latency, whole } from "./words.js";
 
 /** Chains that are shown. */
-const SHOWN = 5;
+const SHOWN = 3;
 
 const CAUSES = { probe: "a probe", operator: "an operator", plan: "a new configuration", other: "time passing" };
 
