@@ -22,6 +22,7 @@ mod additional;
 mod admit;
 mod alias;
 mod chaos;
+pub mod first;
 mod fit;
 mod lookup;
 mod negative;

@@ -15,6 +15,7 @@
 
 pub mod basis;
 pub mod board;
+pub mod chain;
 pub mod chance;
 pub(crate) mod combining;
 pub(crate) mod command;
@@ -44,6 +45,7 @@ pub mod overrides;
 pub mod probe_status;
 pub(crate) mod probing;
 pub mod promise;
+pub mod recent;
 pub(crate) mod reload;
 pub(crate) mod safety;
 pub mod schedule;

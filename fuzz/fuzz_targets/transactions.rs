@@ -53,6 +53,7 @@ fn published() -> Arc<Published> {
         safety: SafetySettings::default(),
         drill: Default::default(),
         keys: vec![TsigKey { name: name("k"), algorithm: TsigAlgorithm::HmacSha256, secret: b"secret".to_vec() }],
+        history: Default::default(),
         hooks: Vec::new(),
         endpoint_metrics: true,
         trust_ecs: Vec::new(),

@@ -105,6 +105,9 @@ fn at_node<'s>(
 ) -> Next {
     let qtype = asked.question.qtype;
     if let Some((answers, chosen)) = asked.cname(place, node) {
+        if let Some(family) = answers.family(qtype) {
+            asked.firsts.see(family.fresh());
+        }
         reply.tailored(chosen.scope);
         let _ = expand(rtype::CNAME, chosen.record.data, node.name(), data);
         let ttl = answers.ttl(asked.now);

@@ -68,11 +68,9 @@ pub(crate) fn service_answer<'s>(
     answers: &'s ServiceAnswers,
 ) -> Option<Given<'s>> {
     if asked.question.qtype != rtype::ANY {
-        return Some(
-            answers
-                .family(asked.question.qtype)?
-                .give(&asked.client, asked.dice),
-        );
+        let family = answers.family(asked.question.qtype)?;
+        asked.firsts.see(family.fresh());
+        return Some(family.give(&asked.client, asked.dice));
     }
     let give = |family: &'s Family| family.give(&asked.client, asked.dice);
     let (a, aaaa) = (give(&answers.a), give(&answers.aaaa));

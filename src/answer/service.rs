@@ -2,6 +2,7 @@
 
 use crate::answer::cname::Cname;
 use crate::answer::facets::Extra;
+use crate::answer::first::{First, Fresh};
 use crate::model::time::Moment;
 use crate::policy::choice::client::ClientKey;
 use crate::policy::choice::{Choice, Degraded, Lifetime, Pick, Picked};
@@ -34,6 +35,7 @@ pub struct Family {
     records: Box<[u8]>,
     size: usize,
     said: Option<Degraded>,
+    fresh: Fresh,
     /// Whose each address is, by lane; empty when nobody is counted.
     lanes: Box<[u32]>,
 }
@@ -70,8 +72,24 @@ impl Family {
             records,
             size,
             said,
+            fresh: Fresh::default(),
             lanes: Box::default(),
         }
+    }
+
+    /// Waits to be answered for the first time since it replaced `before`; the same answers encoded anew go on waiting.
+    pub(crate) fn follow(&mut self, before: &Self, edition: u64) {
+        self.fresh = if self.choice == before.choice {
+            before.fresh.again()
+        } else {
+            Fresh::wait(std::sync::Arc::new(First::of(edition)))
+        };
+    }
+
+    /// Whether its first answer is still to come.
+    #[inline]
+    pub(crate) fn fresh(&self) -> &Fresh {
+        &self.fresh
     }
 
     /// The same, with whose each of `choice.addresses` is.

@@ -4,6 +4,7 @@ use std::net::IpAddr;
 use std::sync::Arc;
 
 use crate::answer::admit::{Admission, admit};
+use crate::answer::first::Firsts;
 use crate::answer::fit::Reply;
 use crate::answer::served::{Served, Whom};
 use crate::answer::service::ServiceAnswers;
@@ -143,6 +144,7 @@ pub struct About {
 pub struct Scratch {
     pub(crate) places: Places,
     pub(crate) data: Vec<u8>,
+    pub(crate) firsts: Firsts,
     pub(crate) served: Served,
 }
 
@@ -160,8 +162,32 @@ impl Default for Scratch {
         Self {
             places: Places::default(),
             data: Vec::with_capacity(1024),
+            firsts: Firsts::default(),
             served: Served::default(),
         }
+    }
+}
+
+impl Scratch {
+    /// Memory of a worker whose answers are sent: it notices which are the first after a publication, and is told when
+    /// they were sent ([`Scratch::sent`]).
+    #[must_use]
+    pub fn watching() -> Self {
+        Self {
+            firsts: Firsts::watching(),
+            ..Self::default()
+        }
+    }
+
+    /// Whether something was answered for the first time since it was last told.
+    #[inline]
+    pub fn has_firsts(&mut self) -> bool {
+        self.firsts.any()
+    }
+
+    /// What was answered so far is sent.
+    pub fn sent(&mut self, now: Moment) {
+        self.firsts.sent(now);
     }
 }
 
@@ -235,7 +261,12 @@ impl Snapshot {
         if admission == Admission::Transaction {
             return Outcome::Transaction;
         }
-        let Scratch { places, data, served } = scratch;
+        let Scratch {
+            places,
+            data,
+            firsts,
+            served,
+        } = scratch;
         let told = match query.edns {
             None => Told::Nothing,
             Some(edns) if edns.told == Told::Nothing => Told::Nothing,
@@ -262,6 +293,7 @@ impl Snapshot {
                     client: self.client(ask, subnet),
                     dice: ask.dice,
                     now: ask.now,
+                    firsts,
                 };
                 asked.answer(&mut reply, prepared.zone, prepared.hash, query.name(), data);
             }

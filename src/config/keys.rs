@@ -12,6 +12,7 @@ mod drill;
 mod exec;
 mod facets;
 mod hand;
+mod history;
 mod member;
 mod metrics;
 mod notify;
@@ -30,6 +31,7 @@ pub use drill::DRILL;
 pub use exec::CHECK_EXEC;
 pub use facets::{BINDING, MX, SRV};
 pub use hand::{OVERRIDE, OVERRIDES, OVERRIDES_FILE, SAFETY};
+pub use history::HISTORY;
 pub use metrics::METRICS;
 pub use notify::NOTIFY;
 pub use server::{
@@ -47,6 +49,7 @@ pub static SECTIONS: &[&Section] = &[
     &DNS_TCP,
     &ZONES,
     &STATE,
+    &HISTORY,
     &API,
     &METRICS,
     &DEFAULTS,

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use crate::control::event::ProbeTicket;
 use crate::control::metering::{Meter, State};
+use crate::control::recent::Recent;
 use crate::health::degradation::Degradation;
 use crate::health::gate::Gate;
 use crate::health::isolation::Census;
@@ -74,6 +75,8 @@ pub(crate) struct LastSeen {
     pub inverted: Option<String>,
     pub at: Now,
     pub latency: Option<Duration>,
+    /// How long the last ones took.
+    pub recent: Recent,
     /// A moving average of it.
     pub smooth: Option<Duration>,
     /// Of the last failure, until the next success.
@@ -343,12 +346,14 @@ impl LastSeen {
             let latest = seen.phases.total;
             self.smooth = Some(self.smooth.map_or(latest, |smooth| (smooth * 7 + latest) / 8));
             self.latency = Some(latest);
+            self.recent.note(Some(latest));
             self.hear(seen.report, began, seen.at.moment);
             self.evidence = None;
             return;
         }
         if counts {
             self.failures = self.failures.saturating_add(1);
+            self.recent.note(None);
         }
         let mut evidence = seen.evidence;
         if evidence.text.len() > TEXT {

@@ -3,10 +3,12 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
+use crate::answer::first::First;
 use crate::answer::served::NOBODY;
 use crate::answer::service::ServiceAnswers;
 use crate::answer::snapshot::{SERVICES_PER_CHUNK, ServiceChunk, Settings, Snapshot};
 use crate::answer::zones::{Zone, Zones};
+use crate::model::id::ServiceId;
 use crate::model::plan::Plan;
 use crate::policy::choice::Decision;
 use crate::publish::facets::Template;
@@ -25,6 +27,8 @@ pub struct Publisher {
     zones: Arc<Zones>,
     services: Arc<[ServiceChunk]>,
     settings: Arc<Settings>,
+    /// How often [`Publisher::apply`] was called.
+    edition: u64,
     lanes: Arc<Lanes>,
 }
 
@@ -39,6 +43,7 @@ impl Publisher {
             zones: Arc::new(Zones::new(Vec::new(), tables.hash().clone())),
             services: Arc::from([]),
             settings: Arc::new(Settings::of(&plan.node)),
+            edition: 0,
             lanes: Arc::new(Lanes {
                 end: NOBODY + 1,
                 ..Lanes::default()
@@ -90,6 +95,7 @@ impl Publisher {
 
     /// The snapshot after these decisions: cost independent of zones, records and other services.
     pub fn apply(&mut self, decisions: &[Decision]) -> Arc<Snapshot> {
+        self.edition += 1;
         if !decisions.is_empty() {
             let mut spine = self.services.to_vec();
             for decision in decisions {
@@ -99,12 +105,32 @@ impl Publisher {
                     chunk.and_then(|chunk| Arc::make_mut(chunk).get_mut(index % SERVICES_PER_CHUNK))
                     && let Some(layout) = self.layouts.get(index)
                 {
-                    *slot = Arc::new(encode(decision, &layout.template, &layout.lanes));
+                    let mut next = encode(decision, &layout.template, &layout.lanes);
+                    next.a.follow(&slot.a, self.edition);
+                    next.aaaa.follow(&slot.aaaa, self.edition);
+                    *slot = Arc::new(next);
                 }
             }
             self.services = spine.into();
         }
         self.snapshot()
+    }
+
+    /// Who will know when the answers that the last [`Publisher::apply`] changed for `service` were first sent: none, one
+    /// (A or AAAA) or both.
+    #[must_use]
+    pub fn firsts(&self, service: ServiceId) -> Vec<Arc<First>> {
+        let id = service.index();
+        let chunk = self.services.get(id / SERVICES_PER_CHUNK);
+        let answers = chunk.and_then(|chunk| chunk.get(id % SERVICES_PER_CHUNK));
+        let families = answers
+            .into_iter()
+            .flat_map(|answers| [&answers.a, &answers.aaaa]);
+        families
+            .filter_map(|family| family.fresh().first())
+            .filter(|first| first.edition() == self.edition)
+            .cloned()
+            .collect()
     }
 
     /// Octets that the tables of all zones take.

@@ -153,7 +153,7 @@ impl Worker {
 
     fn serve(&self) {
         let mut batch = Batch::new();
-        let mut scratch = Scratch::default();
+        let mut scratch = Scratch::watching();
         let mut snapshot = Cache::new(&*self.front.published);
         let mut dice = Dice::from_system();
         let mut tally = Tally::default();
@@ -202,6 +202,9 @@ impl Worker {
                 &mut tally,
             );
             tally.send_errors += batch.send(&self.socket).refused as u64;
+            if scratch.has_firsts() {
+                scratch.sent(self.front.clock.moment());
+            }
             // All answers of a batch leave together: each took as long as the batch.
             tally.each_took(tally.answers, self.front.clock.moment().since(now));
             self.cell.keep(&mut tally);

@@ -91,6 +91,7 @@ impl PlanBuilder {
             safety: SafetySettings::default(),
             drill: Default::default(),
             keys: Vec::new(),
+            history: Default::default(),
             hooks: Vec::new(),
             endpoint_metrics: true,
             trust_ecs: Vec::new(),

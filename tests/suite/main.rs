@@ -11,13 +11,16 @@
 )]
 
 mod aliases;
+mod announce;
 mod answers;
 mod api;
+mod book;
 mod command_line;
 mod commands;
 mod config_mistakes;
 mod config_plan;
 mod config_watch;
+mod dashboard;
 mod databases;
 mod decisions;
 mod degraded;

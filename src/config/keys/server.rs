@@ -88,6 +88,12 @@ pub static SERVER: Section = Section {
             "TSIG keys by name",
         ),
         key(
+            "history",
+            Kind::Table("[history]"),
+            Fallback::Nothing,
+            "how much of what happened is kept",
+        ),
+        key(
             "notify",
             Kind::Table("[[notify]]"),
             Fallback::Words("nobody"),

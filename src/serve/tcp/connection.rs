@@ -46,7 +46,7 @@ thread_local! {
     static DESK: RefCell<Desk> = RefCell::new(Desk {
         input: vec![0; LONGEST + READ].into_boxed_slice(),
         outgoing: Outgoing::new(),
-        scratch: Scratch::default(),
+        scratch: Scratch::watching(),
         dice: Dice::from_system(),
         tally: Tally::default(),
         seat: SEATS.fetch_add(1, Ordering::Relaxed),
@@ -228,6 +228,10 @@ impl<'a, S: AsyncRead + AsyncWrite + Unpin> Connection<'a, S> {
                     .extend_from_slice(outgoing.octets().get(written..).unwrap_or(&[]));
             }
             outgoing.clear();
+            if scratch.has_firsts() {
+                // What the client does not take at once goes out as it does: the answer is made, and on its way.
+                scratch.sent(self.place.server.clock.moment());
+            }
             // All answers to what was read at once leave together.
             tally.each_took(answers, self.place.server.clock.moment().since(began));
             cell.add(tally);

@@ -50,6 +50,7 @@ pub(crate) fn plan() -> Plan {
         safety: SafetySettings::default(),
         drill: Default::default(),
         keys: Vec::new(),
+        history: Default::default(),
         hooks: Vec::new(),
         endpoint_metrics: true,
         trust_ecs: Vec::new(),
