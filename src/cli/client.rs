@@ -12,6 +12,9 @@ use crate::cli::{Common, Usage};
 /// How long one answer may take: a rehearsal of a large configuration takes seconds.
 const PATIENCE: Duration = Duration::from_secs(30);
 
+/// What has no end is waited for, all the same: the client has one limit for everything else.
+const ENDLESS: Duration = Duration::from_secs(10 * 365 * 86_400);
+
 /// A running server, as the command line sees it.
 #[derive(Debug)]
 pub(super) struct Client {
@@ -138,6 +141,36 @@ impl Client {
         body: &serde_json::Value,
     ) -> Result<T, Unanswered> {
         self.send(self.http.post(format!("{}{path}", self.base())).json(body))
+    }
+
+    /// A stream of events at `path`, from behind the one numbered `seen` on; it has no end.
+    ///
+    /// # Errors
+    /// [`Unanswered`].
+    pub(super) fn stream(&self, path: &str, seen: Option<u64>) -> Result<reqwest::Response, Unanswered> {
+        let mut request = self
+            .http
+            .get(format!("{}{path}", self.base()))
+            .header("accept", "text/event-stream")
+            .timeout(ENDLESS);
+        if let Some(seen) = seen {
+            request = request.header("last-event-id", seen);
+        }
+        if let Some(token) = &self.token {
+            request = request.bearer_auth(token);
+        }
+        self.runtime.block_on(async {
+            let response = request
+                .send()
+                .await
+                .map_err(|error| self.whereabouts.unanswered(error))?;
+            let status = response.status();
+            if status.is_success() {
+                return Ok(response);
+            }
+            let body = response.bytes().await.context("the server's answer broke off")?;
+            Err(self.whereabouts.refused(status, &body))
+        })
     }
 
     fn send<T: DeserializeOwned>(&self, request: reqwest::RequestBuilder) -> Result<T, Unanswered> {

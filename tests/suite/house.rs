@@ -112,6 +112,16 @@ const ADDED: &[(&str, &str, &str)] = &[
         "simulate",
         "`simulate` and `replay` run the core on virtual time",
     ),
+    (
+        "cli",
+        "store::history",
+        "`events verify` reads the state directory where no server runs; what the server found has the same shape",
+    ),
+    (
+        "cli",
+        "sys::local_time",
+        "times are shown in the time of the place",
+    ),
     ("cli", "model", "what is printed is described in the model"),
     ("cli", "wire", "the demo asks its server over DNS"),
 ];
