@@ -28,6 +28,7 @@ mod exclusive;
 mod failover;
 mod hand;
 mod heartbeat;
+mod history;
 mod house;
 mod imports;
 mod manual;
