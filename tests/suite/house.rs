@@ -25,7 +25,10 @@ const MAY_NAME: &[(&str, &[&str])] = &[
     ("probe", &["model", "health"]),
     ("serve", &["answer", "wire", "model", "sys"]),
     ("store", &["control", "health", "model"]),
-    ("metrics", &["control", "model", "serve::counters"]),
+    (
+        "metrics",
+        &["control", "model", "serve::counters", "serve::kinds"],
+    ),
     ("api", &["control", "health", "model", "answer"]),
     ("sys", &[]),
     ("clock", &["model::time"]),
@@ -71,11 +74,7 @@ const ADDED: &[(&str, &str, &str)] = &[
         "publish::lanes",
         "whose lane is whose: the publisher gives them, the front ends count by them",
     ),
-    (
-        "api",
-        "store::history",
-        "the history is read on connections of its own; nothing is decided in between",
-    ),
+    ("api", "store::history", "it is read on connections of its own"),
     (
         "api",
         "policy::choice",
@@ -112,11 +111,7 @@ const ADDED: &[(&str, &str, &str)] = &[
         "simulate",
         "`simulate` and `replay` run the core on virtual time",
     ),
-    (
-        "cli",
-        "store::history",
-        "`events verify` reads the state directory where no server runs; what the server found has the same shape",
-    ),
+    ("cli", "store::history", "it is verified where no server runs"),
     (
         "cli",
         "sys::local_time",
