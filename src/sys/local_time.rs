@@ -13,7 +13,7 @@ pub fn ahead_of_utc(unix: i64) -> i64 {
     }
     // SAFETY: written by the call above, and zeroed before.
     let broken_down = unsafe { broken_down.assume_init() };
-    i64::from(broken_down.tm_gmtoff)
+    broken_down.tm_gmtoff
 }
 
 #[cfg(test)]
