@@ -156,24 +156,25 @@ pub async fn start(file: &Path) -> Result<Running, StartError> {
     let thread = signal_box::spawn(signal_box, inbox, failed_tx).context("cannot start a thread")?;
 
     let (tcp_changes, tcp) = watch::channel(plan.node.tcp);
+    let (access_changes, access) = watch::channel(Arc::new(plan.node.access.clone()));
     let loader = Loader::new(
         file.to_owned(),
         loaded,
         tables,
         messages.clone(),
-        tcp_changes,
+        (tcp_changes, access_changes),
         (resolver, Arc::clone(&plan)),
     );
     tracker.spawn(loader.run(reload_inbox, rehearsal_inbox, stop.clone()));
 
-    let token = plan.node.api_token.as_deref().map(Arc::from);
     let live = Live {
         requests,
         reloads: reloads.clone(),
         rehearsals,
         news,
         ready: Arc::clone(&ready),
-        token,
+        access,
+        throttle: Arc::default(),
         node: Arc::from(plan.node.name.as_str()),
         streams: Arc::new(Semaphore::new(STREAMS)),
         stop: stop.clone(),

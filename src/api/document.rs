@@ -24,7 +24,7 @@ const CERTIFICATE: &str = "certificate";
 #[utoipa::path(get, path = "/openapi.json", tag = "server",
     responses((status = 200, description = "OpenAPI 3.1", body = serde_json::Value)))]
 pub async fn openapi(State(live): State<Live>) -> Json<OpenApi> {
-    Json(document(routes(), live.anonymous()))
+    Json(document(routes(), live.access.borrow().anonymous()))
 }
 
 /// The document of `routes`; `anonymous` is the role of whoever shows nothing.

@@ -7,12 +7,13 @@ use std::time::Duration;
 
 use arc_swap::ArcSwapOption;
 use serde::{Deserialize, Serialize};
-use tokio::sync::{Semaphore, broadcast, mpsc, oneshot};
+use tokio::sync::{Semaphore, broadcast, mpsc, oneshot, watch};
 use tokio_util::sync::CancellationToken;
 
 use crate::api::directory::Directory;
 use crate::api::explain::Report;
 use crate::api::problem::Problem;
+use crate::api::throttle::Throttle;
 use crate::control::effect::{Done, HistoryKind, Refusal};
 use crate::control::event::{Command, Manner, Word};
 use crate::control::forecast::Forecast;
@@ -20,7 +21,7 @@ use crate::control::listing::OverrideStatus;
 use crate::control::status::ServiceStatus;
 use crate::control::step::Control;
 use crate::control::timeline::Entry;
-use crate::model::access::Role;
+use crate::model::access::ApiAccess;
 use crate::model::time::Now;
 
 /// How long a request waits for a place in the queue of the signal box.
@@ -164,8 +165,10 @@ pub struct Live {
     pub news: broadcast::Sender<Arc<Entry>>,
     /// Whether the sockets are open.
     pub ready: Arc<AtomicBool>,
-    /// What a client must show, when there is one.
-    pub token: Option<Arc<str>>,
+    /// Who may use it; follows reloads.
+    pub access: watch::Receiver<Arc<ApiAccess>>,
+    /// Slows whoever guesses.
+    pub throttle: Arc<Throttle>,
     /// The node's name.
     pub node: Arc<str>,
     /// Places for streams.
@@ -177,13 +180,6 @@ pub struct Live {
 }
 
 impl Live {
-    /// What whoever shows nothing may do.
-    #[must_use]
-    pub fn anonymous(&self) -> Option<Role> {
-        // Without a token only loopback is listened on.
-        self.token.is_none().then_some(Role::Admin)
-    }
-
     /// Hands a request to the signal box and waits for its reply.
     ///
     /// # Errors

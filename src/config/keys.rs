@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use crate::config::duration;
 
+mod api;
 mod check;
 mod database;
 mod exec;
@@ -19,6 +20,7 @@ mod ttl;
 mod unprobed;
 mod zone;
 
+pub use api::{API, API_CLIENT, API_TLS, API_TOKEN};
 pub use check::{
     BODY_JSON, CHECK, CHECK_DNS, CHECK_GRPC, CHECK_HTTP, CHECK_ICMP, CHECK_SECURITY, CHECK_TCP, CHECK_TLS,
     CHECK_TYPES, LATER_CHECK_TYPES, ROLE_TYPES,
@@ -29,7 +31,7 @@ pub use facets::{BINDING, MX, SRV};
 pub use hand::{OVERRIDE, OVERRIDES, OVERRIDES_FILE, SAFETY};
 pub use notify::NOTIFY;
 pub use server::{
-    API, DEFAULTS, DEFAULTS_CHECK, DNS, DNS_TCP, GEO, ISOLATION, PROBES, RESOLVER, SERVER, STATE, ZONES,
+    DEFAULTS, DEFAULTS_CHECK, DNS, DNS_TCP, GEO, ISOLATION, PROBES, RESOLVER, SERVER, STATE, ZONES,
 };
 pub use tsig::KEY;
 pub use ttl::TTL;
@@ -44,6 +46,9 @@ pub static SECTIONS: &[&Section] = &[
     &ZONES,
     &STATE,
     &API,
+    &API_TLS,
+    &API_TOKEN,
+    &API_CLIENT,
     &DEFAULTS,
     &DEFAULTS_CHECK,
     &PROBES,

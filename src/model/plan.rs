@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::model::access::ApiAccess;
 use crate::model::check::{Check, Target};
 use crate::model::force::{FileOverride, SafetySettings};
 use crate::model::hook::Hook;
@@ -164,8 +165,8 @@ pub struct NodeSettings {
     pub record_limit: u64,
     /// `[api] listen`; `None`: no API.
     pub api: Option<SocketAddr>,
-    /// `[api] token_file`, its content.
-    pub api_token: Option<String>,
+    /// Who may use it.
+    pub access: ApiAccess,
     /// `[resolver] nameservers`; none: those of the system.
     pub resolvers: Vec<SocketAddr>,
     /// `[isolation]`.

@@ -12,6 +12,7 @@ use crate::api::live::{Rehearsal, Reload};
 use crate::config::diagnostic::render;
 use crate::config::load::{Loaded, load_with};
 use crate::config::watch::Watch;
+use crate::model::access::ApiAccess;
 use crate::model::diagnostic::Diagnostic;
 use crate::model::plan::{NodeSettings, Plan, TcpSettings};
 use crate::publish::tables::Tables;
@@ -28,6 +29,7 @@ pub struct Loader {
     tables: Tables,
     messages: mpsc::Sender<Message>,
     tcp: watch::Sender<TcpSettings>,
+    access: watch::Sender<Arc<ApiAccess>>,
     resolver: Resolver,
     /// What was loaded, with the addresses that names had when they were looked at last.
     in_force: Arc<Plan>,
@@ -41,7 +43,7 @@ impl Loader {
         current: Loaded,
         tables: Tables,
         messages: mpsc::Sender<Message>,
-        tcp: watch::Sender<TcpSettings>,
+        (tcp, access): (watch::Sender<TcpSettings>, watch::Sender<Arc<ApiAccess>>),
         (resolver, in_force): (Resolver, Arc<Plan>),
     ) -> Self {
         Self {
@@ -50,6 +52,7 @@ impl Loader {
             tables,
             messages,
             tcp,
+            access,
             resolver,
             in_force,
         }
@@ -165,10 +168,11 @@ impl Loader {
         for warning in loaded.diagnostics.iter().filter(|d| !d.is_error()) {
             tracing::warn!(target: "pointsman::config", "{warning}");
         }
-        let (said, tcp) = (said(&plan), plan.node.tcp);
+        let (said, tcp, access) = (said(&plan), plan.node.tcp, plan.node.access.clone());
         let plan = with_names(&plan, &mut self.resolver).await;
         self.put_in_force(&plan, &tables).await?;
         self.tcp.send_replace(tcp);
+        self.access.send_replace(Arc::new(access));
         (self.current, self.tables, self.in_force) = (Arc::new(loaded), tables, plan);
         Ok(said)
     }
@@ -230,7 +234,7 @@ fn needs_restart(old: &NodeSettings, new: &NodeSettings) -> Vec<&'static str> {
             "[state] record",
             (&old.record, old.record_limit) != (&new.record, new.record_limit),
         ),
-        ("[api]", old.api != new.api || old.api_token != new.api_token),
+        ("[api] listen", old.api != new.api),
         ("[zones] watch", old.watch != new.watch),
     ]
     .into_iter()
