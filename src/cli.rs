@@ -20,6 +20,7 @@ mod simulate;
 mod status;
 mod table;
 mod terminal;
+mod token;
 mod unanswered;
 mod watch;
 
@@ -78,6 +79,7 @@ pub fn main() -> ExitCode {
         Command::Release(options) => hand::release(&common, &options),
         Command::Overrides(options) => hand::overrides(&common, &options),
         Command::Reload => reload::run(&common),
+        Command::Token(options) => token::run(&common, &options),
         Command::Completions(options) => manual::completions(&options),
         Command::Man(options) => manual::pages(&options),
     };

@@ -9,6 +9,8 @@ use tokio::time::{Instant, sleep, timeout};
 
 /// Wrong tokens of one address before it is slowed: a misconfigured client has a few, who guesses has many.
 const BURST: f64 = 100.0;
+/// Wrong tokens beyond that are remembered up to here: half a minute later all is well again.
+const MOST: f64 = BURST + 30.0;
 /// Wrong tokens a second that are forgotten.
 const FORGOTTEN: f64 = 1.0;
 /// How long one try of a slowed address takes; they go one after another.
@@ -80,7 +82,7 @@ impl Throttle {
             let wrong = seen
                 .entry(group(address))
                 .or_insert(Wrong { count: 0.0, at: now });
-            let count = (wrong.left(now) + 1.0).min(BURST);
+            let count = (wrong.left(now) + 1.0).min(MOST);
             *wrong = Wrong { count, at: now };
         }
     }
