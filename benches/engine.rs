@@ -105,9 +105,12 @@ fn settings() -> NodeSettings {
         access: Default::default(),
         resolvers: Vec::new(),
         isolation: IsolationSettings::default(),
+        drill: Default::default(),
         safety: SafetySettings::default(),
         keys: Vec::new(),
+        history: Default::default(),
         hooks: Vec::new(),
+        endpoint_metrics: true,
         trust_ecs: Vec::new(),
         geo: None,
     }

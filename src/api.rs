@@ -3,8 +3,11 @@
 //! It decides nothing: every request becomes a [`live::Request`] to the signal box, or to the loader.
 
 pub(crate) mod audit;
+pub mod dashboard;
 pub mod directory;
 pub mod document;
+pub mod drill;
+pub mod events;
 pub mod explain;
 pub mod extract;
 pub mod files;
@@ -14,7 +17,7 @@ pub mod heartbeat;
 pub mod list;
 pub mod live;
 pub mod look;
-pub mod page;
+pub mod metrics;
 pub mod paging;
 pub mod policy;
 pub mod problem;

@@ -5,6 +5,7 @@ mod check;
 mod client;
 mod demo;
 mod dig;
+mod drill;
 mod explain;
 mod failover;
 mod hand;
@@ -70,6 +71,7 @@ pub fn main() -> ExitCode {
         Command::Status(options) => status::run(&common, &options),
         Command::Explain(options) => explain::run(&common, &options),
         Command::Failover(options) => failover::run(&common, &options),
+        Command::Drill(options) => drill::run(&common, &options),
         Command::Import(options) => import::run(&common, &options),
         Command::Plan(options) => plan::run(&common, &options),
         Command::Replay(options) => replay::run(&common, &options),

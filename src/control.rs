@@ -10,20 +10,26 @@
 //! when a server may be stopped; `writing` elects the writers of exclusive
 //! services, `naming` judges an operator's word on them; [`ledger`] knows until when
 //! caches may hold what is answered no more.
-//! [`status`], [`glance`], [`listing`] and [`explain`] show it all, and [`timeline`] is what happened, as data; [`promise`] computes what may be expected of a service; [`foresee`] says what
+//! [`status`], [`glance`], [`board`], [`listing`] and [`explain`] show it all, and [`timeline`] is what happened, as data; [`promise`] computes what may be expected of a service; [`foresee`] says what
 //! a new plan would change, and `losses` what any single failure would.
 
+pub mod basis;
+pub mod board;
+pub mod chain;
 pub mod chance;
 pub(crate) mod combining;
 pub(crate) mod command;
 pub(crate) mod deciding;
 pub(crate) mod degrading;
 pub mod draining;
+pub mod drill;
 pub mod effect;
 pub mod event;
 pub mod explain;
+pub mod failovers;
 pub mod forecast;
 pub mod foresee;
+pub mod gauges;
 pub mod glance;
 pub(crate) mod hand;
 pub(crate) mod heartbeat;
@@ -33,11 +39,13 @@ pub mod ledger;
 pub mod listing;
 pub(crate) mod losses;
 pub(crate) mod masked;
+pub mod metering;
 pub(crate) mod naming;
 pub mod overrides;
 pub mod probe_status;
 pub(crate) mod probing;
 pub mod promise;
+pub mod recent;
 pub(crate) mod reload;
 pub(crate) mod safety;
 pub mod schedule;

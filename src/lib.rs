@@ -45,6 +45,10 @@ pub mod cli;
 pub mod clock;
 /// Files to a plan.
 pub mod config;
+/// Rehearsed failovers, measured from outside.
+pub mod drill;
+/// What can be measured, as a page for scrapers.
+pub mod metrics;
 /// Targets to observations.
 pub mod probe;
 /// Names of endpoints elsewhere to their addresses.

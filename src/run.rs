@@ -8,7 +8,9 @@
 //! ```
 
 pub mod chronicle;
+pub mod drills;
 pub mod loader;
+mod metering;
 pub mod recorder;
 pub mod rehearse;
 pub mod signal_box;
@@ -30,6 +32,7 @@ use crate::api::stream::STREAMS;
 use crate::clock::SystemClock;
 use crate::config::load::{Loaded, load};
 use crate::control::event::Remembered;
+use crate::metrics::page::Meters;
 use crate::model::diagnostic::Diagnostic;
 use crate::model::plan::Plan;
 use crate::probe::runner::{Limits, Runner};
@@ -43,6 +46,8 @@ use signal_box::{Inbox, Message, SignalBox};
 
 /// Reload requests that may wait; more are told that the server is busy.
 const RELOADS: usize = 8;
+/// Steps of drills that may wait to be noted: one drill has fewer.
+const STAGES: usize = 64;
 /// API requests that may wait for the signal box.
 const REQUESTS: usize = 256;
 /// Probe results that may wait for the signal box; then probes wait.
@@ -132,8 +137,19 @@ pub async fn start(file: &Path) -> Result<Running, StartError> {
         Arc::new(clock),
         events.clone(),
     );
-    let chronicle = Chronicle::new(0);
-    let news = chronicle.news();
+    let chronicle = Chronicle::new(store.last_entry());
+    let (news, history) = (chronicle.news(), store.history());
+    let (drills, drill_inbox) = mpsc::channel(RELOADS);
+    let (stages, drill_stages) = mpsc::channel(STAGES);
+    let (plans, plan_seen) = watch::channel(Arc::clone(&plan));
+    let desk = drills::Desk::new(drills::Parts {
+        stored: remembered.drills.clone(),
+        inbox: drill_inbox,
+        stages: drill_stages,
+        requests: requests.clone(),
+        plans: plan_seen,
+        clock: Arc::new(clock),
+    });
     let signal_box = SignalBox {
         plan: Arc::clone(&plan),
         publisher,
@@ -147,6 +163,8 @@ pub async fn start(file: &Path) -> Result<Running, StartError> {
         seed,
         recorder: open_recorder(&plan),
         chronicle,
+        stages,
+        plans,
     };
     let inbox = Inbox {
         messages: message_inbox,
@@ -155,6 +173,7 @@ pub async fn start(file: &Path) -> Result<Running, StartError> {
     };
     let thread = signal_box::spawn(signal_box, inbox, failed_tx).context("cannot start a thread")?;
 
+    let meters = Arc::new(Meters::new(clock));
     let (tcp_changes, tcp) = watch::channel(plan.node.tcp);
     let (access_changes, access) = watch::channel(Arc::new(plan.node.access.clone()));
     let loader = Loader::new(
@@ -164,17 +183,23 @@ pub async fn start(file: &Path) -> Result<Running, StartError> {
         messages.clone(),
         (tcp_changes, access_changes),
         (resolver, Arc::clone(&plan)),
+        Arc::clone(&meters),
     );
     tracker.spawn(loader.run(reload_inbox, rehearsal_inbox, stop.clone()));
 
+    tracker.spawn(desk.run(stop.clone()));
     let live = Live {
         requests,
         reloads: reloads.clone(),
         rehearsals,
+        drills,
         news,
+        history,
+        verifying: Arc::default(),
         ready: Arc::clone(&ready),
         access,
         throttle: Arc::default(),
+        meters: Arc::clone(&meters),
         node: Arc::from(plan.node.name.as_str()),
         streams: Arc::new(Semaphore::new(STREAMS)),
         stop: stop.clone(),
@@ -186,6 +211,7 @@ pub async fn start(file: &Path) -> Result<Running, StartError> {
         plan: Arc::clone(&plan),
         published,
         clock,
+        counters: Arc::clone(&meters.counters),
         tcp,
         stop: stop.clone(),
     };

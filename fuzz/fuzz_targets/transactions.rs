@@ -51,8 +51,11 @@ fn published() -> Arc<Published> {
         resolvers: Vec::new(),
         isolation: IsolationSettings::default(),
         safety: SafetySettings::default(),
+        drill: Default::default(),
         keys: vec![TsigKey { name: name("k"), algorithm: TsigAlgorithm::HmacSha256, secret: b"secret".to_vec() }],
+        history: Default::default(),
         hooks: Vec::new(),
+        endpoint_metrics: true,
         trust_ecs: Vec::new(),
         geo: None,
     };

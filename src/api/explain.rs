@@ -1,23 +1,27 @@
 //! One question answered and explained: the engine's own answer, decoded, beside the signal box's reasons.
 
+pub mod answer;
+pub mod replay;
+
 use std::net::IpAddr;
 use std::str::FromStr;
 
-use hickory_proto::op::{Edns, Message, MessageType, OpCode, Query, ResponseCode};
-use hickory_proto::rr::rdata::opt::{EdnsCode, EdnsOption};
-use hickory_proto::rr::{Record, RecordType};
+use hickory_proto::rr::RecordType;
 use serde::Serialize;
 
-use crate::answer::snapshot::{Ask, Client, Outcome, Scratch, Snapshot, Transport};
+use crate::answer::snapshot::Snapshot;
+use crate::api::explain::answer::{Answer, ask};
+use crate::api::explain::replay::{Apex, Asked, Possible, apex, asked, possible};
 use crate::api::live::Question;
 use crate::control::explain::Explanation;
 use crate::control::status::ServiceStatus;
 use crate::control::step::Control;
 use crate::model::place::Atlas;
-use crate::model::plan::Plan;
+use crate::model::plan::{Plan, Prefix};
 use crate::model::service::Service;
 use crate::model::service::{Group, MemberKind, Policy};
 use crate::model::time::Now;
+use crate::policy::choice::client::{number, width};
 use crate::wire::name::Name;
 
 /// What is answered to one question, and why.
@@ -39,23 +43,12 @@ pub struct Report {
     pub steps: Vec<String>,
     /// The exact answer.
     pub answer: Answer,
-}
-
-/// An answer in presentation form.
-#[derive(Clone, Debug, Default, Serialize, utoipa::ToSchema)]
-pub struct Answer {
-    /// `NOERROR`, `NXDOMAIN`, …; empty when nothing is sent.
-    pub rcode: String,
-    /// Whether AA is set.
-    pub authoritative: bool,
-    /// Extended errors (RFC 8914): code and text.
-    pub extended_errors: Vec<String>,
-    /// Answer section.
-    pub answers: Vec<String>,
-    /// Authority section.
-    pub authorities: Vec<String>,
-    /// Additional section, OPT left out.
-    pub additionals: Vec<String>,
+    /// The question as it was put: with this, `apex` and `service.basis` the answer can be made again.
+    pub asked: Asked,
+    /// The zone, as far as answers without records need it.
+    pub apex: Option<Apex>,
+    /// Of the service's addresses: what this client may get, and how often, for A and AAAA.
+    pub possible: [Vec<Possible>; 2],
 }
 
 /// The number of a type's name: `A`, `aaaa`, `TYPE65280`.
@@ -68,10 +61,22 @@ pub fn rtype_named(name: &str) -> Option<u16> {
     }
 }
 
-/// As `dig` prints it: `NOERROR`, `NXDOMAIN`, `SERVFAIL`.
-#[must_use]
-pub fn rcode_named(code: ResponseCode) -> String {
-    format!("{code:?}").to_ascii_uppercase()
+/// Reads `192.0.2.0/24`; bits past the length must be zero.
+///
+/// # Errors
+/// What is wrong with it.
+pub fn network_read(text: &str) -> Result<Prefix, String> {
+    let wrong = || format!("`{text}` is no network; write e.g. 192.0.2.0/24 or 2001:db8::/56");
+    let (address, length) = text.split_once('/').ok_or_else(wrong)?;
+    let address: IpAddr = address.parse().map_err(|_| wrong())?;
+    let length: u8 = length.parse().map_err(|_| wrong())?;
+    let bits = width(address);
+    let past = bits.checked_sub(length).ok_or_else(wrong)?;
+    let rest = number(address) & 1u128.checked_shl(past.into()).map_or(u128::MAX, |size| size - 1);
+    if rest != 0 {
+        return Err(format!("`{text}` has bits past its length"));
+    }
+    Ok(Prefix { address, length })
 }
 
 /// Asks the engine, decodes its answer, and adds the reasons.
@@ -118,7 +123,8 @@ pub fn explain(plan: &Plan, control: &Control, snapshot: &Snapshot, question: &Q
     if service.is_none() && zone.is_some_and(|zone| !zone.refused) {
         steps.push("no service stands at the name itself: the zone's records answer".to_owned());
     }
-    let answer = ask(snapshot, question, rtype, now);
+    let answer = ask(snapshot, question, now);
+    let asked = asked(plan, question, now);
     steps.push(match (answer.rcode.as_str(), answer.answers.len()) {
         ("", _) => "nothing is sent".to_owned(),
         ("NOERROR", 0) if !answer.authoritative => "answered with a referral".to_owned(),
@@ -134,6 +140,15 @@ pub fn explain(plan: &Plan, control: &Control, snapshot: &Snapshot, question: &Q
         rtype: rtype.to_string(),
         client: question.client,
         zone: zone.map(|zone| zone.origin.to_string()),
+        possible: match explanation
+            .as_ref()
+            .and_then(|explanation| explanation.decision.as_ref())
+        {
+            Some(decision) => [&decision.a, &decision.aaaa].map(|choice| possible(plan, &asked, choice)),
+            None => Default::default(),
+        },
+        apex: zone.map(|zone| apex(zone, snapshot, &question.name, explanation.is_some())),
+        asked,
         service: explanation,
         steps,
         answer,
@@ -267,63 +282,4 @@ fn degraded(status: &ServiceStatus) -> impl Iterator<Item = String> {
             ))
         })
     })
-}
-
-fn ask(snapshot: &Snapshot, question: &Question, rtype: RecordType, now: Now) -> Answer {
-    let Ok(name) = hickory_proto::rr::Name::from_str(&question.name.to_string()) else {
-        return Answer::default();
-    };
-    let mut query = Message::new(0, MessageType::Query, OpCode::Query);
-    query.add_query(Query::query(name, rtype));
-    query.edns = Some(Edns::new());
-    let Ok(octets) = query.to_vec() else {
-        return Answer::default();
-    };
-    let client = Client {
-        address: question.client,
-        transport: Transport::Tcp,
-    };
-    let mut out = vec![0; 65_535];
-    let ask = Ask {
-        query: &octets,
-        client,
-        now: now.moment,
-        dice: 0,
-    };
-    match snapshot.answer(&ask, &mut Scratch::default(), &mut out) {
-        Outcome::Reply { len, .. } => out
-            .get(..len)
-            .and_then(|octets| Message::from_vec(octets).ok())
-            .map_or_else(Answer::default, decode),
-        Outcome::Transaction | Outcome::Drop => Answer::default(),
-    }
-}
-
-fn decode(message: Message) -> Answer {
-    let lines = |records: &[Record]| records.iter().map(ToString::to_string).collect();
-    Answer {
-        rcode: rcode_named(message.metadata.response_code),
-        authoritative: message.metadata.authoritative,
-        extended_errors: message.edns.as_ref().map(extended_errors).unwrap_or_default(),
-        answers: lines(&message.answers),
-        authorities: lines(&message.authorities),
-        additionals: lines(&message.additionals),
-    }
-}
-
-/// Extended errors (RFC 8914 section 2): INFO-CODE and EXTRA-TEXT.
-fn extended_errors(edns: &Edns) -> Vec<String> {
-    let text = |option: &(EdnsCode, EdnsOption)| match option {
-        (_, EdnsOption::Unknown(15, data)) => {
-            let (code, text) = data.split_at_checked(2)?;
-            let code = u16::from_be_bytes(code.try_into().ok()?);
-            Some(
-                format!("{code} {}", String::from_utf8_lossy(text))
-                    .trim_end()
-                    .to_owned(),
-            )
-        }
-        _ => None,
-    };
-    edns.options().as_ref().iter().filter_map(text).collect()
 }

@@ -7,13 +7,14 @@ use std::time::Duration;
 
 use arc_swap::ArcSwapOption;
 use serde::{Deserialize, Serialize};
-use tokio::sync::{Semaphore, broadcast, mpsc, oneshot, watch};
+use tokio::sync::{Mutex, Semaphore, broadcast, mpsc, oneshot, watch};
 use tokio_util::sync::CancellationToken;
 
 use crate::api::directory::Directory;
-use crate::api::explain::Report;
+use crate::api::explain::Report as Explained;
 use crate::api::problem::Problem;
 use crate::api::throttle::Throttle;
+use crate::control::drill::StoredDrill;
 use crate::control::effect::{Done, HistoryKind, Refusal};
 use crate::control::event::{Command, Manner, Word};
 use crate::control::forecast::Forecast;
@@ -21,8 +22,13 @@ use crate::control::listing::OverrideStatus;
 use crate::control::status::ServiceStatus;
 use crate::control::step::Control;
 use crate::control::timeline::Entry;
+use crate::drill::report::Report;
+use crate::metrics::page::Meters;
+use crate::metrics::panel::Panel;
 use crate::model::access::ApiAccess;
+use crate::model::plan::Prefix;
 use crate::model::time::Now;
+use crate::store::history::History;
 
 /// How long a request waits for a place in the queue of the signal box.
 pub(super) const PATIENCE: Duration = Duration::from_secs(5);
@@ -44,12 +50,17 @@ pub enum Request {
         /// The question.
         question: Question,
         /// The report.
-        reply: oneshot::Sender<Report>,
+        reply: oneshot::Sender<Explained>,
     },
     /// What operators laid upon endpoints.
     Overrides {
         /// All of it.
         reply: oneshot::Sender<Vec<OverrideStatus>>,
+    },
+    /// How everything stands, in numbers.
+    Metrics {
+        /// The numbers.
+        reply: oneshot::Sender<Box<Panel>>,
     },
     /// An endpoint reports itself.
     Heartbeat {
@@ -76,6 +87,8 @@ pub enum Request {
         /// What.
         kind: HistoryKind,
     },
+    /// A drill to be kept on disk, with what was measured.
+    Keep(StoredDrill),
     /// Something to be done.
     Command {
         /// Who asks, for the log.
@@ -87,6 +100,60 @@ pub enum Request {
         /// Done, or which rule stands against it.
         reply: oneshot::Sender<Result<Done, Refusal>>,
     },
+}
+
+/// Something asked of the desk of drills.
+#[derive(Debug)]
+pub enum DrillRequest {
+    /// Begin one.
+    Start {
+        /// Who asks.
+        by: String,
+        /// What.
+        wish: DrillWish,
+        /// How.
+        manner: Manner,
+        /// Its number and a sentence (no number when it was not to be done), or which rule stands against it.
+        reply: oneshot::Sender<Result<(Option<u64>, Done), Refusal>>,
+    },
+    /// End one early.
+    Cancel {
+        /// Its number.
+        id: u64,
+        /// Who asks.
+        by: String,
+        /// Done, or why not.
+        reply: oneshot::Sender<Result<Done, Refusal>>,
+    },
+    /// Reports that are kept, the latest first.
+    List {
+        /// Only those with smaller numbers.
+        before: Option<u64>,
+        /// So many at the most.
+        limit: usize,
+        /// They, and how many there are in all.
+        reply: oneshot::Sender<(Vec<Report>, usize)>,
+    },
+    /// One report.
+    Show {
+        /// Its number.
+        id: u64,
+        /// It; `None`: there is none of that number.
+        reply: oneshot::Sender<Option<Report>>,
+    },
+}
+
+/// A drill as somebody wishes it.
+#[derive(Clone, Debug)]
+pub struct DrillWish {
+    /// The service's name.
+    pub service: String,
+    /// The endpoint that shall seem to fail; `None`: the one that is answered.
+    pub endpoint: Option<String>,
+    /// How long at the most.
+    pub lasting: Duration,
+    /// Why.
+    pub reason: Option<String>,
 }
 
 /// What somebody wants to see of the signal box.
@@ -110,6 +177,10 @@ pub struct Question {
     pub rtype: u16,
     /// Who asks.
     pub client: IpAddr,
+    /// The network that it tells of its own client (RFC 7871).
+    pub subnet: Option<Prefix>,
+    /// The throw of the dice that policies with chance go by.
+    pub dice: u64,
 }
 
 /// A reload: the sentence to tell, or every mistake.
@@ -163,12 +234,20 @@ pub struct Live {
     pub rehearsals: mpsc::Sender<Rehearsal>,
     /// What happens, as it happens.
     pub news: broadcast::Sender<Arc<Entry>>,
+    /// What happened, as it was written down.
+    pub history: History,
+    /// Held by whoever verifies the history.
+    pub verifying: Arc<Mutex<()>>,
+    /// To the desk of drills.
+    pub drills: mpsc::Sender<DrillRequest>,
     /// Whether the sockets are open.
     pub ready: Arc<AtomicBool>,
     /// Who may use it; follows reloads.
     pub access: watch::Receiver<Arc<ApiAccess>>,
     /// Slows whoever guesses.
     pub throttle: Arc<Throttle>,
+    /// What counts all the time.
+    pub meters: Arc<Meters>,
     /// The node's name.
     pub node: Arc<str>,
     /// Places for streams.

@@ -7,7 +7,7 @@ use axum::extract::State;
 use axum::http::StatusCode;
 use serde::Deserialize;
 
-use crate::api::explain::{Report, rtype_named};
+use crate::api::explain::{Report, network_read, rtype_named};
 use crate::api::extract::{Json, Query};
 use crate::api::list::no_service;
 use crate::api::live::{Live, Question, Request};
@@ -76,6 +76,11 @@ pub struct ExplainQuery {
     /// Who asks: an address of IPv4 or IPv6.
     #[param(value_type = Option<String>, default = "127.0.0.1")]
     client: Option<IpAddr>,
+    /// The network that the client tells of its own client (EDNS Client Subnet): `203.0.113.0/24`.
+    ecs: Option<String>,
+    /// The throw of the dice that policies with chance go by: 0..2^64.
+    #[param(default = 0)]
+    dice: Option<u64>,
 }
 
 /// The decision for one question, step by step, with the exact answer
@@ -90,7 +95,19 @@ pub async fn explain(
     let rtype = query.rtype.as_deref().unwrap_or("A");
     let rtype = rtype_named(rtype).ok_or_else(|| Problem::bad(format!("`{rtype}` is no record type")))?;
     let client = query.client.unwrap_or(IpAddr::V4(Ipv4Addr::LOCALHOST));
-    let question = Question { name, rtype, client };
+    let subnet = query
+        .ecs
+        .as_deref()
+        .map(network_read)
+        .transpose()
+        .map_err(Problem::bad)?;
+    let question = Question {
+        name,
+        rtype,
+        client,
+        subnet,
+        dice: query.dice.unwrap_or(0),
+    };
     live.ask(|reply| Request::Explain { question, reply })
         .await
         .map(Json)

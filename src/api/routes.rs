@@ -1,6 +1,6 @@
 //! The router: every route of the table behind the guard, with a problem for whatever else is asked.
 
-use axum::extract::{DefaultBodyLimit, Request, State};
+use axum::extract::{DefaultBodyLimit, Request};
 use axum::http::header::{self, HeaderValue};
 use axum::http::{HeaderName, StatusCode};
 use axum::middleware::Next;
@@ -10,7 +10,7 @@ use axum::{Router, middleware};
 use crate::api::guard::guard;
 use crate::api::heartbeat;
 use crate::api::live::Live;
-use crate::api::policy::policy;
+use crate::api::policy::POLICY;
 use crate::api::problem::Problem;
 use crate::api::table::{Access, routes};
 
@@ -18,7 +18,8 @@ use crate::api::table::{Access, routes};
 pub(super) const BODY: usize = 64 * 1024;
 
 /// What every answer says: it is of this moment, it is what it says it is, and nobody else's page may use it.
-const HEADERS: [(HeaderName, &str); 6] = [
+const HEADERS: [(HeaderName, &str); 7] = [
+    (header::CONTENT_SECURITY_POLICY, POLICY),
     (header::CACHE_CONTROL, "no-store"),
     (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
     (header::X_FRAME_OPTIONS, "DENY"),
@@ -51,7 +52,6 @@ pub fn router(live: Live) -> Router {
             router = router.route(path, methods.clone());
         }
     }
-    let policy = HeaderValue::try_from(policy()).unwrap_or(HeaderValue::from_static("default-src 'none'"));
     router
         .method_not_allowed_fallback(|| async {
             Problem::new(
@@ -60,16 +60,15 @@ pub fn router(live: Live) -> Router {
             )
         })
         .fallback(|| async { Problem::missing("no such path; see /openapi.json and docs/api.md") })
-        .layer(middleware::from_fn_with_state(policy, with_headers))
+        .layer(middleware::from_fn(with_headers))
         .with_state(live)
 }
 
-async fn with_headers(State(policy): State<HeaderValue>, request: Request, next: Next) -> Response {
+async fn with_headers(request: Request, next: Next) -> Response {
     let mut response = next.run(request).await;
     let headers = response.headers_mut();
     for (name, value) in HEADERS {
         headers.entry(name).or_insert(HeaderValue::from_static(value));
     }
-    headers.insert(header::CONTENT_SECURITY_POLICY, policy);
     response
 }

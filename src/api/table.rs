@@ -5,8 +5,9 @@ use utoipa::openapi::path::Paths;
 use utoipa::openapi::{RefOr, Schema};
 use utoipa_axum::routes;
 
+use crate::api::dashboard::{self, overview};
 use crate::api::live::Live;
-use crate::api::{document, files, hand, heartbeat, list, look, page, stream};
+use crate::api::{document, drill, events, files, hand, heartbeat, list, look, metrics, stream};
 use crate::model::access::Role;
 
 /// Who may use a route.
@@ -64,12 +65,15 @@ fn admin(made: Made) -> Route {
 #[must_use]
 pub fn routes() -> Vec<Route> {
     vec![
-        open(routes!(page::page)),
+        open(routes!(dashboard::page)),
+        open(routes!(dashboard::part)),
         open(routes!(look::healthz)),
         open(routes!(look::readyz)),
         open(routes!(document::openapi)),
         route(Access::Own, routes!(heartbeat::heartbeat)),
+        read(routes!(metrics::metrics)),
         read(routes!(look::status)),
+        read(routes!(overview::overview)),
         read(routes!(look::explain)),
         read(routes!(list::zones)),
         read(routes!(list::services)),
@@ -77,11 +81,20 @@ pub fn routes() -> Vec<Route> {
         read(routes!(list::endpoints)),
         read(routes!(list::checks)),
         read(routes!(hand::overrides)),
+        read(routes!(events::events)),
+        read(routes!(events::verify)),
+        read(routes!(events::failovers)),
+        read(routes!(events::overview)),
+        read(routes!(events::strips)),
         read(routes!(stream::stream)),
         operate(routes!(hand::drain)),
         operate(routes!(hand::force)),
         operate(routes!(hand::release)),
         operate(routes!(hand::failover)),
+        read(routes!(drill::list)),
+        read(routes!(drill::show)),
+        operate(routes!(drill::start)),
+        operate(routes!(drill::cancel)),
         operate(routes!(files::plan)),
         admin(routes!(files::reload)),
     ]

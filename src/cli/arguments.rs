@@ -5,6 +5,8 @@
 mod access;
 #[path = "arguments/ask.rs"]
 mod ask;
+#[path = "arguments/drill.rs"]
+mod drill;
 #[path = "arguments/files.rs"]
 mod files;
 #[path = "arguments/hand.rs"]
@@ -16,6 +18,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 
 pub(crate) use access::{RoleName, Token};
 pub(crate) use ask::{Explain, Overrides, Status};
+pub(crate) use drill::{Drill, Look};
 pub(crate) use files::{Check, Demo, From, Import, Plan, Replay, Simulate};
 pub(crate) use hand::{Drain, Failover, Force, Lasting, State, Target};
 
@@ -120,6 +123,11 @@ pub(crate) enum Command {
     /// Switch a failover service by hand
     #[command(after_help = "Example:\n  pointsman failover db.example.test --to nyc")]
     Failover(Failover),
+    /// Rehearse a failover on the running server, measure it, revert it; or show reports
+    #[command(
+        after_help = "Examples:\n  pointsman drill www.example.test --for 30s --reason monthly\n  pointsman drill list"
+    )]
+    Drill(Drill),
     /// Make zones of what gdnsd, PowerDNS or Route 53 were told; lists what has no counterpart
     #[command(after_help = "Example:\n  pointsman import gdnsd /etc/gdnsd --out imported")]
     Import(Import),

@@ -9,7 +9,7 @@ use hickory_proto::op::{Edns, Message, MessageType, OpCode, Query};
 use hickory_proto::rr::{Name, RecordType};
 use tokio::net::UdpSocket;
 
-use crate::api::explain::rcode_named;
+use crate::api::explain::answer::rcode_named;
 
 /// How long one answer may take.
 const PATIENCE: Duration = Duration::from_secs(1);

@@ -7,7 +7,7 @@ use anyhow::bail;
 use serde::Deserialize;
 use serde_json::Value;
 
-use crate::api::explain::{explain, rtype_named};
+use crate::api::explain::{explain, network_read, rtype_named};
 use crate::api::live::Question;
 use crate::cli::client::Client;
 use crate::cli::unanswered::Unanswered;
@@ -37,20 +37,32 @@ pub(super) fn run(common: &Common, options: &arguments::Explain) -> anyhow::Resu
         ));
         return Ok(ExitCode::from(2));
     };
+    let subnet = match options.ecs.as_deref().map(network_read).transpose() {
+        Ok(subnet) => subnet,
+        Err(wrong) => {
+            output::fault(&wrong);
+            return Ok(ExitCode::from(2));
+        }
+    };
     let question = Question {
         name,
         rtype,
         client: options.client,
+        subnet,
+        dice: options.dice,
     };
     let report = if options.offline {
         None
     } else {
         let client = options.client.to_string();
-        let query = [
+        let dice = options.dice.to_string();
+        let mut query = vec![
             ("name", options.name.as_str()),
             ("type", &options.rtype),
             ("client", &client),
+            ("dice", &dice),
         ];
+        query.extend(options.ecs.as_deref().map(|network| ("ecs", network)));
         match Client::new(common)?.get::<Value>("/v1/explain", &query) {
             Ok(report) => Some(report),
             Err(Unanswered::NoServer { base, .. }) if common.api.is_none() => {

@@ -4,6 +4,7 @@
 pub(crate) mod api;
 pub(crate) mod binding;
 pub(crate) mod builder;
+pub(crate) mod drill;
 pub(super) mod elsewhere;
 pub(crate) mod exclusive;
 mod facets;

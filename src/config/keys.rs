@@ -9,10 +9,13 @@ use crate::config::duration;
 mod api;
 mod check;
 mod database;
+mod drill;
 mod exec;
 mod facets;
 mod hand;
+mod history;
 mod member;
+mod metrics;
 mod notify;
 mod server;
 mod tsig;
@@ -26,9 +29,12 @@ pub use check::{
     CHECK_TYPES, LATER_CHECK_TYPES, ROLE_TYPES,
 };
 pub use database::{CHECK_PATRONI, CHECK_POSTGRES, CHECK_REDIS, CHECK_ROLE};
+pub use drill::DRILL;
 pub use exec::CHECK_EXEC;
 pub use facets::{BINDING, MX, SRV};
 pub use hand::{OVERRIDE, OVERRIDES, OVERRIDES_FILE, SAFETY};
+pub use history::HISTORY;
+pub use metrics::METRICS;
 pub use notify::NOTIFY;
 pub use server::{
     DEFAULTS, DEFAULTS_CHECK, DNS, DNS_TCP, GEO, ISOLATION, PROBES, RESOLVER, SERVER, STATE, ZONES,
@@ -45,10 +51,12 @@ pub static SECTIONS: &[&Section] = &[
     &DNS_TCP,
     &ZONES,
     &STATE,
+    &HISTORY,
     &API,
     &API_TLS,
     &API_TOKEN,
     &API_CLIENT,
+    &METRICS,
     &DEFAULTS,
     &DEFAULTS_CHECK,
     &PROBES,
@@ -57,6 +65,7 @@ pub static SECTIONS: &[&Section] = &[
     &GEO,
     &SAFETY,
     &OVERRIDES,
+    &DRILL,
     &KEY,
     &NOTIFY,
     &ZONE,

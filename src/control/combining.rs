@@ -3,6 +3,7 @@
 //! A *derived* target has no probes: its reading is made of its parts' at the moment of reading. A *shadow* is probed like
 //! any other and told of, but no answer, census or brake heeds it.
 
+use crate::control::drill::Twins;
 use crate::control::step::Control;
 use crate::control::watch::Watch;
 use crate::health::isolation::Census;
@@ -112,15 +113,33 @@ impl Control {
 
     /// What policies see of a target on behalf of a service.
     pub(super) fn reading(&self, target: TargetId, now: Now, fresh: bool) -> Reading {
-        match self.plan.targets.get(target.index()) {
-            Some(described) if !described.check.treatment.shadow => self.shown(described, now, fresh),
-            _ => Reading::UNPROBED,
-        }
+        self.reading_with(None, target, now, fresh)
     }
 
     /// The same of a shadow, too: what is shown.
     pub(super) fn shown(&self, target: &Target, now: Now, fresh: bool) -> Reading {
-        let Some(watch) = self.watches.get(target.id.index()) else {
+        self.shown_with(None, target, now, fresh)
+    }
+
+    /// What a service sees of a target while a failure is rehearsed.
+    pub(super) fn reading_with(
+        &self,
+        twins: Option<&Twins>,
+        target: TargetId,
+        now: Now,
+        fresh: bool,
+    ) -> Reading {
+        match self.plan.targets.get(target.index()) {
+            Some(described) if !described.check.treatment.shadow => {
+                self.shown_with(twins, described, now, fresh)
+            }
+            _ => Reading::UNPROBED,
+        }
+    }
+
+    fn shown_with(&self, twins: Option<&Twins>, target: &Target, now: Now, fresh: bool) -> Reading {
+        let twin = twins.and_then(|twins| twins.get(&target.id));
+        let Some(watch) = twin.or_else(|| self.watches.get(target.id.index())) else {
             return Reading::UNPROBED;
         };
         let CheckKind::Combined(combined) = &target.check.kind else {
@@ -128,7 +147,7 @@ impl Control {
         };
         let parts: Vec<Reading> = self
             .counted_parts(target)
-            .map(|part| self.shown(part, now, fresh))
+            .map(|part| self.shown_with(twins, part, now, fresh))
             .collect();
         let reading = combine(combined.need, &parts);
         // Derived targets have no verdict of their own, unless somebody supposes one.
@@ -166,6 +185,7 @@ impl Control {
             if let Some(watch) = self.watches.get_mut(parent.index()) {
                 watch.reading = (reading.tier, reading.waiting, reading.in_doubt);
                 watch.gate.follow(health_of(reading.tier), now);
+                watch.meter.see(now.moment, watch.state(), false);
             }
             self.refresh_parents(now, *parent);
         }

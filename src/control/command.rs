@@ -46,6 +46,8 @@ impl Control {
                 };
                 return self.force(now, asked, wish, effects);
             }
+            Command::Drill(order) => return self.drill(now, asked, order, effects),
+            Command::CancelDrill(id) => return self.cancel_drill(now, &asked, id, effects),
             Command::Release { select } => return self.release(now, asked, select, effects),
         };
         match self.judge_failover(now, &service, to.as_deref(), asked.manner.break_glass) {
@@ -95,7 +97,7 @@ impl Control {
         if result.is_err() {
             self.disown(service);
         }
-        self.acknowledge(now, asked, result, effects);
+        self.acknowledge(now, asked, vec![service.to_owned()], result, effects);
     }
 
     /// What must survive of a switch: as [`Control::remember`] keeps it.
@@ -149,6 +151,7 @@ impl Control {
                 seat.by_hand = switch.by_hand;
             }
         }
+        self.give_way(switch.service);
         self.mark(switch.service);
     }
 

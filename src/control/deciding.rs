@@ -2,6 +2,7 @@
 
 use std::net::IpAddr;
 
+use crate::control::drill::Twins;
 use crate::control::effect::{Effect, HistoryKind, Record};
 use crate::control::schedule::Due;
 use crate::control::step::Control;
@@ -25,11 +26,14 @@ pub(super) struct Eyes<'a> {
     forced: &'a [Option<Forced>],
     now: Now,
     fresh: bool,
+    /// What is looked at in place of the truth.
+    twins: Option<&'a Twins>,
 }
 
 impl Readings for Eyes<'_> {
     fn of(&self, target: TargetId) -> Reading {
-        self.control.reading(target, self.now, self.fresh)
+        self.control
+            .reading_with(self.twins, target, self.now, self.fresh)
     }
 
     fn forced(&self, endpoint: EndpointId) -> Option<Forced> {
@@ -61,7 +65,39 @@ impl Control {
         now: Now,
         told: &mut W,
     ) -> Decided {
-        self.weigh_as(&self.overrides.forced, service, memory, fresh, now, told)
+        match self.twins_for(service.id) {
+            Some(twins) => self.weigh_rehearsed(twins, service, memory, fresh, now, told),
+            None => self.weigh_as(&self.overrides.forced, service, memory, fresh, now, told),
+        }
+    }
+
+    /// The same by what is true, whatever is rehearsed.
+    pub(super) fn weigh_true(
+        &self,
+        service: &Service,
+        memory: &mut Memory,
+        fresh: bool,
+        now: Now,
+    ) -> Decided {
+        let forced = &self.overrides.forced;
+        self.weigh_as(forced, service, memory, fresh, now, &mut Nobody)
+    }
+
+    /// The same as if targets were in the states of their twins.
+    pub(super) fn weigh_rehearsed<W: Witness>(
+        &self,
+        twins: &Twins,
+        service: &Service,
+        memory: &mut Memory,
+        fresh: bool,
+        now: Now,
+        told: &mut W,
+    ) -> Decided {
+        let eyes = Eyes {
+            twins: Some(twins),
+            ..self.eyes(now, fresh || !self.opened)
+        };
+        decide(service, &self.plan.endpoints, &eyes, memory, now, told)
     }
 
     /// The same as if operators had laid `forced` upon endpoints.
@@ -89,6 +125,7 @@ impl Control {
             forced: &self.overrides.forced,
             now,
             fresh,
+            twins: None,
         }
     }
 
@@ -114,9 +151,16 @@ impl Control {
         let service = plan.services.get(id.index())?;
         let mut desk = std::mem::take(self.desks.get_mut(id.index())?);
         desk.dirty = false;
-        let decided = self.weigh(service, &mut desk.memory, desk.fresh, now, &mut Nobody);
+        // What is true is remembered, whatever is rehearsed.
+        let real = self.weigh_true(service, &mut desk.memory, desk.fresh, now);
+        let decided = self.rehearsed(now, service, &real, said).unwrap_or(real);
         let changed = desk.last.as_ref() != Some(&decided.decision);
+        desk.count(&decided, changed);
         if changed {
+            let same = |last: &Decision| last.a == decided.decision.a && last.aaaa == decided.decision.aaaa;
+            if !desk.last.as_ref().is_some_and(same) {
+                desk.since = Some(now.wall);
+            }
             Self::tell_answer(now, &self.plan, service, desk.last.as_ref(), &decided, said);
             desk.last = Some(decided.decision.clone());
             self.ledger
@@ -136,6 +180,7 @@ impl Control {
         }
         let decision = changed.then(|| decided.decision.clone());
         desk.decided = Some(decided);
+        desk.decided_at = now.moment;
         if let Some(slot) = self.desks.get_mut(id.index()) {
             *slot = desk;
         }
@@ -278,6 +323,25 @@ pub(super) fn choice_in_words(plan: &Plan, choice: &Choice) -> Vec<String> {
                 .collect()
         }
     }
+}
+
+/// The first `most` addresses that may be answered, A before AAAA, and how many there are.
+pub(super) fn answered_in_words(plan: &Plan, decision: &Decision, most: usize) -> (Vec<String>, usize) {
+    let mut words = Vec::new();
+    let mut total = 0;
+    for choice in [&decision.a, &decision.aaaa] {
+        if choice.pick == Pick::Fail {
+            words.push("SERVFAIL".to_owned());
+            total += 1;
+            continue;
+        }
+        total += choice.addresses.len();
+        for address in choice.addresses.iter().take(most.saturating_sub(words.len())) {
+            words.push(shown(&plan.endpoints, *address));
+        }
+    }
+    words.dedup();
+    (words, total)
 }
 
 fn spoken(plan: &Plan, decision: &Decision) -> Vec<String> {

@@ -1,5 +1,6 @@
 //! Everything the signal box can ask for.
 
+use crate::control::drill::{News, Stage, StoredDrill};
 use crate::control::event::{CommandTicket, ProbeBudget, ProbeTicket, StoreTicket};
 use crate::control::overrides::StoredOverride;
 use crate::health::observation::Evidence;
@@ -37,6 +38,8 @@ pub enum Effect {
     Tell(HistoryEvent),
     /// The answer to a command.
     Answer(CommandTicket, Result<Done, Refusal>),
+    /// A drill came so far: for whoever measures it.
+    Drilled(Stage),
     /// Every endpoint has a verdict, or `startup_wait` is over: serve.
     OpenSockets,
 }
@@ -55,6 +58,8 @@ pub enum Record {
     Override(StoredOverride),
     /// The override of this number is gone.
     Released(u64),
+    /// A drill, new or changed.
+    Drill(StoredDrill),
 }
 
 /// A command was carried out: a sentence for the operator.
@@ -180,6 +185,8 @@ pub enum HistoryKind {
     },
     /// A command was carried out.
     Commanded {
+        /// The services it was about; empty: too many to be named.
+        services: Vec<String>,
         /// Who.
         by: String,
         /// What, in a sentence.
@@ -189,6 +196,8 @@ pub enum HistoryKind {
     },
     /// An override's time is over.
     Lapsed {
+        /// The services it lay upon; empty: too many to be named.
+        services: Vec<String>,
         /// Upon what it lay, and what it was.
         what: String,
     },
@@ -258,6 +267,8 @@ pub enum HistoryKind {
         /// The first of them.
         first: String,
     },
+    /// A rehearsed failover.
+    Drill(News),
     /// A new configuration is in force.
     Planned {
         /// How many targets kept their health.

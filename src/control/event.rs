@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::control::drill::{Order, StoredDrill};
 use crate::control::overrides::StoredOverride;
 use crate::health::monitor::Role;
 use crate::health::observation::Observation;
@@ -126,6 +127,10 @@ pub enum Command {
         /// For how long; `None`: until it is released.
         lasting: Option<Duration>,
     },
+    /// Rehearse a failover.
+    Drill(Order),
+    /// End the drill of this number.
+    CancelDrill(u64),
     /// Lift what was laid upon endpoints.
     Release {
         /// From whom, as a [`Selector`](crate::model::selector::Selector).
@@ -149,6 +154,8 @@ pub struct Remembered {
     pub actives: Vec<(String, String)>,
     /// What operators laid upon endpoints, oldest first.
     pub overrides: Vec<StoredOverride>,
+    /// Drills, oldest first.
+    pub drills: Vec<StoredDrill>,
     /// Whether something may have been remembered that cannot be read any more.
     pub lost: bool,
 }

@@ -3,12 +3,14 @@
 
 use serde::Serialize;
 
+use crate::control::basis::Basis;
 use crate::control::status::ServiceStatus;
 use crate::control::step::Control;
 use crate::model::id::ServiceId;
 use crate::model::reach::walk;
 use crate::model::service::Service;
 use crate::model::time::Now;
+use crate::policy::choice::Decision;
 use crate::policy::readings::Family;
 use crate::policy::witness::{Note, Notebook};
 
@@ -22,6 +24,11 @@ pub struct Explanation {
     pub considered: Vec<Considered>,
     /// What became of each candidate, in the order weighed.
     pub candidates: Vec<Candidate>,
+    /// What is answered from; `None` before the first decision.
+    #[schema(value_type = Option<Object>)]
+    pub decision: Option<Decision>,
+    /// What the decision in force was made of; `None` for an id that is not in the plan.
+    pub basis: Option<Basis>,
 }
 
 /// Which candidates a family's answer was made of.
@@ -75,6 +82,8 @@ impl Control {
                     which,
                 })
                 .collect(),
+            decision: desk.last.clone(),
+            basis: Some(self.basis(described, desk, now)),
             candidates: notebook
                 .notes
                 .into_iter()

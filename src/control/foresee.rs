@@ -43,7 +43,9 @@ impl Control {
     #[must_use]
     pub fn foresee(&self, plan: &Arc<Plan>, now: Now, presume: &dyn Fn(&Target) -> bool) -> Forecast {
         let mut before = self.clone();
-        let mut after = self.clone();
+        // A rehearsal is over by then.
+        before.drill = None;
+        let mut after = before.clone();
         let mut effects = Vec::new();
         after.step(now, Event::Planned(Arc::clone(plan)), &mut effects);
         let at_once = after.sights(now);

@@ -206,7 +206,7 @@ impl Control {
 
 impl Watch {
     /// Takes it for down, in the state that probes would have led to.
-    fn suppose_down(&mut self, now: Now) {
+    pub(crate) fn suppose_down(&mut self, now: Now) {
         self.monitor.suppose(Health::Down);
         self.gate.suppose(Health::Down, now);
         self.trial = None;

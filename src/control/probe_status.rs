@@ -186,6 +186,32 @@ fn shown(watch: &Watch, health: Health) -> Health {
     }
 }
 
+/// What is wrong with a target in a few words: why it is held, what the last failure showed, or what is less than well.
+/// `None`: nothing that is known.
+pub(super) fn trouble_in_words(control: &Control, target: TargetId, now: Now) -> Option<String> {
+    let watch = control.watches.get(target.index())?;
+    let described = control.plan.targets.get(target.index())?;
+    if described.is_derived() {
+        let parts = described.parts.iter().filter(|part| **part < target);
+        return parts
+            .filter_map(|part| Some((control.plan.targets.get(part.index())?, part)))
+            .find_map(|(part, id)| {
+                let words = trouble_in_words(control, *id, now)?;
+                Some(format!("{}: {words}", part.check.name))
+            });
+    }
+    if let Some(hold) = watch.gate.held() {
+        return Some(hold_in_words(hold, now.moment));
+    }
+    if let Some(evidence) = &watch.seen.evidence
+        && !evidence.text.is_empty()
+    {
+        return Some(evidence.text.clone());
+    }
+    let degraded = watch.degraded(now.wall);
+    degraded.or_else(|| last_in_words(watch).filter(|word| word != "good"))
+}
+
 fn last_in_words(watch: &Watch) -> Option<String> {
     Some(match watch.seen.finding? {
         Finding::Good if watch.seen.inverted.is_some() => {

@@ -50,6 +50,7 @@ impl Control {
         } else if role == Role::Confirming {
             watch.confirming = watch.confirming.saturating_add(1);
         }
+        self.follow_target(target);
         if !std::mem::replace(&mut self.sweeping, true) {
             self.schedule.enter(now.moment.after(SWEEP), Due::Sweep);
         }
@@ -106,15 +107,24 @@ impl Control {
             return;
         };
         if watch.due == at && watch.regular.is_none() {
+            self.meters.lateness.took(now.moment.since(at));
             self.launch(now, target, Role::Scheduled, true, rules.timeout, effects);
         }
     }
 
-    pub(super) fn confirm_due(&mut self, now: Now, target: TargetId, epoch: u32, effects: &mut Vec<Effect>) {
+    pub(super) fn confirm_due(
+        &mut self,
+        now: Now,
+        at: Moment,
+        target: TargetId,
+        epoch: u32,
+        effects: &mut Vec<Effect>,
+    ) {
         let (Some(watch), Some(rules)) = (self.watches.get(target.index()), self.rules(target)) else {
             return;
         };
-        if watch.epoch == epoch && watch.monitor.run().failures() > 0 {
+        if watch.epoch == epoch && (watch.monitor.run().failures() > 0 || self.rehearses_doubt(target)) {
+            self.meters.lateness.took(now.moment.since(at));
             self.launch(now, target, Role::Confirming, false, rules.timeout, effects);
         }
     }
@@ -142,6 +152,7 @@ impl Control {
         {
             watch.due = at;
             self.schedule.enter(at, Due::Probe(target));
+            self.follow_target(target);
         }
     }
 
@@ -164,7 +175,7 @@ impl Control {
         } else if flight.role == Role::Confirming {
             watch.confirming = watch.confirming.saturating_sub(1);
         }
-        let mut finding = seen.finding;
+        let (mut finding, phases) = (seen.finding, seen.phases);
         if let Some(seen) = watch.measured(seen, flight.role) {
             finding = seen.finding;
             watch.measure(&seen, &rules);
@@ -175,6 +186,8 @@ impl Control {
                 flight.began,
             );
         }
+        let described = self.plan.targets.get(target.index());
+        self.meters.probed(described, finding, &phases);
         let local = finding.is_own_fault();
         if local {
             if watch.seen.local.is_power_of_two() {
@@ -187,6 +200,10 @@ impl Control {
             }
             return;
         }
+        self.rehearse(now, target, flight, finding, effects);
+        let Some(watch) = self.watches.get_mut(target.index()) else {
+            return;
+        };
         let was_failing = watch.monitor.run().failures() > 0;
         let was_on_trial = watch.on_trial();
         let turn = watch.monitor.observe(
@@ -217,7 +234,7 @@ impl Control {
                 effects,
             );
         }
-        if flight.regular && failing {
+        if flight.regular && (failing || self.rehearses_doubt(target)) {
             self.plan_confirming(now, target, &rules);
         }
         self.refresh(now, target);
@@ -266,7 +283,7 @@ impl Control {
             }
             return;
         }
-        let at = if watch.monitor.in_doubt() {
+        let at = if watch.monitor.in_doubt() || self.rehearses_doubt(target) {
             now.moment.after(self.chance.jittered(rules.fast_interval))
         } else if first {
             // From the first verdict on, targets are spread evenly over the interval.
@@ -286,7 +303,8 @@ impl Control {
         let Some(watch) = self.watches.get(target.index()) else {
             return;
         };
-        let count = watch.monitor.confirming(watch.confirming, rules);
+        let rehearsed = self.rehearsed_confirming(target, watch.confirming);
+        let count = watch.monitor.confirming(watch.confirming, rules).max(rehearsed);
         let epoch = watch.epoch;
         let gap = watch.due.since(now.moment);
         for nth in 1..=count {

@@ -7,6 +7,7 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 use std::net::IpAddr;
 use std::sync::Arc;
 
+use crate::control::drill::State;
 use crate::control::effect::{Effect, HistoryKind};
 use crate::control::probing::SWEEP;
 use crate::control::schedule::{Due, Schedule};
@@ -25,7 +26,11 @@ use crate::policy::tree::{endpoints_of, member_name};
 impl Control {
     /// Puts `plan` in force; publishes every service of it when the sockets are open.
     pub(super) fn replan(&mut self, now: Now, plan: Arc<Plan>, effects: &mut Vec<Effect>) {
+        // What is rehearsed was judged by the old plan.
+        let why = "a new configuration comes first".to_owned();
+        self.end_drill(now, State::Aborted, why, effects);
         let old = std::mem::replace(&mut self.plan, plan.clone());
+        self.meters.replan(&old, &plan);
         let matched = self.match_targets(&old, &plan);
         let gone = self.move_flights(&old, &matched, effects);
         let mut watches: Vec<Option<Watch>> =
@@ -191,8 +196,12 @@ impl Control {
                     Desk {
                         memory: desk.memory,
                         last: desk.last,
+                        since: desk.since,
                         proposed: desk.proposed,
                         said: desk.said,
+                        all_down: desk.all_down,
+                        all_down_entries: desk.all_down_entries,
+                        changes: desk.changes,
                         ..Desk::default()
                     }
                 }

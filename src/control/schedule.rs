@@ -43,6 +43,10 @@ pub enum Due {
     Remind(EndpointId),
     /// To look for probes that were never heard of again.
     Sweep,
+    /// To look after a rehearsed failover.
+    Drill,
+    /// The rehearsed silence of a target that reports itself.
+    Rehearse(TargetId),
 }
 
 /// The heap.

@@ -186,9 +186,11 @@ impl Control {
         if service.group.policy != Policy::Failover {
             return (None, false);
         }
+        let drill = self.drill.as_ref().filter(|drill| drill.service == service.id);
+        let memory = drill.map_or(&desk.memory, |drill| &drill.memory);
         let seats: Vec<_> = Family::BOTH
             .into_iter()
-            .filter_map(|family| desk.memory.seats.get(&(service.group.id, family)))
+            .filter_map(|family| memory.seats.get(&(service.group.id, family)))
             .collect();
         let active = seats.first().and_then(|seat| seat.active);
         if seats.iter().any(|seat| seat.active != active) {

@@ -4,9 +4,11 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use crate::control::chance::Chance;
+use crate::control::drill::{Drill, State, StoredDrill};
 use crate::control::effect::{Effect, HistoryEvent, HistoryKind};
 use crate::control::event::{Event, ProbeTicket, Remembered, StoreTicket};
 use crate::control::ledger::Ledger;
+use crate::control::metering::Meters;
 use crate::control::overrides::Overrides;
 use crate::control::schedule::{Due, Schedule};
 use crate::control::storing::{Asked, Awaiting};
@@ -73,6 +75,11 @@ pub struct Control {
     pub(super) lost: bool,
     /// Until when caches may hold what was answered.
     pub(super) ledger: Ledger,
+    pub(super) meters: Meters,
+    /// A rehearsed failover.
+    pub(super) drill: Option<Drill>,
+    /// Drills that the last process left unfinished, until that is told.
+    pub(super) interrupted: Vec<StoredDrill>,
 }
 
 impl Control {
@@ -109,6 +116,13 @@ impl Control {
             remembered: remembered.actives.into_iter().collect(),
             lost: remembered.lost,
             ledger: Ledger::default(),
+            meters: Meters::new(&plan),
+            drill: None,
+            interrupted: remembered
+                .drills
+                .into_iter()
+                .filter(|drill| drill.state == State::Running)
+                .collect(),
             plan,
         };
         control.recall_overrides(now, remembered.overrides);
@@ -128,6 +142,7 @@ impl Control {
     /// Takes in one event at `now` and says what is to be done, in order.
     pub fn step(&mut self, now: Now, event: Event, effects: &mut Vec<Effect>) {
         self.front = effects.len();
+        self.close_interrupted(now, effects);
         match event {
             Event::Probed { ticket, seen } => self.probed(now, ticket, seen, effects),
             Event::Heard {
@@ -178,7 +193,7 @@ impl Control {
     fn come_due(&mut self, now: Now, at: Moment, due: Due, effects: &mut Vec<Effect>) {
         match due {
             Due::Probe(target) => self.probe_due(now, at, target, effects),
-            Due::Confirm(target, epoch) => self.confirm_due(now, target, epoch, effects),
+            Due::Confirm(target, epoch) => self.confirm_due(now, at, target, epoch, effects),
             Due::Hurry(target) => self.hurry_due(now, target, effects),
             Due::Silence(target) => self.silence_due(now, at, target, effects),
             Due::Hold(target) => self.hold_due(now, at, target, effects),
@@ -201,11 +216,15 @@ impl Control {
             Due::Remind(endpoint) => self.remind(now, at, endpoint, effects),
             Due::Stored(ticket) => self.stored_too_late(now, ticket, effects),
             Due::Sweep => self.sweep(now, effects),
+            // Looked after in every step.
+            Due::Drill => {}
+            Due::Rehearse(target) => self.rehearse_silence(now, target, effects),
         }
     }
 
     /// Decides what is marked and opens the sockets when it is time.
     fn settle(&mut self, now: Now, effects: &mut Vec<Effect>) {
+        self.look_after_drill(now, effects);
         if self.opened {
             self.publish(now, effects);
         } else if self.on_trial == 0 {

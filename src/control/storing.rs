@@ -5,6 +5,7 @@
 
 use std::time::Duration;
 
+use crate::control::drill::Order;
 use crate::control::effect::{Done, Effect, HistoryKind, Record, Refusal};
 use crate::control::event::{CommandTicket, Manner, StoreTicket};
 use crate::control::hand::Handed;
@@ -34,6 +35,8 @@ pub(crate) enum Awaiting {
     },
     /// A drain, force or release.
     Force(Asked, Handed),
+    /// A rehearsed failover, before anything follows from it.
+    Drill(Asked, Order),
     /// The writer of an exclusive service, before it is named.
     Writer { service: String, to: String },
 }
@@ -66,6 +69,7 @@ impl Control {
         match self.awaiting.remove(&ticket) {
             None => {}
             Some(Awaiting::Writer { service, to }) => self.elected(now, &service, &to, result, effects),
+            Some(Awaiting::Drill(asked, order)) => self.drill_now(now, &asked, &order, result, effects),
             Some(Awaiting::Force(asked, handed)) => self.force_now(now, &asked, &handed, result, effects),
             Some(Awaiting::Failover { asked, service, to }) => {
                 self.fail_over_now(now, &asked, &service, &to, result, effects);
@@ -91,12 +95,14 @@ impl Control {
         &mut self,
         now: Now,
         asked: &Asked,
+        services: Vec<String>,
         result: Result<Done, Refusal>,
         effects: &mut Vec<Effect>,
     ) {
         if let Ok(Done(what)) = &result {
             self.publish(now, effects);
             let kind = HistoryKind::Commanded {
+                services,
                 by: asked.by.clone(),
                 what: what.clone(),
                 break_glass: asked.manner.break_glass,

@@ -3,6 +3,8 @@
 use std::fmt;
 use std::net::IpAddr;
 
+use serde::{Serialize, Serializer};
+
 /// Continents, as such databases name them. A plain code that is among them is a continent, never the country of the
 /// same letters.
 pub const CONTINENTS: [[u8; 2]; 7] = [*b"AF", *b"AN", *b"AS", *b"EU", *b"NA", *b"OC", *b"SA"];
@@ -72,8 +74,15 @@ impl fmt::Display for Region {
     }
 }
 
+/// As [`Region::read`] reads it.
+impl Serialize for Region {
+    fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
+        to.collect_str(self)
+    }
+}
+
 /// A point on the earth, in degrees.
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
 pub struct Point {
     /// -90 (south) to 90.
     pub latitude: f64,

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use crate::model::access::ApiAccess;
 use crate::model::check::{Check, Target};
+use crate::model::drill::DrillSettings;
 use crate::model::force::{FileOverride, SafetySettings};
 use crate::model::hook::Hook;
 use crate::model::id::{ServiceId, ZoneId};
@@ -167,14 +168,20 @@ pub struct NodeSettings {
     pub api: Option<SocketAddr>,
     /// Who may use it.
     pub access: ApiAccess,
+    /// `[metrics] endpoints`: whether each endpoint has series of its own.
+    pub endpoint_metrics: bool,
     /// `[resolver] nameservers`; none: those of the system.
     pub resolvers: Vec<SocketAddr>,
     /// `[isolation]`.
     pub isolation: IsolationSettings,
     /// `[safety]`.
     pub safety: SafetySettings,
+    /// `[drill]`.
+    pub drill: DrillSettings,
     /// `[keys]`.
     pub keys: Vec<TsigKey>,
+    /// `[history]`.
+    pub history: HistorySettings,
     /// `[[notify]]`.
     pub hooks: Vec<Hook>,
     /// Resolvers whose word on their clients' networks is taken (RFC 7871).
@@ -211,6 +218,15 @@ pub struct TcpSettings {
     pub total: Duration,
     /// Time for a begun message to arrive whole, or for an answer to be taken.
     pub message: Duration,
+}
+
+/// `[history]`: how much of what happened is kept.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct HistorySettings {
+    /// Entries older than this go.
+    pub keep: Duration,
+    /// The oldest go while the state file uses more octets than this.
+    pub octets: u64,
 }
 
 /// `[isolation]`: is it them, or is it us?

@@ -3,6 +3,8 @@
 use std::net::IpAddr;
 use std::time::Duration;
 
+use serde::Serialize;
+
 use crate::model::alias::Alias;
 use crate::model::facets::Facets;
 use crate::model::force::OwnSafety;
@@ -150,7 +152,7 @@ pub enum Policy {
 }
 
 /// How much of an address stands for a client.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 pub struct StickyPrefix {
     /// Bits of IPv4, 1..=32.
     pub v4: u8,

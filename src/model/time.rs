@@ -2,8 +2,10 @@
 
 use std::time::Duration;
 
+use serde::Serialize;
+
 /// A point on the monotonic clock: nanoseconds since the process began.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
 pub struct Moment(u64);
 
 impl Moment {
@@ -83,7 +85,7 @@ pub struct Now {
 }
 
 /// A time to live in seconds, at most 2^31 - 1 (RFC 2181 section 8).
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
 pub struct Ttl(u32);
 
 impl Ttl {

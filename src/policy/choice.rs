@@ -5,11 +5,14 @@
 
 pub mod client;
 pub mod geo;
+pub mod possible;
 pub mod sticky;
 pub mod subnet;
 pub mod tree;
 
 use std::net::IpAddr;
+
+use serde::Serialize;
 
 use crate::model::id::ServiceId;
 use crate::model::time::{Moment, Ttl};
@@ -17,9 +20,10 @@ use crate::policy::choice::client::ClientKey;
 use crate::policy::choice::tree::Tree;
 
 /// What a service answers from now on. Compared with the last one: equal means nothing to publish.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Decision {
     /// The service.
+    #[serde(skip)]
     pub service: ServiceId,
     /// For type A.
     pub a: Choice,
@@ -49,7 +53,7 @@ impl Decision {
 }
 
 /// What is answered for one family.
-#[derive(Clone, Debug, Default, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize)]
 pub struct Choice {
     /// Every address that may be picked, grouped by candidate; at most 65,535.
     pub addresses: Vec<IpAddr>,
@@ -58,7 +62,8 @@ pub struct Choice {
 }
 
 /// How to pick.
-#[derive(Clone, Debug, Default, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Pick {
     /// NODATA: the service has no address of this family, or `when_all_down = "none"`.
     #[default]
@@ -79,14 +84,14 @@ pub enum Pick {
 }
 
 /// Walker's alias table over candidates: one dice throw, one comparison.
-#[derive(Clone, Debug, Default, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize)]
 pub struct Weighted {
     /// Candidates; at least one.
     pub columns: Vec<Column>,
 }
 
 /// A column of the alias table.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Column {
     /// Below this (of 2^32) the column's own candidate is taken, else `alias`'s.
     pub threshold: u64,
@@ -97,7 +102,7 @@ pub struct Column {
 }
 
 /// A run of addresses that are answered together.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 pub struct Candidate {
     /// Index of the first in [`Choice::addresses`].
     pub first: u16,
@@ -148,7 +153,8 @@ impl Candidate {
 }
 
 /// TTL of a service's answers.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Lifetime {
     /// Always this.
     Fixed(Ttl),
@@ -179,7 +185,7 @@ impl Lifetime {
 }
 
 /// Why an answer is not what the operator would wish (RFC 8914).
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Degraded {
     /// INFO-CODE of RFC 8914 section 4: 3 (stale answer), 22 (no reachable authority), 0 (other) …
     pub code: u16,

@@ -10,8 +10,8 @@ use crate::policy::members::{
 };
 use crate::policy::readings::{Family, Memory, Readings, Tier, Unforced};
 use crate::policy::spread::Blend;
-use crate::policy::tree::{Demand, Judged, Proposal, Walk};
-use crate::policy::ttl::{Outlook, lifetime};
+use crate::policy::tree::{Demand, Judged, Proposal, Walk, endpoints_of};
+use crate::policy::ttl::{Flip, Outlook, flips, lifetime};
 use crate::policy::witness::Witness;
 use crate::policy::writer;
 
@@ -30,6 +30,8 @@ pub struct Decided {
     pub proposal: Option<Proposal>,
     /// When to decide again although nothing happened.
     pub wake: Option<Moment>,
+    /// Of a service whose TTL is strict: when each address of its endpoints could change at the earliest.
+    pub flips: Vec<Flip>,
     /// Of an exclusive service: the member that is to be on disk as its writer, before it is named.
     pub elect: Option<usize>,
 }
@@ -130,6 +132,13 @@ pub fn decide<R: Readings, W: Witness>(
         .collect();
     answered.sort_unstable();
     answered.dedup();
+    let mut all = Vec::new();
+    endpoints_of(&service.group, &mut all);
+    let flips = flips(
+        service,
+        all.iter().filter_map(|id| endpoints.get(id.index())),
+        readings,
+    );
     let outlook = Outlook {
         in_doubt: said.iter().any(Option::is_some)
             || a.blend
@@ -138,20 +147,9 @@ pub fn decide<R: Readings, W: Witness>(
                 .any(|p| readings.seen(p.endpoint, p.target).in_doubt),
         flip: if matches!(service.ttl, TtlRule::Strict { .. }) {
             let watched = could_matter(service, &answered);
-            watched
-                .iter()
-                .filter_map(|id| endpoints.get(id.index()))
-                .flat_map(|endpoint| {
-                    endpoint
-                        .addresses
-                        .iter()
-                        .map(|address| (endpoint.id, address.target))
-                })
-                .map(|(endpoint, target)| readings.seen(endpoint, target).earliest_flip)
-                .chain(a.wake)
-                .chain(aaaa.wake)
-                .min()
-                .unwrap_or(Moment::FAR)
+            let flips = flips.iter().filter(|flip| watched.contains(&flip.endpoint));
+            let flips = flips.map(|flip| flip.at).chain(a.wake).chain(aaaa.wake);
+            flips.min().unwrap_or(Moment::FAR)
         } else {
             Moment::FAR
         },
@@ -170,6 +168,7 @@ pub fn decide<R: Readings, W: Witness>(
         why: [a.why, aaaa.why],
         proposal: a.proposal.or(aaaa.proposal),
         wake: a.wake.into_iter().chain(aaaa.wake).min(),
+        flips,
         elect: None,
     }
 }

@@ -1,8 +1,12 @@
 //! How long an answer may be kept.
 
-use crate::model::service::TtlRule;
+use std::net::IpAddr;
+
+use crate::model::id::EndpointId;
+use crate::model::service::{Endpoint, Service, TtlRule};
 use crate::model::time::{Moment, Ttl};
 use crate::policy::choice::Lifetime;
+use crate::policy::readings::Readings;
 
 /// What the TTL depends on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -35,4 +39,34 @@ pub fn longest(rule: TtlRule) -> Ttl {
         TtlRule::Fixed(ttl) => ttl,
         TtlRule::Stable { max, .. } | TtlRule::Strict { max, .. } => max,
     }
+}
+
+/// When one address could change at the earliest, as the decision saw it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Flip {
+    /// Whose address.
+    pub endpoint: EndpointId,
+    /// Which.
+    pub address: IpAddr,
+    /// When.
+    pub at: Moment,
+}
+
+/// The flips of all addresses of these endpoints, where the TTL goes by them.
+pub(super) fn flips<'e, R: Readings>(
+    service: &Service,
+    endpoints: impl Iterator<Item = &'e Endpoint>,
+    readings: &R,
+) -> Vec<Flip> {
+    if !matches!(service.ttl, TtlRule::Strict { .. }) {
+        return Vec::new();
+    }
+    endpoints
+        .flat_map(|endpoint| endpoint.addresses.iter().map(|known| (endpoint.id, known)))
+        .map(|(endpoint, known)| Flip {
+            endpoint,
+            address: known.address,
+            at: readings.seen(endpoint, known.target).earliest_flip,
+        })
+        .collect()
 }

@@ -12,7 +12,7 @@ use crate::policy::exclusive::{Case, Ruling, Stand, Why, excepted, rule, stands}
 use crate::policy::readings::{Family, Memory, Readings, Tier};
 use crate::policy::spread::{Blend, Pickable};
 use crate::policy::tree::{Proposal, member_name};
-use crate::policy::ttl::{Outlook, lifetime};
+use crate::policy::ttl::{Outlook, flips, lifetime};
 use crate::policy::witness::{Note, Witness};
 
 /// Decides an exclusive service: pure but for `memory`, which it keeps up to date.
@@ -86,15 +86,13 @@ pub(super) fn decide<R: Readings, W: Witness>(
     let picked: Vec<Pickable> = blends.iter().flat_map(Blend::addresses).copied().collect();
     let mut answered: Vec<EndpointId> = picked.iter().map(|picked| picked.endpoint).collect();
     answered.dedup();
-    let flips = stands
-        .iter()
-        .filter_map(|stand| endpoints.get(stand.endpoint?.index()));
-    let flips = flips.flat_map(|endpoint| {
-        endpoint
-            .addresses
+    let flips = flips(
+        service,
+        stands
             .iter()
-            .map(|address| (endpoint.id, address.target))
-    });
+            .filter_map(|stand| endpoints.get(stand.endpoint?.index())),
+        readings,
+    );
     let outlook = Outlook {
         in_doubt: alarm
             || picked
@@ -102,7 +100,8 @@ pub(super) fn decide<R: Readings, W: Witness>(
                 .any(|p| readings.seen(p.endpoint, p.target).in_doubt),
         // Any word of any of them may change the answer.
         flip: flips
-            .map(|(endpoint, target)| readings.seen(endpoint, target).earliest_flip)
+            .iter()
+            .map(|flip| flip.at)
             .chain(ruling.wake)
             .min()
             .unwrap_or(Moment::FAR),
@@ -128,6 +127,7 @@ pub(super) fn decide<R: Readings, W: Witness>(
             proposed: name(proposed),
         }),
         wake: ruling.wake,
+        flips,
         elect: ruling.elect,
     }
 }

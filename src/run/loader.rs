@@ -12,6 +12,7 @@ use crate::api::live::{Rehearsal, Reload};
 use crate::config::diagnostic::render;
 use crate::config::load::{Loaded, load_with};
 use crate::config::watch::Watch;
+use crate::metrics::page::Meters;
 use crate::model::access::ApiAccess;
 use crate::model::diagnostic::Diagnostic;
 use crate::model::plan::{NodeSettings, Plan, TcpSettings};
@@ -33,6 +34,7 @@ pub struct Loader {
     resolver: Resolver,
     /// What was loaded, with the addresses that names had when they were looked at last.
     in_force: Arc<Plan>,
+    meters: Arc<Meters>,
 }
 
 impl Loader {
@@ -45,6 +47,7 @@ impl Loader {
         messages: mpsc::Sender<Message>,
         (tcp, access): (watch::Sender<TcpSettings>, watch::Sender<Arc<ApiAccess>>),
         (resolver, in_force): (Resolver, Arc<Plan>),
+        meters: Arc<Meters>,
     ) -> Self {
         Self {
             file,
@@ -55,6 +58,7 @@ impl Loader {
             access,
             resolver,
             in_force,
+            meters,
         }
     }
 
@@ -87,6 +91,7 @@ impl Loader {
                 }
             };
             let outcome = self.reload(watch.as_ref()).await;
+            self.meters.reloads.note(outcome.is_ok());
             match &outcome {
                 Ok(said) => tracing::info!(target: "pointsman::reload", "{said}"),
                 Err(mistakes) => {

@@ -228,7 +228,7 @@ impl Entry {
             },
             Event::Commanded {
                 by, command, manner, ..
-            } if !manner.dry_run => commanded(by, command, manner.break_glass),
+            } if !manner.dry_run => commanded(by, command, manner.break_glass)?,
             Event::Planned(_) => Happened::Reload,
             _ => return None,
         };
@@ -254,7 +254,8 @@ impl Entry {
     }
 }
 
-fn commanded(by: &str, command: &Command, break_glass: bool) -> Happened {
+/// `None` for a rehearsal: what really happens meanwhile is recorded, and a replay rehearses nothing.
+fn commanded(by: &str, command: &Command, break_glass: bool) -> Option<Happened> {
     let (what, on, to, lasting) = match command {
         Command::Failover { service, to } => ("failover", service, to.clone(), None),
         Command::Force {
@@ -264,15 +265,16 @@ fn commanded(by: &str, command: &Command, break_glass: bool) -> Happened {
             ..
         } => (kind.as_str(), select, None, lasting.map(millis)),
         Command::Release { select } => ("release", select, None, None),
+        Command::Drill(_) | Command::CancelDrill(_) => return None,
     };
-    Happened::Command {
+    Some(Happened::Command {
         by: by.to_owned(),
         what: what.to_owned(),
         on: on.clone(),
         to,
         lasting,
         break_glass,
-    }
+    })
 }
 
 /// The command that was written down; `None` for one that this version does not know.

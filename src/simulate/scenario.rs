@@ -89,8 +89,11 @@ impl PlanBuilder {
             resolvers: Vec::new(),
             isolation: IsolationSettings::default(),
             safety: SafetySettings::default(),
+            drill: Default::default(),
             keys: Vec::new(),
+            history: Default::default(),
             hooks: Vec::new(),
+            endpoint_metrics: true,
             trust_ecs: Vec::new(),
             geo: None,
         };

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use crate::control::Control;
 use crate::control::chance::Chance;
+use crate::control::drill::{Stage, StoredDrill};
 use crate::control::effect::{Effect, HistoryEvent, Record};
 use crate::control::event::{Event, ProbeTicket, Remembered};
 use crate::control::overrides::StoredOverride;
@@ -55,6 +56,10 @@ pub struct World {
     pub disk: BTreeMap<String, String>,
     /// Overrides that would be on disk, by number.
     pub overrides: BTreeMap<u64, StoredOverride>,
+    /// Drills that would be on disk, by number.
+    pub drills: BTreeMap<u64, StoredDrill>,
+    /// How far drills came.
+    pub stages: Vec<Stage>,
     /// By how many milliseconds the wall clock is off; it may be changed at any time.
     pub wall_step: i64,
     /// What the disk says to everything that it is asked to keep, when it is broken.
@@ -114,6 +119,12 @@ impl World {
                 .iter()
                 .map(|over| (over.id, over.clone()))
                 .collect(),
+            drills: remembered
+                .drills
+                .iter()
+                .map(|drill| (drill.id, drill.clone()))
+                .collect(),
+            stages: Vec::new(),
             control: Control::new(plan, remembered, seed, now),
             network,
             cost: Duration::ZERO,
@@ -302,6 +313,7 @@ impl World {
                 Ok(done) => done.0,
                 Err(refusal) => refusal.to_string(),
             }),
+            Effect::Drilled(stage) => self.stages.push(stage),
             Effect::OpenSockets => self.opened = Some(self.now),
         }
     }
@@ -316,6 +328,9 @@ impl World {
             }
             Record::Released(id) => {
                 self.overrides.remove(&id);
+            }
+            Record::Drill(drill) => {
+                self.drills.insert(drill.id, drill);
             }
         }
     }
@@ -362,6 +377,7 @@ impl World {
         Remembered {
             actives: self.disk.clone().into_iter().collect(),
             overrides: self.overrides.values().cloned().collect(),
+            drills: self.drills.values().cloned().collect(),
             lost: false,
         }
     }

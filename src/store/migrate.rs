@@ -23,6 +23,21 @@ const STEPS: &[&str] = &[
         length_ms   INTEGER,
         break_glass INTEGER NOT NULL
     ) STRICT;",
+    crate::store::history::STEP,
+    "CREATE TABLE drill (
+        id         INTEGER PRIMARY KEY,
+        service    TEXT NOT NULL,
+        endpoint   TEXT NOT NULL,
+        by_whom    TEXT NOT NULL,
+        reason     TEXT,
+        scheduled  INTEGER NOT NULL,
+        actives    TEXT NOT NULL,
+        started_ms INTEGER NOT NULL,
+        until_ms   INTEGER NOT NULL,
+        state      TEXT NOT NULL,
+        why        TEXT NOT NULL,
+        report     TEXT
+    ) STRICT;",
 ];
 
 /// Sets the journal up and brings the file to the newest format.

@@ -25,11 +25,13 @@ const MAY_NAME: &[(&str, &[&str])] = &[
     ("probe", &["model", "health"]),
     ("serve", &["answer", "wire", "model", "sys"]),
     ("store", &["control", "health", "model"]),
+    ("metrics", &["control", "model", "serve::counters"]),
     ("api", &["control", "health", "model", "answer"]),
     ("sys", &[]),
     ("clock", &["model::time"]),
     ("resolve", &["model", "clock", "wire::name"]),
     ("cli", &["run", "config", "api"]),
+    ("drill", &["control", "model", "clock"]),
 ];
 
 /// Agreed additions: who, what, why.
@@ -57,11 +59,39 @@ const ADDED: &[(&str, &str, &str)] = &[
     ),
     ("serve", "clock", "an edge reads the clock"),
     ("api", "wire::name", "questions come as names"),
+    ("api", "metrics", "the page for scrapers is served with the API"),
+    ("metrics", "clock", "an edge reads the clock"),
+    (
+        "metrics",
+        "answer::served",
+        "kinds of answers of a service have lanes to be counted under",
+    ),
+    (
+        "metrics",
+        "publish::lanes",
+        "whose lane is whose: the publisher gives them, the front ends count by them",
+    ),
+    (
+        "api",
+        "store::history",
+        "the history is read on connections of its own; nothing is decided in between",
+    ),
+    (
+        "api",
+        "policy::choice",
+        "`explain` lists the answers that chance may give one client",
+    ),
     (
         "api",
         "config::duration",
         "a command's time is written as in the configuration",
     ),
+    (
+        "api",
+        "drill::report",
+        "a drill's report is shown as it was measured",
+    ),
+    ("cli", "drill::report", "and printed so"),
     (
         "cli",
         "clock",

@@ -151,6 +151,8 @@ fn published_as_foreseen(seed: u64, world: &World, plan: &Arc<Plan>, forecast: &
                 name: service.owner.clone(),
                 rtype,
                 client: IpAddr::V4(Ipv4Addr::LOCALHOST),
+                subnet: None,
+                dice: 0,
             };
             let report = explain(plan, &world.control, &snapshot, &question, world.now());
             let key = (service.display_name(), family.as_str());

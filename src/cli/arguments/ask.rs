@@ -40,6 +40,12 @@ pub(crate) struct Explain {
     /// The address that asks
     #[arg(long, value_name = "IP", default_value_t = IpAddr::V4(Ipv4Addr::LOCALHOST))]
     pub(crate) client: IpAddr,
+    /// The network that it tells of its own client (EDNS Client Subnet), where its word is taken
+    #[arg(long, value_name = "NETWORK")]
+    pub(crate) ecs: Option<String>,
+    /// The throw of the dice that policies with chance go by, 0..2^64
+    #[arg(long, value_name = "N", default_value_t = 0)]
+    pub(crate) dice: u64,
     /// Do not ask a running server: decide on the configuration, every endpoint taken as up
     #[arg(long)]
     pub(crate) offline: bool,

@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use toml::de::DeTable;
 
 use crate::config::atlas::{self, Known};
+use crate::config::check::drill;
 use crate::config::check::hand::{self, OverridesFile};
 use crate::config::check::{api, notify, probe, tsig};
 use crate::config::defaults;
@@ -15,7 +16,9 @@ use crate::config::raw::document::{Source, Table, Value};
 use crate::config::raw::probe::RawRules;
 use crate::config::raw::zone::RawTransfer;
 use crate::model::check::Rules;
-use crate::model::plan::{IsolationSettings, NodeSettings, TcpSettings, TransferRules, TsigKey};
+use crate::model::plan::{
+    HistorySettings, IsolationSettings, NodeSettings, TcpSettings, TransferRules, TsigKey,
+};
 
 /// The server file, checked.
 #[derive(Debug)]
@@ -96,6 +99,9 @@ pub(crate) fn read(source: &Source, files: &mut Files, geo_before: Option<&Known
         record_limit: state.integer_or_default::<u64>("record_limit") << 20,
         api,
         access,
+        endpoint_metrics: table
+            .table("metrics", &keys::METRICS)
+            .boolean_or_default("endpoints"),
         resolvers: table
             .table("resolver", &keys::RESOLVER)
             .each("nameservers", Value::socket)
@@ -104,7 +110,9 @@ pub(crate) fn read(source: &Source, files: &mut Files, geo_before: Option<&Known
             .collect(),
         isolation: isolation(&table.table("isolation", &keys::ISOLATION)),
         safety: hand::safety(&table.table("safety", &keys::SAFETY)),
+        drill: drill::drill(&table.table("drill", &keys::DRILL)),
         keys: tsig,
+        history: history(&table.table("history", &keys::HISTORY)),
         hooks: notify::read(&table, files),
         name,
     };
@@ -203,6 +211,13 @@ fn tcp(table: &Table<'_>) -> TcpSettings {
         );
     }
     settings
+}
+
+fn history(table: &Table<'_>) -> HistorySettings {
+    HistorySettings {
+        keep: table.duration_or_default("keep"),
+        octets: table.integer_or_default::<u64>("size") << 20,
+    }
 }
 
 fn isolation(table: &Table<'_>) -> IsolationSettings {

@@ -34,6 +34,12 @@ pub static SERVER: Section = Section {
         ),
         key("api", Kind::Table("[api]"), Fallback::Nothing, "the local API"),
         key(
+            "metrics",
+            Kind::Table("[metrics]"),
+            Fallback::Nothing,
+            "what `/metrics` shows",
+        ),
+        key(
             "defaults",
             Kind::Table("[defaults.check]"),
             Fallback::Nothing,
@@ -70,10 +76,22 @@ pub static SERVER: Section = Section {
             "overrides in a file",
         ),
         key(
+            "drill",
+            Kind::Table("[drill]"),
+            Fallback::Nothing,
+            "when failovers are rehearsed by themselves",
+        ),
+        key(
             "keys",
             Kind::Table("[keys.NAME]"),
             Fallback::Nothing,
             "TSIG keys by name",
+        ),
+        key(
+            "history",
+            Kind::Table("[history]"),
+            Fallback::Nothing,
+            "how much of what happened is kept",
         ),
         key(
             "notify",

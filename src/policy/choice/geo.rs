@@ -1,9 +1,11 @@
 //! Branches by where the client is.
 
+use serde::Serialize;
+
 use crate::model::place::{Located, Point, Region};
 
 /// Branches by region, then by distance.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Geo {
     /// In order; of each region the node that speaks for it.
     regions: Vec<(Region, u32)>,

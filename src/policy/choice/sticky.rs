@@ -6,11 +6,13 @@
 
 use std::net::IpAddr;
 
+use serde::Serialize;
+
 use crate::model::service::StickyPrefix;
 use crate::policy::choice::client::{ClientKey, number, width};
 
 /// Branches by hash of the client's prefix.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Sticky {
     /// How much of an address stands for a client.
     pub prefix: StickyPrefix,
@@ -19,7 +21,7 @@ pub struct Sticky {
 }
 
 /// A branch under [`Sticky`].
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
 pub struct Pinned {
     /// Of the member's name, see [`seed`].
     pub seed: u64,

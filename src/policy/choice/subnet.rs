@@ -2,11 +2,13 @@
 
 use std::net::IpAddr;
 
+use serde::{Serialize, Serializer};
+
 use crate::model::plan::Prefix;
 use crate::policy::choice::client::{ClientKey, last_number, number, width};
 
 /// Stretches of addresses, each with its branch, for both families.
-#[derive(Clone, Debug, Default, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize)]
 pub struct Subnet {
     v4: Vec<Stretch>,
     v6: Vec<Stretch>,
@@ -14,8 +16,9 @@ pub struct Subnet {
 
 /// Addresses from `first` up to the next stretch's first. Between two networks' ends nothing changes, so that all
 /// addresses of a stretch have the same networks around them.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 struct Stretch {
+    #[serde(serialize_with = "in_digits")]
     first: u128,
     node: u32,
 }
@@ -62,6 +65,11 @@ impl Subnet {
         let behind = stretches.get(after).map_or(0, |next| foreign(next.first));
         (stretch.node, before.max(behind))
     }
+}
+
+/// As text: a number of JSON is not so long for every reader.
+fn in_digits<S: Serializer>(number: &u128, to: S) -> Result<S::Ok, S::Error> {
+    to.collect_str(number)
 }
 
 /// Sweeps over the networks in the order of addresses, the wider first; those that are open form a stack.

@@ -1,5 +1,7 @@
 //! A choice that depends on the client: nodes that each lead to one of their branches, down to a run of addresses.
 
+use serde::Serialize;
+
 use crate::policy::choice::client::ClientKey;
 use crate::policy::choice::geo::Geo;
 use crate::policy::choice::sticky::Sticky;
@@ -7,14 +9,15 @@ use crate::policy::choice::subnet::Subnet;
 use crate::policy::choice::{Candidate, Picked};
 
 /// The nodes; the first is the root, and every branch leads to a later one.
-#[derive(Clone, Debug, Default, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize)]
 pub struct Tree {
     /// At least one.
     pub nodes: Vec<Node>,
 }
 
 /// How to go on.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Node {
     /// Not at all: these addresses.
     Run(Candidate),
@@ -29,7 +32,7 @@ pub enum Node {
 }
 
 /// Walker's alias table over branches.
-#[derive(Clone, Debug, Default, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize)]
 pub struct Fork {
     /// At least one.
     pub columns: Vec<ForkColumn>,
@@ -38,7 +41,7 @@ pub struct Fork {
 }
 
 /// A column of the alias table.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 pub struct ForkColumn {
     /// Below this (of 2^32) the column's own branch is taken, else that of column `alias`.
     pub threshold: u64,

@@ -124,8 +124,11 @@ pub(crate) fn settings() -> NodeSettings {
         resolvers: Vec::new(),
         isolation: IsolationSettings::default(),
         safety: SafetySettings::default(),
+        drill: Default::default(),
         keys: Vec::new(),
+        history: Default::default(),
         hooks: Vec::new(),
+        endpoint_metrics: true,
         trust_ecs: Vec::new(),
         geo: None,
     }

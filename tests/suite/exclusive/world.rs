@@ -206,6 +206,8 @@ impl World {
                     Record::Active { group, active } => drop(self.actives.insert(group, active)),
                     Record::Override(over) => drop(self.overrides.insert(over.id, over)),
                     Record::Released(id) => drop(self.overrides.remove(&id)),
+                    // An exclusive service is never drilled.
+                    Record::Drill(_) => {}
                 }
             }
             Ok(())
@@ -267,7 +269,7 @@ impl World {
                     self.told.push(what.clone());
                 }
             }
-            Effect::ProbeReference { .. } | Effect::Forget(_) | Effect::OpenSockets => {}
+            Effect::ProbeReference { .. } | Effect::Forget(_) | Effect::Drilled(_) | Effect::OpenSockets => {}
         }
     }
 
@@ -346,6 +348,7 @@ impl World {
         let remembered = Remembered {
             actives: self.actives.clone().into_iter().collect(),
             overrides: self.overrides.values().cloned().collect(),
+            drills: Vec::new(),
             lost: false,
         };
         let seed = self.chance.throw();

@@ -1,0 +1,64 @@
+//! What the thread that decides gives to a scrape.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::control::failovers::Failovers;
+use crate::control::gauges::Gauges;
+use crate::model::histogram::Histogram;
+use crate::model::plan::Plan;
+use crate::publish::lanes::Lanes;
+
+/// Bounds of the time that publishing takes, in nanoseconds.
+static PUBLISHING: [u64; 12] = [
+    5_000,
+    10_000,
+    25_000,
+    50_000,
+    100_000,
+    250_000,
+    500_000,
+    1_000_000,
+    5_000_000,
+    25_000_000,
+    100_000_000,
+    1_000_000_000,
+];
+
+/// Numbers of one moment, with the plan that says what they are about.
+#[derive(Clone, Debug)]
+pub struct Panel {
+    /// The plan in force.
+    pub plan: Arc<Plan>,
+    /// How everything stands.
+    pub gauges: Gauges,
+    /// Under which lanes answers are counted.
+    pub lanes: Arc<Lanes>,
+    /// How long publishing took, in nanoseconds.
+    pub publishes: Histogram,
+    /// How long failovers took.
+    pub failovers: Failovers,
+    /// How busy probing is.
+    pub load: ProbeLoad,
+    /// Whether the store cannot be written now.
+    pub store_trouble: bool,
+}
+
+/// How busy probing is.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct ProbeLoad {
+    /// Probes that may run at once.
+    pub limit: usize,
+    /// Probes that wait for their turn.
+    pub waiting: usize,
+    /// The sum of all waits.
+    pub waited: Duration,
+    /// Probes that panicked.
+    pub panics: u64,
+}
+
+/// A histogram for how long publishing takes.
+#[must_use]
+pub fn publishes() -> Histogram {
+    Histogram::new(&PUBLISHING)
+}
