@@ -14,6 +14,8 @@ mod manual;
 mod offline;
 mod output;
 mod plan;
+mod practice;
+mod query;
 mod reload;
 mod replay;
 mod serve;
@@ -70,6 +72,8 @@ pub fn main() -> ExitCode {
         Command::Check(options) => check::run(&common, &options),
         Command::Status(options) => status::run(&common, &options),
         Command::Explain(options) => explain::run(&common, &options),
+        Command::Query(options) => query::run(&common, &options),
+        Command::Practice(options) => practice::run(&options),
         Command::Failover(options) => failover::run(&common, &options),
         Command::Drill(options) => drill::run(&common, &options),
         Command::Import(options) => import::run(&common, &options),

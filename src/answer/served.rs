@@ -110,3 +110,53 @@ impl Served {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::answer::service::Family;
+    use crate::model::time::Ttl;
+    use crate::policy::choice::{Choice, Lifetime};
+
+    fn answers(lane: u32) -> ServiceAnswers {
+        let family = || Family::new(Choice::default(), Box::default(), 16, None);
+        ServiceAnswers {
+            a: family(),
+            aaaa: family(),
+            lifetime: Lifetime::Fixed(Ttl::default()),
+            extras: Box::default(),
+            facets: Box::default(),
+            cnames: Box::default(),
+            lane,
+        }
+    }
+
+    #[test]
+    fn an_endpoint_counts_once_however_its_addresses_are_turned() {
+        let service = answers(10);
+        for (runs, expected) in [
+            ([&[20, 20, 21][..], &[][..]], &[10, 20, 21][..]),
+            ([&[20, 21], &[20]], &[10, 20, 21]),
+            ([&[20], &[20]], &[10, 20]),
+            ([&[NOBODY, 21], &[NOBODY]], &[10, 21]),
+            ([&[], &[]], &[10]),
+        ] {
+            let mut served = Served::default();
+            served.with(&service, Kind::Address, 30, runs);
+            let whom = served.whom().unwrap();
+            assert_eq!((whom.lanes, whom.ttl), (expected, Some(30)));
+        }
+    }
+
+    #[test]
+    fn who_has_no_lane_is_not_counted_and_failing_takes_all_back() {
+        let mut served = Served::default();
+        served.without(&answers(NOBODY), Kind::Fail);
+        assert_eq!(served.whom(), None);
+        served.with(&answers(10), Kind::Alias, 5, [&[20], &[]]);
+        served.clear();
+        served.without(&answers(30), Kind::Fail);
+        let whom = served.whom().unwrap();
+        assert_eq!((whom.lanes, whom.ttl), (&[34][..], None));
+    }
+}

@@ -2,7 +2,8 @@
 
 use crate::metrics::families as f;
 use crate::metrics::text::{Text, labels};
-use crate::serve::counters::{CODES, TYPES, Tally};
+use crate::serve::counters::Tally;
+use crate::serve::kinds::{CODES, TYPES};
 
 /// Types that have rows even while nobody has asked for them, so that a first query is seen to come.
 const ALWAYS: [&str; 2] = ["A", "AAAA"];

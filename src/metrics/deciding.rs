@@ -11,6 +11,17 @@ use crate::model::force::ForceKind;
 /// Writes them.
 pub(super) fn write(text: &mut Text, panel: &Panel, reloads: &Reloads) {
     text.family(&f::PUBLISH).times("", &panel.publishes);
+    let mut samples = text.family(&f::EVENTS);
+    for ((kind, alarm), count) in &panel.events {
+        let alarm = if *alarm { "true" } else { "false" };
+        samples.count(&labels(&[("kind", kind), ("alarm", alarm)]), *count);
+    }
+    let mut samples = text.family(&f::HISTORY);
+    samples.count(&labels(&[("outcome", "written")]), panel.history.written);
+    samples.count(&labels(&[("outcome", "dropped")]), panel.history.dropped);
+    text.family(&f::HISTORY_FAILURES)
+        .count("", panel.history.failures);
+    text.family(&f::HISTORY_WAITING).count("", panel.history.waiting);
     let mut overrides: BTreeMap<(&str, &str), u64> = BTreeMap::new();
     for kind in [ForceKind::Drain, ForceKind::Up, ForceKind::Down] {
         for source in ["command", "file"] {

@@ -77,6 +77,10 @@ families! {
     BRAKED: Gauge "pointsman_addresses_braked" "" "Addresses whose verdict of down waits at the brake.";
 
     PUBLISH: Histogram "pointsman_publish_seconds" "seconds" "From decisions to the snapshot that is answered from.";
+    EVENTS: Counter "pointsman_events" "" "Entries of the timeline, by kind, and whether somebody should look.";
+    HISTORY: Counter "pointsman_history_entries" "" "Entries of the timeline that were written, or given up because too many waited for the disk.";
+    HISTORY_FAILURES: Counter "pointsman_history_write_failures" "" "Times that the disk did not take what was to be written.";
+    HISTORY_WAITING: Gauge "pointsman_history_waiting" "" "Entries of the timeline that wait for the disk.";
     OVERRIDES: Gauge "pointsman_overrides" "" "Overrides in force, by kind and by where they come from.";
     RELOADS: Counter "pointsman_reloads" "" "Reloads of the configuration, by outcome.";
     RELOAD_OK: Gauge "pointsman_reload_last_successful" "" "Whether the last reload succeeded; 1 before the first.";

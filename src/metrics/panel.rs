@@ -1,5 +1,6 @@
 //! What the thread that decides gives to a scrape.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -38,10 +39,27 @@ pub struct Panel {
     pub publishes: Histogram,
     /// How long failovers took.
     pub failovers: Failovers,
+    /// Entries of the timeline so far, by kind, and whether somebody should look.
+    pub events: BTreeMap<(String, bool), u64>,
+    /// How keeping the timeline goes.
+    pub history: HistoryLoad,
     /// How busy probing is.
     pub load: ProbeLoad,
     /// Whether the store cannot be written now.
     pub store_trouble: bool,
+}
+
+/// How keeping the timeline goes.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct HistoryLoad {
+    /// Entries on disk since the start.
+    pub written: u64,
+    /// Entries given up because too many waited.
+    pub dropped: u64,
+    /// Times that the disk did not take what was to be written.
+    pub failures: u64,
+    /// Entries that wait for the disk.
+    pub waiting: u64,
 }
 
 /// How busy probing is.

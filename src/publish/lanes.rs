@@ -114,3 +114,45 @@ pub(super) fn by_service(plan: &Plan) -> Vec<Vec<&Endpoint>> {
     }
     all
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::id::{EndpointId, ServiceId};
+    use crate::model::service::EndpointAddress;
+
+    fn endpoint(name: &str, last: u8) -> Endpoint {
+        Endpoint {
+            id: EndpointId(0),
+            service: ServiceId(0),
+            name: name.to_owned(),
+            addresses: vec![EndpointAddress {
+                address: [192, 0, 2, last].into(),
+                target: None,
+                shadow: None,
+            }],
+            alias: None,
+            cname: None,
+        }
+    }
+
+    fn lane(lanes: &OwnLanes, last: u8) -> u32 {
+        lanes.of(&[[192, 0, 2, last].into()])[0]
+    }
+
+    #[test]
+    fn lanes_are_kept_by_name_whatever_moves_and_never_given_again() {
+        let mut end = 1;
+        let (a, b, c) = (endpoint("a", 1), endpoint("b", 2), endpoint("c", 3));
+        let first = OwnLanes::next(&[&a, &b], None, &mut end);
+        assert_eq!((first.first, lane(&first, 1), lane(&first, 2), end), (1, 6, 7, 8));
+        // The other way round, one between them, and another address.
+        let moved = endpoint("a", 9);
+        let second = OwnLanes::next(&[&b, &c, &moved], Some(&first), &mut end);
+        assert_eq!([2, 3, 9, 1].map(|last| lane(&second, last)), [7, 8, 6, NOBODY]);
+        let third = OwnLanes::next(&[&b], Some(&second), &mut end);
+        let fourth = OwnLanes::next(&[&b, &c], Some(&third), &mut end);
+        assert_eq!((lane(&fourth, 2), lane(&fourth, 3), end), (7, 9, 10));
+        assert_eq!(fourth.first, 1);
+    }
+}

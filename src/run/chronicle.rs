@@ -40,6 +40,8 @@ pub struct Chronicle {
     beat: Option<Moment>,
     /// Whether it was said that the disk fails.
     failing: bool,
+    /// Entries of this life, by kind, and whether somebody should look.
+    counts: BTreeMap<(String, bool), u64>,
 }
 
 /// A new answer that nobody was sent yet.
@@ -71,6 +73,7 @@ impl Chronicle {
             waiting: BTreeMap::new(),
             beat: None,
             failing: false,
+            counts: BTreeMap::new(),
         }
     }
 
@@ -78,6 +81,12 @@ impl Chronicle {
     #[must_use]
     pub fn last(&self) -> u64 {
         self.last
+    }
+
+    /// How many entries there were in this life, by kind, and whether somebody should look.
+    #[must_use]
+    pub fn counts(&self) -> &BTreeMap<(String, bool), u64> {
+        &self.counts
     }
 
     /// Where entries can be watched.
@@ -243,6 +252,8 @@ impl Chronicle {
 
     fn hand_on(&mut self, entry: Entry, store: &Store) {
         self.last = entry.seq;
+        let count = self.counts.entry((entry.kind.clone(), entry.alarm)).or_default();
+        *count = count.saturating_add(1);
         self.pass(entry, store);
     }
 

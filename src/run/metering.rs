@@ -5,20 +5,22 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::control::Control;
+use crate::control::effect::HistoryEvent;
 use crate::control::failovers::Failovers;
-use crate::metrics::panel::{Panel, ProbeLoad, publishes};
+use crate::metrics::panel::{HistoryLoad, Panel, ProbeLoad, publishes};
 use crate::model::histogram::Histogram;
 use crate::model::plan::Plan;
 use crate::model::service::Service;
-use crate::model::time::Now;
+use crate::model::time::{Moment, Now};
 use crate::probe::runner::Load;
 use crate::run::signal_box::SignalBox;
+use crate::store::Store;
 
 /// Measured so far.
 #[derive(Debug)]
 pub(super) struct DeskMeters {
     publishes: Histogram,
-    pub(super) failovers: Failovers,
+    failovers: Failovers,
 }
 
 impl DeskMeters {
@@ -27,6 +29,11 @@ impl DeskMeters {
             publishes: publishes(),
             failovers: Failovers::default(),
         }
+    }
+
+    /// Something was told; `published` is when the last snapshot was swapped in.
+    pub(super) fn told(&mut self, event: &HistoryEvent, published: Moment) {
+        self.failovers.told(event, published);
     }
 
     /// A snapshot was made and swapped in.
@@ -48,9 +55,21 @@ impl DeskMeters {
             lanes: Arc::clone(parts.publisher.lanes()),
             publishes: self.publishes.clone(),
             failovers: self.failovers.clone(),
+            events: parts.chronicle.counts().clone(),
+            history: history(&parts.store),
             load: load(&parts.runner.load()),
             store_trouble: parts.store.trouble().is_some(),
         })
+    }
+}
+
+fn history(store: &Store) -> HistoryLoad {
+    let counts = store.history().counts();
+    HistoryLoad {
+        written: counts.written,
+        dropped: counts.dropped,
+        failures: counts.failures,
+        waiting: counts.waiting,
     }
 }
 

@@ -347,7 +347,7 @@ impl Desk {
                     self.parts
                         .chronicle
                         .tell(&event, self.swap, firsts, &self.parts.store);
-                    self.meters.failovers.told(&event, self.swap.published.moment);
+                    self.meters.told(&event, self.swap.published.moment);
                     if let Some(recorder) = &mut self.parts.recorder
                         && let Some(entry) = Entry::told(&event)
                     {

@@ -10,34 +10,8 @@ use std::time::Duration;
 
 use crate::answer::snapshot::About;
 use crate::model::histogram::{Histogram, bucket};
+use crate::serve::kinds::{CODES, TYPES, column, row};
 use crate::serve::lanes::Row;
-
-/// Query types that are counted apart; the first stands for questions that could not be read, the last for all others.
-pub const TYPES: [(u16, &str); 18] = [
-    (0, "none"),
-    (1, "A"),
-    (28, "AAAA"),
-    (2, "NS"),
-    (5, "CNAME"),
-    (6, "SOA"),
-    (12, "PTR"),
-    (15, "MX"),
-    (16, "TXT"),
-    (33, "SRV"),
-    (35, "NAPTR"),
-    (43, "DS"),
-    (48, "DNSKEY"),
-    (64, "SVCB"),
-    (65, "HTTPS"),
-    (255, "ANY"),
-    (257, "CAA"),
-    (u16::MAX, "other"),
-];
-
-/// RCODEs that are counted apart; the last stands for all others.
-pub const CODES: [&str; 9] = [
-    "NOERROR", "FORMERR", "SERVFAIL", "NXDOMAIN", "NOTIMP", "REFUSED", "YXDOMAIN", "BADVERS", "other",
-];
 
 /// Bounds of the time in which queries are answered, in nanoseconds.
 pub static LATENCY: [u64; 15] = [
@@ -60,40 +34,6 @@ pub static LATENCY: [u64; 15] = [
 
 /// Bounds of the TTL of services' answers, in seconds.
 pub static LIFETIMES: [u64; 12] = [0, 1, 2, 5, 10, 20, 30, 60, 120, 300, 900, 3600];
-
-const MOST: usize = 258;
-
-/// The place in [`TYPES`] of each type below [`MOST`].
-static ROWS: [u8; MOST] = rows();
-
-#[allow(
-    clippy::indexing_slicing,
-    reason = "carried out by the compiler: what is out of bounds does not compile"
-)]
-const fn rows() -> [u8; MOST] {
-    let mut rows = [TYPES.len() as u8 - 1; MOST];
-    let mut row = 0;
-    while row < TYPES.len() {
-        if (TYPES[row].0 as usize) < MOST {
-            rows[TYPES[row].0 as usize] = row as u8;
-        }
-        row += 1;
-    }
-    rows
-}
-
-fn row(qtype: u16) -> usize {
-    ROWS.get(usize::from(qtype))
-        .map_or(TYPES.len() - 1, |row| usize::from(*row))
-}
-
-fn column(rcode: u16) -> usize {
-    match rcode {
-        0..=6 => usize::from(rcode),
-        16 => 7,
-        _ => CODES.len() - 1,
-    }
-}
 
 /// The thread that adds is the only one that writes.
 fn keep(sum: &AtomicU64, more: u64) {
@@ -393,15 +333,6 @@ mod tests {
         assert_eq!(counters.totals().len(), 2);
         assert_eq!((udp.ttls().count(), udp.ttls().sum()), (1, 30));
         assert_eq!((udp.latencies().count(), udp.latencies().sum()), (3, 60_000));
-    }
-
-    #[test]
-    fn types_are_counted_apart_as_far_as_they_have_a_row() {
-        for (number, (qtype, _)) in TYPES.iter().enumerate() {
-            assert_eq!(row(*qtype), number);
-        }
-        assert_eq!([3, 99, 258, 65_000].map(row), [TYPES.len() - 1; 4]);
-        assert_eq!([0, 6, 7, 16, 23].map(column), [0, 6, 8, 7, 8]);
     }
 
     #[test]

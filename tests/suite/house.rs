@@ -25,7 +25,10 @@ const MAY_NAME: &[(&str, &[&str])] = &[
     ("probe", &["model", "health"]),
     ("serve", &["answer", "wire", "model", "sys"]),
     ("store", &["control", "health", "model"]),
-    ("metrics", &["control", "model", "serve::counters"]),
+    (
+        "metrics",
+        &["control", "model", "serve::counters", "serve::kinds"],
+    ),
     ("api", &["control", "health", "model", "answer"]),
     ("sys", &[]),
     ("clock", &["model::time"]),

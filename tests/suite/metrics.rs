@@ -147,6 +147,8 @@ fn a_failover_is_seen_in_states_times_and_latencies() {
         1.0
     );
     assert_eq!(value("pointsman_failovers_total", &SERVICE), 1.0);
+    let fell = [("kind", "state-changed"), ("alarm", "true")];
+    assert_eq!(value("pointsman_events_total", &fell), 1.0);
     assert_eq!(value("pointsman_service_answer_changes_total", &SERVICE), 1.0);
     // Three failures in a row, 100 ms apart or less.
     let detection = value("pointsman_failover_last_detection_seconds", &SERVICE);

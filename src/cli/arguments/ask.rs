@@ -51,6 +51,22 @@ pub(crate) struct Explain {
     pub(crate) offline: bool,
 }
 
+/// What `query` takes.
+#[derive(Debug, Args)]
+pub(crate) struct Query {
+    /// The name that is asked for
+    pub(crate) name: String,
+    /// The type that is asked for
+    #[arg(value_name = "TYPE", default_value = "A")]
+    pub(crate) rtype: String,
+    /// Who is asked: an address, with a port where it is not 53 [default: `[dns] listen` of the configuration]
+    #[arg(long, value_name = "ADDRESS")]
+    pub(crate) server: Option<String>,
+    /// The records' data alone, a line each
+    #[arg(long)]
+    pub(crate) short: bool,
+}
+
 /// `2`, `0.5`, `1m`: a tenth of a second at the least, a day at the most.
 fn seconds(text: &str) -> Result<Duration, String> {
     let plain = text
