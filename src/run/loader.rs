@@ -8,6 +8,7 @@ use std::sync::Arc;
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio_util::sync::CancellationToken;
 
+use crate::announce::desk::Desk;
 use crate::api::live::{Rehearsal, Reload};
 use crate::config::diagnostic::render;
 use crate::config::load::{Loaded, load_with};
@@ -31,6 +32,7 @@ pub struct Loader {
     messages: mpsc::Sender<Message>,
     tcp: watch::Sender<TcpSettings>,
     access: watch::Sender<Arc<ApiAccess>>,
+    receivers: Desk,
     resolver: Resolver,
     /// What was loaded, with the addresses that names had when they were looked at last.
     in_force: Arc<Plan>,
@@ -45,7 +47,7 @@ impl Loader {
         current: Loaded,
         tables: Tables,
         messages: mpsc::Sender<Message>,
-        (tcp, access): (watch::Sender<TcpSettings>, watch::Sender<Arc<ApiAccess>>),
+        (tcp, access, receivers): (watch::Sender<TcpSettings>, watch::Sender<Arc<ApiAccess>>, Desk),
         (resolver, in_force): (Resolver, Arc<Plan>),
         meters: Arc<Meters>,
     ) -> Self {
@@ -56,6 +58,7 @@ impl Loader {
             messages,
             tcp,
             access,
+            receivers,
             resolver,
             in_force,
             meters,
@@ -178,6 +181,7 @@ impl Loader {
         self.put_in_force(&plan, &tables).await?;
         self.tcp.send_replace(tcp);
         self.access.send_replace(Arc::new(access));
+        self.receivers.follow(&plan.node.hooks);
         (self.current, self.tables, self.in_force) = (Arc::new(loaded), tables, plan);
         Ok(said)
     }

@@ -11,8 +11,10 @@
 )]
 
 mod aliases;
+mod announce;
 mod answers;
 mod api;
+mod book;
 mod command_line;
 mod commands;
 mod config_mistakes;
