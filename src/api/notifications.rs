@@ -8,7 +8,6 @@ use crate::announce::queue::Outcome;
 use crate::announce::status::HookStatus;
 use crate::api::extract::{Json, Path};
 use crate::api::guard::Caller;
-use crate::api::hand;
 use crate::api::live::Live;
 use crate::api::problem::Problem;
 
