@@ -102,7 +102,7 @@ fn settings() -> NodeSettings {
         record: None,
         record_limit: 0,
         api: None,
-        api_token: None,
+        access: Default::default(),
         resolvers: Vec::new(),
         isolation: IsolationSettings::default(),
         drill: Default::default(),

@@ -26,6 +26,7 @@ use crate::wire::name::Name;
 
 /// What is answered to one question, and why.
 #[derive(Clone, Debug, Serialize, utoipa::ToSchema)]
+#[schema(as = Explained)]
 pub struct Report {
     /// The question's name.
     pub name: String,

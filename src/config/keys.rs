@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use crate::config::duration;
 
+mod api;
 mod check;
 mod database;
 mod drill;
@@ -22,6 +23,7 @@ mod ttl;
 mod unprobed;
 mod zone;
 
+pub use api::{API, API_CLIENT, API_TLS, API_TOKEN};
 pub use check::{
     BODY_JSON, CHECK, CHECK_DNS, CHECK_GRPC, CHECK_HTTP, CHECK_ICMP, CHECK_SECURITY, CHECK_TCP, CHECK_TLS,
     CHECK_TYPES, LATER_CHECK_TYPES, ROLE_TYPES,
@@ -35,7 +37,7 @@ pub use history::HISTORY;
 pub use metrics::METRICS;
 pub use notify::NOTIFY;
 pub use server::{
-    API, DEFAULTS, DEFAULTS_CHECK, DNS, DNS_TCP, GEO, ISOLATION, PROBES, RESOLVER, SERVER, STATE, ZONES,
+    DEFAULTS, DEFAULTS_CHECK, DNS, DNS_TCP, GEO, ISOLATION, PROBES, RESOLVER, SERVER, STATE, ZONES,
 };
 pub use tsig::KEY;
 pub use ttl::TTL;
@@ -51,6 +53,9 @@ pub static SECTIONS: &[&Section] = &[
     &STATE,
     &HISTORY,
     &API,
+    &API_TLS,
+    &API_TOKEN,
+    &API_CLIENT,
     &METRICS,
     &DEFAULTS,
     &DEFAULTS_CHECK,
