@@ -17,6 +17,7 @@ pub mod list;
 pub mod live;
 pub mod look;
 pub mod metrics;
+pub mod notifications;
 pub mod paging;
 pub mod policy;
 pub mod problem;

@@ -11,6 +11,7 @@ mod failover;
 mod hand;
 mod import;
 mod manual;
+mod notifications;
 mod offline;
 mod output;
 mod plan;
@@ -83,6 +84,7 @@ pub fn main() -> ExitCode {
         Command::Force(options) => hand::force(&common, &options),
         Command::Release(options) => hand::release(&common, &options),
         Command::Overrides(options) => hand::overrides(&common, &options),
+        Command::Notifications(options) => notifications::run(&common, &options),
         Command::Reload => reload::run(&common),
         Command::Completions(options) => manual::completions(&options),
         Command::Man(options) => manual::pages(&options),

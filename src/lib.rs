@@ -37,6 +37,8 @@ pub mod wire;
 pub mod zone;
 
 // The edges: I/O, no decisions.
+/// Webhooks, programs, the system's log: at least once, in order.
+pub mod announce;
 /// The local API.
 pub mod api;
 /// Commands.

@@ -7,6 +7,7 @@
 //!               probe runner (tasks)            store (thread)
 //! ```
 
+mod announcing;
 pub mod chronicle;
 pub mod drills;
 pub mod loader;
@@ -111,7 +112,7 @@ pub async fn start(file: &Path) -> Result<Running, StartError> {
     tracker.spawn(resolving.run(stop.clone()));
     let plan = loader::with_names(&plan, &mut resolver).await;
 
-    let (store, remembered) = open_store(&plan);
+    let (mut store, remembered) = open_store(&plan);
     let seed = seed();
     let publisher = Publisher::new(&plan, &loaded.contents, seed);
     let tables = publisher.tables().clone();
@@ -137,7 +138,9 @@ pub async fn start(file: &Path) -> Result<Running, StartError> {
         Arc::new(clock),
         events.clone(),
     );
-    let chronicle = Chronicle::new(store.last_entry());
+    let chance = seed.rotate_left(32);
+    let (receivers, postbox) = announcing::open(&plan, &mut store, clock, &tracker, &stop, chance);
+    let chronicle = Chronicle::new(store.last_entry(), postbox);
     let (news, history) = (chronicle.news(), store.history());
     let (drills, drill_inbox) = mpsc::channel(RELOADS);
     let (stages, drill_stages) = mpsc::channel(STAGES);
@@ -180,7 +183,7 @@ pub async fn start(file: &Path) -> Result<Running, StartError> {
         loaded,
         tables,
         messages.clone(),
-        tcp_changes,
+        (tcp_changes, receivers.clone()),
         (resolver, Arc::clone(&plan)),
         Arc::clone(&meters),
     );
@@ -204,6 +207,7 @@ pub async fn start(file: &Path) -> Result<Running, StartError> {
         streams: Arc::new(Semaphore::new(STREAMS)),
         stop: stop.clone(),
         directory: Arc::default(),
+        receivers,
     };
     sockets::open_api(&plan, live, &tracker, stop.clone()).await?;
 

@@ -10,6 +10,7 @@ mod drills;
 pub mod history;
 mod migrate;
 mod overrides;
+pub mod owed;
 #[cfg(test)]
 mod tests;
 mod writer;
@@ -21,6 +22,7 @@ use crate::control::effect::Record;
 use crate::control::event::Remembered;
 use crate::control::timeline::Entry;
 use history::{History, Retention};
+use owed::{Owed, Owing};
 use writer::{Pending, Writer};
 
 /// Hears how it went.
@@ -80,6 +82,7 @@ pub struct Store {
     history: History,
     last_entry: u64,
     last_alive: Option<u64>,
+    owed: Owed,
 }
 
 impl Store {
@@ -133,6 +136,7 @@ impl Store {
         };
         let last_entry = history::last(&connection).map_err(unreadable)?;
         let last_alive = history::scribe::last_alive(&connection).map_err(unreadable)?;
+        let owed = owed::read(&connection).map_err(unreadable)?;
         let pending = Arc::new(Pending::default());
         let writer = Writer::start(connection, Arc::clone(&pending)).map_err(failed)?;
         Ok((
@@ -142,6 +146,7 @@ impl Store {
                 writer: Some(writer),
                 last_entry,
                 last_alive,
+                owed,
             },
             remembered,
             note,
@@ -185,7 +190,25 @@ impl Store {
             writer: None,
             last_entry: 0,
             last_alive: None,
+            owed: Owed::default(),
         }
+    }
+
+    /// Whether anything is kept.
+    #[must_use]
+    pub fn is_kept(&self) -> bool {
+        self.writer.is_some()
+    }
+
+    /// What receivers of notifications were owed when the store was opened; nothing when it is asked again.
+    pub fn take_owed(&mut self) -> Owed {
+        std::mem::take(&mut self.owed)
+    }
+
+    /// For those who owe; without a store nothing is kept.
+    #[must_use]
+    pub fn owing(&self) -> Owing {
+        Owing(self.writer.is_some().then(|| Arc::clone(&self.pending)))
     }
 
     /// Adds an entry to the history when the disk has time; never waits. What finds too many waiting is dropped and

@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 use tokio::sync::{Mutex, Semaphore, broadcast, mpsc, oneshot};
 use tokio_util::sync::CancellationToken;
 
+use crate::announce::desk::Desk;
 use crate::api::directory::Directory;
 use crate::api::explain::Report as Explained;
 use crate::api::problem::Problem;
@@ -233,6 +234,8 @@ pub struct Live {
     pub rehearsals: mpsc::Sender<Rehearsal>,
     /// What happens, as it happens.
     pub news: broadcast::Sender<Arc<Entry>>,
+    /// Who is told of events.
+    pub receivers: Desk,
     /// What happened, as it was written down.
     pub history: History,
     /// Held by whoever verifies the history.

@@ -7,7 +7,9 @@ use utoipa_axum::routes;
 
 use crate::api::dashboard::{self, overview};
 use crate::api::live::Live;
-use crate::api::{document, drill, events, files, hand, heartbeat, list, look, metrics, stream};
+use crate::api::{
+    document, drill, events, files, hand, heartbeat, list, look, metrics, notifications, stream,
+};
 use crate::model::access::Role;
 
 /// Who may use a route.
@@ -86,6 +88,8 @@ pub fn routes() -> Vec<Route> {
         read(routes!(events::failovers)),
         read(routes!(events::overview)),
         read(routes!(events::strips)),
+        read(routes!(notifications::notifications)),
+        operate(routes!(notifications::test)),
         read(routes!(stream::stream)),
         operate(routes!(hand::drain)),
         operate(routes!(hand::force)),

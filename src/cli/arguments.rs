@@ -14,7 +14,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
-pub(crate) use ask::{Explain, Overrides, Query, Status};
+pub(crate) use ask::{Explain, Notifications, Overrides, Query, Receivers, Status};
 pub(crate) use drill::{Drill, Look};
 pub(crate) use files::{Check, Demo, From, Import, Plan, Practice, Replay, Simulate};
 pub(crate) use hand::{Drain, Failover, Force, Lasting, State, Target};
@@ -161,6 +161,9 @@ pub(crate) enum Command {
     /// What operators laid upon endpoints, and until when
     #[command(after_help = "Example:\n  pointsman overrides --json")]
     Overrides(Overrides),
+    /// Whom the server tells of events, and how that goes
+    #[command(after_help = "Examples:\n  pointsman notifications\n  pointsman notifications test oncall")]
+    Notifications(Notifications),
     /// Read the configuration and zones again; mistakes change nothing
     #[command(after_help = "Example:\n  pointsman reload")]
     Reload,

@@ -1,5 +1,5 @@
-//! The timeline's one owner: numbers what happened, and gives each entry to the store, to the log and to those who
-//! watch live. It never waits: who is too slow to watch misses entries and is told so by its receiver.
+//! The timeline's one owner: numbers what happened, and gives each entry to the store, to the log, to receivers of
+//! notifications and to those who watch live. It never waits: who is too slow to watch misses entries and is told so by its receiver.
 //!
 //! It also keeps the chain of each failover until somebody was sent the new answer, says when the disk fails, and keeps
 //! on disk that the server lives.
@@ -11,6 +11,7 @@ use std::time::Duration;
 use serde_json::{Value, json};
 use tokio::sync::broadcast;
 
+use crate::announce::desk::Postbox;
 use crate::answer::first::First;
 use crate::control::chain::{Causes, Chain, micros};
 use crate::control::effect::{HistoryEvent, HistoryKind};
@@ -33,6 +34,7 @@ const BEAT: Duration = Duration::from_secs(60);
 pub struct Chronicle {
     last: u64,
     news: broadcast::Sender<Arc<Entry>>,
+    postbox: Postbox,
     causes: Causes,
     /// By service: new answers that nobody was sent yet.
     waiting: BTreeMap<String, Waiting>,
@@ -64,11 +66,12 @@ pub struct Swap {
 impl Chronicle {
     /// Goes on after the entry numbered `last`; 0: there is none yet.
     #[must_use]
-    pub fn new(last: u64) -> Self {
+    pub fn new(last: u64, postbox: Postbox) -> Self {
         let (news, _) = broadcast::channel(BEHIND);
         Self {
             last,
             news,
+            postbox,
             causes: Causes::default(),
             waiting: BTreeMap::new(),
             beat: None,
@@ -257,9 +260,10 @@ impl Chronicle {
         self.pass(entry, store);
     }
 
-    fn pass(&self, entry: Entry, store: &Store) {
+    fn pass(&mut self, entry: Entry, store: &Store) {
         let entry = Arc::new(entry);
         store.note(Arc::clone(&entry));
+        self.postbox.post(&entry);
         // Nobody may be watching.
         let _ = self.news.send(entry);
     }

@@ -8,6 +8,7 @@ use std::sync::Arc;
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio_util::sync::CancellationToken;
 
+use crate::announce::desk::Desk;
 use crate::api::live::{Rehearsal, Reload};
 use crate::config::diagnostic::render;
 use crate::config::load::{Loaded, load_with};
@@ -29,6 +30,7 @@ pub struct Loader {
     tables: Tables,
     messages: mpsc::Sender<Message>,
     tcp: watch::Sender<TcpSettings>,
+    receivers: Desk,
     resolver: Resolver,
     /// What was loaded, with the addresses that names had when they were looked at last.
     in_force: Arc<Plan>,
@@ -43,7 +45,7 @@ impl Loader {
         current: Loaded,
         tables: Tables,
         messages: mpsc::Sender<Message>,
-        tcp: watch::Sender<TcpSettings>,
+        (tcp, receivers): (watch::Sender<TcpSettings>, Desk),
         (resolver, in_force): (Resolver, Arc<Plan>),
         meters: Arc<Meters>,
     ) -> Self {
@@ -53,6 +55,7 @@ impl Loader {
             tables,
             messages,
             tcp,
+            receivers,
             resolver,
             in_force,
             meters,
@@ -174,6 +177,7 @@ impl Loader {
         let plan = with_names(&plan, &mut self.resolver).await;
         self.put_in_force(&plan, &tables).await?;
         self.tcp.send_replace(tcp);
+        self.receivers.follow(&plan.node.hooks);
         (self.current, self.tables, self.in_force) = (Arc::new(loaded), tables, plan);
         Ok(said)
     }

@@ -38,6 +38,7 @@ const STEPS: &[&str] = &[
         why        TEXT NOT NULL,
         report     TEXT
     ) STRICT;",
+    crate::store::owed::STEP,
 ];
 
 /// Sets the journal up and brings the file to the newest format.

@@ -11,6 +11,7 @@ use rusqlite::Connection;
 use crate::control::effect::Record;
 use crate::control::timeline::Entry;
 use crate::store::history::scribe::{BATCH, Retention, Scribe, forget, pulse};
+use crate::store::owed::Slips;
 use crate::store::{Counts, Heard, actives, drills, overrides};
 
 /// How long to wait after a failure before the next try: a full disk is not freed in milliseconds.
@@ -31,6 +32,8 @@ struct State {
     records: BTreeMap<Key, Record>,
     /// What somebody waits for, in the order asked.
     asked: Vec<(Vec<Record>, Heard)>,
+    /// What is owed to receivers of notifications, and what is not any more.
+    slips: Slips,
     trouble: Option<String>,
     /// Entries of the history, in order; bounded.
     entries: VecDeque<Arc<Entry>>,
@@ -91,6 +94,12 @@ impl Pending {
         }
         state.asked.push((records, done));
         drop(state);
+        self.changed.notify_one();
+    }
+
+    /// Changes what is owed to receivers of notifications.
+    pub(super) fn owing(&self, change: impl FnOnce(&mut Slips)) {
+        change(&mut self.lock().slips);
         self.changed.notify_one();
     }
 
@@ -169,6 +178,7 @@ fn run(mut connection: Connection, pending: &Pending) {
     loop {
         let Turn {
             records,
+            slips,
             asked,
             entries,
             closing,
@@ -184,10 +194,10 @@ fn run(mut connection: Connection, pending: &Pending) {
             done(written.map_err(|error| error.to_string()));
         }
         let mut failed = false;
-        if let Err(error) = write_some(&mut connection, &records) {
+        if let Err(error) = write_some(&mut connection, &records, &slips) {
             tracing::error!(%error, entries = records.len(), "state could not be written; it is tried again");
             trouble = Some(error.to_string());
-            pending.put_back(records);
+            pending.put_back(records, slips);
             failed = true;
         }
         pending.lock().trouble = trouble;
@@ -204,6 +214,7 @@ fn run(mut connection: Connection, pending: &Pending) {
 /// What one round of the thread is about.
 struct Turn {
     records: BTreeMap<Key, Record>,
+    slips: Slips,
     asked: Vec<(Vec<Record>, Heard)>,
     /// The oldest entries of the history that wait; they are taken away when they are on disk.
     entries: Vec<Arc<Entry>>,
@@ -220,14 +231,16 @@ impl Pending {
         Turn {
             asked: std::mem::take(&mut state.asked),
             records: std::mem::take(&mut state.records),
+            slips: std::mem::take(&mut state.slips),
             entries: state.entries.iter().take(BATCH).cloned().collect(),
             closing: state.closing,
         }
     }
 
     /// What could not be written waits again, unless what was asked for meanwhile is newer.
-    fn put_back(&self, records: BTreeMap<Key, Record>) {
+    fn put_back(&self, records: BTreeMap<Key, Record>, slips: Slips) {
         let mut state = self.lock();
+        state.slips.put_back(slips);
         let asked: BTreeSet<Key> = state
             .asked
             .iter()
@@ -252,7 +265,7 @@ impl Pending {
 impl State {
     /// Whether nothing waits to be written.
     fn is_done(&self) -> bool {
-        self.records.is_empty() && self.asked.is_empty() && self.entries.is_empty()
+        self.records.is_empty() && self.slips.is_empty() && self.asked.is_empty() && self.entries.is_empty()
     }
 }
 
@@ -336,22 +349,35 @@ impl History {
     }
 }
 
-fn write_some(connection: &mut Connection, records: &BTreeMap<Key, Record>) -> rusqlite::Result<()> {
-    if records.is_empty() {
+/// What must survive and what is owed: one transaction.
+fn write_some(
+    connection: &mut Connection,
+    records: &BTreeMap<Key, Record>,
+    slips: &Slips,
+) -> rusqlite::Result<()> {
+    if records.is_empty() && slips.is_empty() {
         return Ok(());
     }
-    write(connection, records.values())
+    let transaction = connection.transaction()?;
+    write_to(&transaction, records.values())?;
+    slips.write(&transaction)?;
+    transaction.commit()
 }
 
 fn write<'a>(connection: &mut Connection, records: impl Iterator<Item = &'a Record>) -> rusqlite::Result<()> {
     let transaction = connection.transaction()?;
+    write_to(&transaction, records)?;
+    transaction.commit()
+}
+
+fn write_to<'a>(connection: &Connection, records: impl Iterator<Item = &'a Record>) -> rusqlite::Result<()> {
     for record in records {
         match record {
-            Record::Active { group, active } => actives::write(&transaction, group, active)?,
-            Record::Override(over) => overrides::write(&transaction, over)?,
-            Record::Released(id) => overrides::remove(&transaction, *id)?,
-            Record::Drill(drill) => drills::write(&transaction, drill)?,
+            Record::Active { group, active } => actives::write(connection, group, active)?,
+            Record::Override(over) => overrides::write(connection, over)?,
+            Record::Released(id) => overrides::remove(connection, *id)?,
+            Record::Drill(drill) => drills::write(connection, drill)?,
         }
     }
-    transaction.commit()
+    Ok(())
 }

@@ -11,6 +11,7 @@
 )]
 
 mod aliases;
+mod announce;
 mod answers;
 mod api;
 mod book;

@@ -3,7 +3,7 @@
 use std::net::{IpAddr, Ipv4Addr};
 use std::time::Duration;
 
-use clap::Args;
+use clap::{Args, Subcommand};
 
 /// What `status` takes.
 #[derive(Debug, Args)]
@@ -19,6 +19,27 @@ pub(crate) struct Status {
 pub(crate) struct Overrides {
     #[command(flatten)]
     pub(crate) watch: Watch,
+}
+
+/// What `notifications` takes.
+#[derive(Debug, Args)]
+#[command(args_conflicts_with_subcommands = true)]
+pub(crate) struct Notifications {
+    #[command(flatten)]
+    pub(crate) watch: Watch,
+    #[command(subcommand)]
+    pub(crate) what: Option<Receivers>,
+}
+
+/// What can be done with receivers of notifications.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Receivers {
+    /// Send a test to a receiver, and say how it went
+    #[command(after_help = "Example:\n  pointsman notifications test oncall")]
+    Test {
+        /// The receiver's name, as `pointsman notifications` lists it
+        name: String,
+    },
 }
 
 /// Looking again and again.
