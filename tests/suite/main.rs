@@ -20,6 +20,7 @@ mod commands;
 mod config_mistakes;
 mod config_plan;
 mod config_watch;
+mod dashboard;
 mod databases;
 mod decisions;
 mod degraded;
