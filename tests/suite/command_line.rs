@@ -312,7 +312,11 @@ fn practice_backends_are_well_until_they_are_stopped() {
 fn the_demo_shows_a_failover_and_where_to_go_on() {
     let told = alone(&["demo", "--once"]);
     let said = String::from_utf8_lossy(&told.stdout).into_owned();
-    assert!(told.status.success(), "{said}{}", String::from_utf8_lossy(&told.stderr));
+    assert!(
+        told.status.success(),
+        "{said}{}",
+        String::from_utf8_lossy(&told.stderr)
+    );
     for part in [
         "www.demo.test. 10 IN A 127.0.0.2",
         "The answer changed",
@@ -340,5 +344,9 @@ fn a_mistake_in_the_file_does_not_keep_anybody_from_asking_the_running_server() 
     assert!(folder.run(&["status"]).status.success());
     assert!(folder.run(&["query", "www.example.test"]).status.success());
     folder.write("pointsman.toml", "nonsense = = 1\n");
-    refused(&folder.run(&["status"]), 2, &["pointsman.toml", "`pointsman check`"]);
+    refused(
+        &folder.run(&["status"]),
+        2,
+        &["pointsman.toml", "`pointsman check`"],
+    );
 }
