@@ -14,6 +14,7 @@ mod facets;
 mod hand;
 mod member;
 mod notify;
+mod on_failover;
 mod server;
 mod tsig;
 mod ttl;
@@ -30,6 +31,7 @@ pub use exec::CHECK_EXEC;
 pub use facets::{BINDING, MX, SRV};
 pub use hand::{OVERRIDE, OVERRIDES, OVERRIDES_FILE, SAFETY};
 pub use notify::NOTIFY;
+pub use on_failover::ON_FAILOVER;
 pub use server::{
     API, DEFAULTS, DEFAULTS_CHECK, DNS, DNS_TCP, GEO, ISOLATION, PROBES, RESOLVER, SERVER, STATE, ZONES,
 };
@@ -83,6 +85,7 @@ pub static SECTIONS: &[&Section] = &[
     &SRV,
     &MX,
     &BINDING,
+    &ON_FAILOVER,
     &OVERRIDES_FILE,
     &OVERRIDE,
 ];

@@ -1,7 +1,8 @@
 //! Everything the signal box can ask for.
 
 use crate::control::drill::{News, Stage, StoredDrill};
-use crate::control::event::{CommandTicket, ProbeBudget, ProbeTicket, StoreTicket};
+use crate::control::event::{CommandTicket, GateTicket, ProbeBudget, ProbeTicket, StoreTicket};
+use crate::control::gate::GateOrder;
 use crate::control::overrides::StoredOverride;
 use crate::health::observation::Evidence;
 use crate::health::standing::Health;
@@ -40,6 +41,10 @@ pub enum Effect {
     Answer(CommandTicket, Result<Done, Refusal>),
     /// A drill came so far: for whoever measures it.
     Drilled(Stage),
+    /// Run a program of `on_failover`; `Event::Gated` says how it ended.
+    Gate(Box<GateOrder>),
+    /// Kill this program with its children: it is not waited for any more. No event is owed.
+    Ungate(GateTicket),
     /// Every endpoint has a verdict, or `startup_wait` is over: serve.
     OpenSockets,
 }
@@ -87,6 +92,47 @@ pub struct HistoryEvent {
     pub kind: HistoryKind,
 }
 
+/// What became of a program of `on_failover`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum GateStage {
+    /// It runs; the old answer stands.
+    Started,
+    /// It ended with success.
+    Passed,
+    /// It ended otherwise.
+    Failed,
+    /// It did not end in time.
+    TimedOut,
+    /// It was stopped: the switch is not called for any more.
+    Cancelled,
+    /// A hook that nothing waits for ended with success.
+    HookRan,
+    /// A hook that nothing waits for failed.
+    HookFailed,
+}
+
+impl GateStage {
+    /// As entries of the timeline are called.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Started => "gate-started",
+            Self::Passed => "gate-passed",
+            Self::Failed => "gate-failed",
+            Self::TimedOut => "gate-timed-out",
+            Self::Cancelled => "gate-cancelled",
+            Self::HookRan => "hook-ran",
+            Self::HookFailed => "hook-failed",
+        }
+    }
+
+    /// Whether somebody should look.
+    #[must_use]
+    pub fn is_alarming(self) -> bool {
+        matches!(self, Self::Failed | Self::TimedOut | Self::HookFailed)
+    }
+}
+
 /// What happened.
 #[derive(Clone, Debug, PartialEq)]
 pub enum HistoryKind {
@@ -132,6 +178,19 @@ pub enum HistoryKind {
         to: Vec<String>,
         /// Why, in a sentence.
         why: String,
+    },
+    /// What became of a gate, or of a hook that nothing waits for.
+    Gate {
+        /// The service.
+        service: String,
+        /// The endpoint that is active, or was.
+        from: String,
+        /// The endpoint that is to be, or is.
+        to: String,
+        /// What became of it.
+        stage: GateStage,
+        /// Why, and what the program wrote.
+        text: String,
     },
     /// A manual switch is proposed.
     Proposed {

@@ -234,6 +234,24 @@ fn said(kind: &HistoryKind) -> Said<'_> {
                 json!({ "to": to }),
             )
         },
+        HistoryKind::Gate {
+            service,
+            from,
+            to,
+            stage,
+            text,
+        } => Said {
+            endpoint: Some(to.clone()),
+            ..plain(
+                stage.as_str(),
+                one(service),
+                format!(
+                    "{service}: {} for the switch from {from} to {to}: {text}",
+                    stage.as_str()
+                ),
+                json!({ "from": from, "to": to, "text": text }),
+            )
+        },
         HistoryKind::NotElected { service, to, why } => Said {
             endpoint: Some(to.clone()),
             ..plain(

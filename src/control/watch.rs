@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use crate::control::event::ProbeTicket;
+use crate::control::gate::Barrier;
 use crate::health::degradation::Degradation;
 use crate::health::gate::Gate;
 use crate::health::isolation::Census;
@@ -105,6 +106,8 @@ pub(crate) struct Desk {
     /// Since when it answers that.
     pub since: Option<UnixTime>,
     pub decided: Option<Decided>,
+    /// The gate before its switches.
+    pub gate: Barrier,
     /// When that was decided.
     pub decided_at: Moment,
     pub dirty: bool,

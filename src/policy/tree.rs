@@ -251,14 +251,18 @@ impl<R: Readings, W: Witness> Walk<'_, R, W> {
             usable.clone_from(&well);
         }
         let own = group.pool.is_none();
+        let held = own && self.memory.held;
         let rule = Rule {
             // An operator who takes the active one out has decided already.
-            switch: if own && !self.is_taken_out(group) {
+            switch: if held {
+                Switch::Manual
+            } else if own && !self.is_taken_out(group) {
                 self.service.switch
             } else {
                 Switch::Auto
             },
             failback: match self.demand.tier {
+                _ if held => Failback::Manual,
                 // Among members that nobody trusts there is no coming home; and the last answer, after a restart,
                 // is the one that is remembered.
                 Tier::Held => Failback::Manual,
@@ -299,6 +303,7 @@ impl<R: Readings, W: Witness> Walk<'_, R, W> {
             }
         }
         let reason = match ruling.reason {
+            _ if held => "stays active until the gate of another is passed",
             Reason::FirstInOrder => "first usable in the order written",
             Reason::ByHand => "chosen by an operator",
             Reason::FailbackManual => "stays active: failback is manual",

@@ -141,6 +141,20 @@ pub(super) fn tell(event: &HistoryEvent, published: Moment) {
         HistoryKind::Elected { service, to } => {
             tracing::info!(target: "pointsman::answer", %service, writer = %to, "the writer is on disk");
         }
+        HistoryKind::Gate {
+            service,
+            from,
+            to,
+            stage,
+            text,
+        } => {
+            let stage = stage.as_str();
+            if event.alarm {
+                tracing::warn!(target: "pointsman::gate", %service, %from, %to, stage, %text, "gate");
+            } else {
+                tracing::info!(target: "pointsman::gate", %service, %from, %to, stage, %text, "gate");
+            }
+        }
         HistoryKind::NotElected { service, to, why } => {
             tracing::error!(
                 target: "pointsman::answer",

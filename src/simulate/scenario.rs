@@ -188,6 +188,7 @@ impl PlanBuilder {
             safety: OwnSafety::default(),
             recover_within: None,
             facets: Facets::default(),
+            on_failover: None,
             exclusive: None,
         };
         change(&mut service);

@@ -9,7 +9,8 @@ use crate::control::Control;
 use crate::control::chance::Chance;
 use crate::control::drill::{Stage, StoredDrill};
 use crate::control::effect::{Effect, HistoryEvent, Record};
-use crate::control::event::{Event, ProbeTicket, Remembered};
+use crate::control::event::{Event, GateTicket, ProbeTicket, Remembered};
+use crate::control::gate::{GateOrder, GateResult};
 use crate::control::overrides::StoredOverride;
 use crate::health::observation::Observation;
 use crate::model::id::ServiceId;
@@ -64,6 +65,12 @@ pub struct World {
     pub wall_step: i64,
     /// What the disk says to everything that it is asked to keep, when it is broken.
     pub disk_fails: Option<String>,
+    /// After how long programs of `on_failover` end, and how; `None`: never. They pass at once.
+    pub gates: (Option<Duration>, GateResult),
+    /// Those that were started.
+    pub gated: Vec<(Moment, GateOrder)>,
+    /// Those that were killed.
+    pub ungated: Vec<(Moment, GateTicket)>,
     /// Answers to commands.
     pub answers: Vec<String>,
     /// How late each batch of probes was sent, with the batch's size.
@@ -134,6 +141,9 @@ impl World {
             opened: None,
             wall_step: i64::try_from(now.wall.0).unwrap_or(i64::MAX) - wall,
             disk_fails: None,
+            gates: (Some(Duration::ZERO), GateResult::Passed(String::new())),
+            gated: Vec::new(),
+            ungated: Vec::new(),
             answers: Vec::new(),
             lateness: Vec::new(),
             probes: 0,
@@ -314,8 +324,20 @@ impl World {
                 Err(refusal) => refusal.to_string(),
             }),
             Effect::Drilled(stage) => self.stages.push(stage),
+            Effect::Gate(order) => self.gate(&order),
+            // What comes of it is not heard any more.
+            Effect::Ungate(ticket) => self.ungated.push((self.now, ticket)),
             Effect::OpenSockets => self.opened = Some(self.now),
         }
+    }
+
+    fn gate(&mut self, order: &GateOrder) {
+        let (after, result) = self.gates.clone();
+        if let Some(after) = after {
+            let ticket = order.ticket;
+            self.enter(self.now.after(after), Event::Gated { ticket, result });
+        }
+        self.gated.push((self.now, order.clone()));
     }
 
     fn store(&mut self, record: Record) {

@@ -26,6 +26,7 @@ mod drill;
 mod every_type;
 mod exclusive;
 mod failover;
+mod gates;
 mod hand;
 mod heartbeat;
 mod house;

@@ -47,6 +47,20 @@ pub(crate) fn decide(basis: &Basis, moment: u64) -> Decided {
             ttl: 0,
         };
     };
+    if let Some(text) = &basis.gate {
+        // The old answer stands.
+        let choices = basis.current.clone().map(Option::unwrap);
+        let said = choices.each_ref().map(|choice| match choice.pick {
+            Pick::Nothing => None,
+            _ => Some((0, text.clone())),
+        });
+        let ttl = if basis.ttl_mode == "fixed" {
+            basis.ttl_max
+        } else {
+            basis.ttl_min.min(basis.ttl_max)
+        };
+        return Decided { choices, said, ttl };
+    }
     let mut all = Vec::new();
     endpoints(&basis.group, &mut all);
     let mut case = Case {
