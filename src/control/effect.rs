@@ -92,6 +92,21 @@ pub struct HistoryEvent {
     pub kind: HistoryKind,
 }
 
+/// News of a gate or hook.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct GateNews {
+    /// The service.
+    pub service: String,
+    /// The endpoint that is active, or was.
+    pub from: String,
+    /// The endpoint that is to be, or is.
+    pub to: String,
+    /// What became of it.
+    pub stage: GateStage,
+    /// Why, and what the program wrote.
+    pub text: String,
+}
+
 /// What became of a program of `on_failover`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum GateStage {
@@ -109,6 +124,23 @@ pub enum GateStage {
     HookRan,
     /// A hook that nothing waits for failed.
     HookFailed,
+}
+
+/// A sentence for people.
+impl std::fmt::Display for GateNews {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let (service, from, to) = (&self.service, &self.from, &self.to);
+        let what = match self.stage {
+            GateStage::Started => "its gate runs",
+            GateStage::Passed => "its gate was passed",
+            GateStage::Failed => "its gate failed",
+            GateStage::TimedOut => "its gate took too long",
+            GateStage::Cancelled => "its gate was stopped",
+            GateStage::HookRan => "its hook ran",
+            GateStage::HookFailed => "its hook failed",
+        };
+        write!(f, "{service}, from {from} to {to}: {what}: {}", self.text)
+    }
 }
 
 impl GateStage {
@@ -180,18 +212,7 @@ pub enum HistoryKind {
         why: String,
     },
     /// What became of a gate, or of a hook that nothing waits for.
-    Gate {
-        /// The service.
-        service: String,
-        /// The endpoint that is active, or was.
-        from: String,
-        /// The endpoint that is to be, or is.
-        to: String,
-        /// What became of it.
-        stage: GateStage,
-        /// Why, and what the program wrote.
-        text: String,
-    },
+    Gate(Box<GateNews>),
     /// A manual switch is proposed.
     Proposed {
         /// The service.

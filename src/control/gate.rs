@@ -16,7 +16,7 @@ use std::time::Duration;
 
 use serde::Serialize;
 
-use crate::control::effect::{Effect, GateStage, HistoryKind};
+use crate::control::effect::{Effect, GateNews, GateStage, HistoryKind};
 use crate::control::event::GateTicket;
 use crate::control::schedule::Due;
 use crate::control::step::Control;
@@ -338,12 +338,12 @@ pub(super) fn tell_gate(
     text: String,
     said: &mut Vec<Effect>,
 ) {
-    let kind = HistoryKind::Gate {
+    let news = GateNews {
         service: service.to_owned(),
         from: from.to_owned(),
         to: to.to_owned(),
         stage,
         text,
     };
-    Control::tell(now, stage.is_alarming(), kind, said);
+    Control::tell(now, stage.is_alarming(), HistoryKind::Gate(Box::new(news)), said);
 }

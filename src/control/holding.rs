@@ -34,6 +34,10 @@ impl Control {
         let mut memory = desk.memory.clone();
         let free = self.weigh_true(service, &mut memory, desk.fresh, now);
         let wanted = self.switches(service, desk, &memory);
+        // Whoever was let through and is not wanted any more has to pass again.
+        desk.gate
+            .passed
+            .retain(|passed| wanted.iter().any(|one| one.to == *passed));
         let Some(first) = wanted
             .iter()
             .find(|one| !one.follows && !desk.gate.passed.contains(&one.to))
@@ -41,6 +45,15 @@ impl Control {
             match wanted.first() {
                 None => self.at_rest(now, service, &mut desk.gate, said),
                 Some(one) => {
+                    if desk
+                        .gate
+                        .running
+                        .as_ref()
+                        .is_some_and(|running| running.hand.is_none())
+                    {
+                        let why = format!("{} is active", one.to);
+                        self.cancel(now, &service.display_name(), &mut desk.gate, &why, said);
+                    }
                     desk.gate.entered = Some(one.to.clone());
                     desk.gate.passed.clear();
                     desk.gate.stuck = None;

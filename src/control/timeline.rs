@@ -234,22 +234,13 @@ fn said(kind: &HistoryKind) -> Said<'_> {
                 json!({ "to": to }),
             )
         },
-        HistoryKind::Gate {
-            service,
-            from,
-            to,
-            stage,
-            text,
-        } => Said {
-            endpoint: Some(to.clone()),
+        HistoryKind::Gate(news) => Said {
+            endpoint: Some(news.to.clone()),
             ..plain(
-                stage.as_str(),
-                one(service),
-                format!(
-                    "{service}: {} for the switch from {from} to {to}: {text}",
-                    stage.as_str()
-                ),
-                json!({ "from": from, "to": to, "text": text }),
+                news.stage.as_str(),
+                one(&news.service),
+                news.to_string(),
+                json!({ "from": news.from, "to": news.to, "text": news.text }),
             )
         },
         HistoryKind::NotElected { service, to, why } => Said {

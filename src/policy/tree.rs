@@ -251,10 +251,9 @@ impl<R: Readings, W: Witness> Walk<'_, R, W> {
             usable.clone_from(&well);
         }
         let own = group.pool.is_none();
-        let held = own && self.memory.held;
         let rule = Rule {
             // An operator who takes the active one out has decided already.
-            switch: if held {
+            switch: if own && self.memory.held {
                 Switch::Manual
             } else if own && !self.is_taken_out(group) {
                 self.service.switch
@@ -262,9 +261,8 @@ impl<R: Readings, W: Witness> Walk<'_, R, W> {
                 Switch::Auto
             },
             failback: match self.demand.tier {
-                _ if held => Failback::Manual,
-                // Among members that nobody trusts there is no coming home; and the last answer, after a restart,
-                // is the one that is remembered.
+                _ if own && self.memory.held => Failback::Manual,
+                // Among members nobody trusts there is no coming home; the last answer is the remembered one.
                 Tier::Held => Failback::Manual,
                 Tier::Down if self.service.when_all_down == WhenAllDown::Last => Failback::Manual,
                 Tier::Up | Tier::Degraded | Tier::Down => self.service.failback,
@@ -303,7 +301,7 @@ impl<R: Readings, W: Witness> Walk<'_, R, W> {
             }
         }
         let reason = match ruling.reason {
-            _ if held => "stays active until the gate of another is passed",
+            _ if own && self.memory.held => "stays active until the gate of another is passed",
             Reason::FirstInOrder => "first usable in the order written",
             Reason::ByHand => "chosen by an operator",
             Reason::FailbackManual => "stays active: failback is manual",

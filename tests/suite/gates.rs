@@ -66,7 +66,7 @@ fn answered(world: &World) -> String {
 /// The stages that were told, with whom they were for.
 fn stages(world: &World) -> Vec<(GateStage, String)> {
     let told = world.told.iter().filter_map(|event| match &event.kind {
-        HistoryKind::Gate { to, stage, .. } => Some((*stage, to.clone())),
+        HistoryKind::Gate(news) => Some((news.stage, news.to.clone())),
         _ => None,
     });
     told.collect()

@@ -41,7 +41,7 @@ fn a_standby_is_promoted_before_its_name_is_answered() {
         ),
     );
     folder.zone(&format!(
-        "[checks.db]\ntype = \"postgres\"\nport = {port}\ninterval = \"200ms\"\nfast_interval = \"100ms\"\n\
+        "[checks.db]\ntype = \"postgres\"\nport = {port}\nuser = \"postgres\"\ninterval = \"200ms\"\nfast_interval = \"100ms\"\n\
          timeout = \"1s\"\nfall = 2\n[services.db]\npolicy = \"failover\"\ncheck = \"db\"\nttl = \"1s\"\n\
          failback = \"manual\"\non_failover = {{ exec = [\"{promote}\", \"{{to}}\"], gate = true, timeout = \"25s\" }}\n\
          endpoints = [{{ name = \"a\", address = \"{first}\" }}, {{ name = \"b\", address = \"{second}\" }}]\n"

@@ -110,7 +110,7 @@ proptest! {
         for event in &world.told {
             let at = event.at.moment.nanos();
             match &event.kind {
-                HistoryKind::Gate { to, stage, .. } => ends.entry(at).or_default().push((*stage, to.clone())),
+                HistoryKind::Gate(news) => ends.entry(at).or_default().push((news.stage, news.to.clone())),
                 HistoryKind::Commanded { break_glass: true, .. } => by_glass.push(at),
                 _ => {}
             }
@@ -118,7 +118,8 @@ proptest! {
         let changes = answered(&world);
         for pair in changes.windows(2) {
             let (at, who) = pair[1];
-            let last = ends.range(..=at.nanos()).next_back();
+            // A switch by hand goes to the disk first.
+            let just = ends.range(at.nanos().saturating_sub(20_000_000)..=at.nanos());
             let goes = |(stage, to): &(GateStage, String)| {
                 let end = match stage {
                     GateStage::Passed => true,
@@ -127,10 +128,7 @@ proptest! {
                 };
                 end && to == NAMES[who]
             };
-            let gate = last.is_some_and(|(end, stages)| {
-                // A switch by hand goes to the disk first.
-                at.nanos() - end < 20_000_000 && stages.iter().any(goes)
-            });
+            let gate = just.flat_map(|(_, stages)| stages).any(goes);
             let glass = by_glass.contains(&at.nanos());
             prop_assert!(gate || glass, "{} at {at:?}: {ends:?}", NAMES[who]);
         }
@@ -142,8 +140,8 @@ proptest! {
         let world = history(seed, false);
         let mut began: Option<Moment> = None;
         for event in &world.told {
-            let HistoryKind::Gate { stage, .. } = &event.kind else { continue };
-            match stage {
+            let HistoryKind::Gate(news) = &event.kind else { continue };
+            match news.stage {
                 GateStage::Started => began = Some(event.at.moment),
                 // A switch by hand whose gate was passed may be refused after all.
                 _ => {
