@@ -24,6 +24,10 @@ RUN groupadd --gid 10053 pointsman && \
 
 ARG BINARY=target/release/pointsman
 COPY ${BINARY} /usr/local/bin/pointsman
+# The build has put the man pages and completions into the binary.
+RUN pointsman man --out /usr/local/share/man/man1 && \
+    install --directory /usr/local/share/bash-completion/completions && \
+    pointsman completions bash > /usr/local/share/bash-completion/completions/pointsman
 
 USER 10053:10053
 EXPOSE 53/udp 53/tcp

@@ -108,7 +108,9 @@ fn settings() -> NodeSettings {
         drill: Default::default(),
         safety: SafetySettings::default(),
         keys: Vec::new(),
+        history: Default::default(),
         hooks: Vec::new(),
+        endpoint_metrics: true,
         trust_ecs: Vec::new(),
         geo: None,
     }

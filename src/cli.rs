@@ -11,9 +11,12 @@ mod failover;
 mod hand;
 mod import;
 mod manual;
+mod notifications;
 mod offline;
 mod output;
 mod plan;
+mod practice;
+mod query;
 mod reload;
 mod replay;
 mod serve;
@@ -69,6 +72,8 @@ pub fn main() -> ExitCode {
         Command::Check(options) => check::run(&common, &options),
         Command::Status(options) => status::run(&common, &options),
         Command::Explain(options) => explain::run(&common, &options),
+        Command::Query(options) => query::run(&common, &options),
+        Command::Practice(options) => practice::run(&options),
         Command::Failover(options) => failover::run(&common, &options),
         Command::Drill(options) => drill::run(&common, &options),
         Command::Import(options) => import::run(&common, &options),
@@ -79,6 +84,7 @@ pub fn main() -> ExitCode {
         Command::Force(options) => hand::force(&common, &options),
         Command::Release(options) => hand::release(&common, &options),
         Command::Overrides(options) => hand::overrides(&common, &options),
+        Command::Notifications(options) => notifications::run(&common, &options),
         Command::Reload => reload::run(&common),
         Command::Completions(options) => manual::completions(&options),
         Command::Man(options) => manual::pages(&options),

@@ -24,15 +24,20 @@ impl SystemClock {
             start: tokio::time::Instant::now(),
         }
     }
+
+    /// The monotonic clock alone, at half the price.
+    #[must_use]
+    pub fn moment(&self) -> Moment {
+        Moment::from_nanos(u64::try_from(self.start.elapsed().as_nanos()).unwrap_or(u64::MAX))
+    }
 }
 
 impl Clock for SystemClock {
     fn now(&self) -> Now {
-        let nanos = u64::try_from(self.start.elapsed().as_nanos()).unwrap_or(u64::MAX);
         #[allow(clippy::disallowed_methods, reason = "this file owns the clock")]
         let wall = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
         Now {
-            moment: Moment::from_nanos(nanos),
+            moment: self.moment(),
             wall: UnixTime(u64::try_from(wall.as_millis()).unwrap_or(u64::MAX)),
         }
     }

@@ -37,6 +37,8 @@ pub mod wire;
 pub mod zone;
 
 // The edges: I/O, no decisions.
+/// Webhooks, programs, the system's log: at least once, in order.
+pub mod announce;
 /// The local API.
 pub mod api;
 /// Commands.
@@ -47,6 +49,8 @@ pub mod clock;
 pub mod config;
 /// Rehearsed failovers, measured from outside.
 pub mod drill;
+/// What can be measured, as a page for scrapers.
+pub mod metrics;
 /// Targets to observations.
 pub mod probe;
 /// Names of endpoints elsewhere to their addresses.

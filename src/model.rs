@@ -8,6 +8,7 @@ pub mod diagnostic;
 pub mod drill;
 pub mod facets;
 pub mod force;
+pub mod histogram;
 pub mod hook;
 pub mod human;
 pub mod id;

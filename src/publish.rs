@@ -2,6 +2,7 @@
 
 mod facets;
 pub mod flatten;
+pub mod lanes;
 pub mod publisher;
 mod service;
 pub mod tables;

@@ -7,10 +7,12 @@
 //!               probe runner (tasks)            store (thread)
 //! ```
 
+mod announcing;
 pub mod chronicle;
 pub mod drills;
 pub mod gate;
 pub mod loader;
+mod metering;
 pub mod recorder;
 pub mod rehearse;
 pub mod signal_box;
@@ -32,6 +34,7 @@ use crate::api::stream::STREAMS;
 use crate::clock::SystemClock;
 use crate::config::load::{Loaded, load};
 use crate::control::event::Remembered;
+use crate::metrics::page::Meters;
 use crate::model::diagnostic::Diagnostic;
 use crate::model::plan::Plan;
 use crate::probe::runner::{Limits, Runner};
@@ -111,7 +114,7 @@ pub async fn start(file: &Path) -> Result<Running, StartError> {
     tracker.spawn(resolving.run(stop.clone()));
     let plan = loader::with_names(&plan, &mut resolver).await;
 
-    let (store, remembered) = open_store(&plan);
+    let (mut store, remembered) = open_store(&plan);
     let seed = seed();
     let publisher = Publisher::new(&plan, &loaded.contents, seed);
     let tables = publisher.tables().clone();
@@ -137,8 +140,10 @@ pub async fn start(file: &Path) -> Result<Running, StartError> {
         Arc::new(clock),
         events.clone(),
     );
-    let chronicle = Chronicle::new(0);
-    let news = chronicle.news();
+    let chance = seed.rotate_left(32);
+    let (receivers, postbox) = announcing::open(&plan, &mut store, clock, &tracker, &stop, chance);
+    let chronicle = Chronicle::new(store.last_entry(), postbox);
+    let (news, history) = (chronicle.news(), store.history());
     let (drills, drill_inbox) = mpsc::channel(RELOADS);
     let (stages, drill_stages) = mpsc::channel(STAGES);
     let (plans, plan_seen) = watch::channel(Arc::clone(&plan));
@@ -174,14 +179,16 @@ pub async fn start(file: &Path) -> Result<Running, StartError> {
     };
     let thread = signal_box::spawn(signal_box, inbox, failed_tx).context("cannot start a thread")?;
 
+    let meters = Arc::new(Meters::new(clock));
     let (tcp_changes, tcp) = watch::channel(plan.node.tcp);
     let loader = Loader::new(
         file.to_owned(),
         loaded,
         tables,
         messages.clone(),
-        tcp_changes,
+        (tcp_changes, receivers.clone()),
         (resolver, Arc::clone(&plan)),
+        Arc::clone(&meters),
     );
     tracker.spawn(loader.run(reload_inbox, rehearsal_inbox, stop.clone()));
 
@@ -194,12 +201,16 @@ pub async fn start(file: &Path) -> Result<Running, StartError> {
         rehearsals,
         drills,
         news,
+        history,
+        verifying: Arc::default(),
         ready: Arc::clone(&ready),
+        meters: Arc::clone(&meters),
         token,
         node: Arc::from(plan.node.name.as_str()),
         streams: Arc::new(Semaphore::new(STREAMS)),
         stop: stop.clone(),
         directory: Arc::default(),
+        receivers,
     };
     sockets::open_api(&plan, live, &tracker, stop.clone()).await?;
 
@@ -207,6 +218,7 @@ pub async fn start(file: &Path) -> Result<Running, StartError> {
         plan: Arc::clone(&plan),
         published,
         clock,
+        counters: Arc::clone(&meters.counters),
         tcp,
         stop: stop.clone(),
     };

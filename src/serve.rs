@@ -5,6 +5,8 @@ pub mod admission;
 pub mod counters;
 pub mod dice;
 pub mod framing;
+pub mod kinds;
+mod lanes;
 pub mod listen;
 pub mod tcp;
 pub mod transactions;

@@ -1,5 +1,5 @@
-//! What survives a restart, in SQLite (WAL): which member of each failover group was active, and what operators laid
-//! upon endpoints.
+//! What survives a restart, in SQLite (WAL): which member of each failover group was active, what operators laid
+//! upon endpoints, and the [`history`].
 //!
 //! A broken or full disk never stops an answer: every failure is logged, counted, and the server goes on with
 //! what it has in memory. Writes are made by one thread; between two transactions only the last value of each
@@ -7,8 +7,12 @@
 
 mod actives;
 mod drills;
+pub mod history;
 mod migrate;
 mod overrides;
+pub mod owed;
+#[cfg(test)]
+mod tests;
 mod writer;
 
 use std::path::{Path, PathBuf};
@@ -16,6 +20,9 @@ use std::sync::Arc;
 
 use crate::control::effect::Record;
 use crate::control::event::Remembered;
+use crate::control::timeline::Entry;
+use history::{History, Retention};
+use owed::{Owed, Owing};
 use writer::{Pending, Writer};
 
 /// Hears how it went.
@@ -52,11 +59,30 @@ pub enum StoreError {
     },
 }
 
+/// What became of the history's entries since the start.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Serialize, utoipa::ToSchema)]
+pub struct Counts {
+    /// On disk; those that stand for lost ones are among them.
+    pub written: u64,
+    /// Not taken because too many waited.
+    pub dropped: u64,
+    /// Taken away by retention.
+    pub forgotten: u64,
+    /// Times that the disk did not take what was to be written.
+    pub failures: u64,
+    /// Waiting for the disk now.
+    pub waiting: u64,
+}
+
 /// A handle to the store; dropping it writes what waits.
 #[derive(Debug)]
 pub struct Store {
     pending: Arc<Pending>,
     writer: Option<Writer>,
+    history: History,
+    last_entry: u64,
+    last_alive: Option<u64>,
+    owed: Owed,
 }
 
 impl Store {
@@ -104,12 +130,23 @@ impl Store {
             }
             Err(other) => return Err(other),
         };
+        let unreadable = |source| StoreError::Database {
+            path: path.clone(),
+            source,
+        };
+        let last_entry = history::last(&connection).map_err(unreadable)?;
+        let last_alive = history::scribe::last_alive(&connection).map_err(unreadable)?;
+        let owed = owed::read(&connection).map_err(unreadable)?;
         let pending = Arc::new(Pending::default());
         let writer = Writer::start(connection, Arc::clone(&pending)).map_err(failed)?;
         Ok((
             Self {
+                history: History::of(Some(path), Arc::clone(&pending)),
                 pending,
                 writer: Some(writer),
+                last_entry,
+                last_alive,
+                owed,
             },
             remembered,
             note,
@@ -146,10 +183,70 @@ impl Store {
     /// A store that keeps nothing, for `explain` and for a state directory that cannot be used.
     #[must_use]
     pub fn nowhere() -> Self {
+        let pending = Arc::new(Pending::default());
         Self {
-            pending: Arc::new(Pending::default()),
+            history: History::of(None, Arc::clone(&pending)),
+            pending,
             writer: None,
+            last_entry: 0,
+            last_alive: None,
+            owed: Owed::default(),
         }
+    }
+
+    /// Whether anything is kept.
+    #[must_use]
+    pub fn is_kept(&self) -> bool {
+        self.writer.is_some()
+    }
+
+    /// What receivers of notifications were owed when the store was opened; nothing when it is asked again.
+    pub fn take_owed(&mut self) -> Owed {
+        std::mem::take(&mut self.owed)
+    }
+
+    /// For those who owe; without a store nothing is kept.
+    #[must_use]
+    pub fn owing(&self) -> Owing {
+        Owing(self.writer.is_some().then(|| Arc::clone(&self.pending)))
+    }
+
+    /// Adds an entry to the history when the disk has time; never waits. What finds too many waiting is dropped and
+    /// counted, and the chain will say so.
+    pub fn note(&self, entry: Arc<Entry>) {
+        if self.writer.is_some() {
+            self.pending.note(entry);
+        }
+    }
+
+    /// Keeps that the server is alive now, and lets retention work; called about once a minute.
+    pub fn alive(&self, unix_ms: u64) {
+        if self.writer.is_some() {
+            self.pending.alive(unix_ms);
+        }
+    }
+
+    /// How much of the history is kept from now on.
+    pub fn keep(&self, retention: Retention) {
+        self.pending.keep(retention);
+    }
+
+    /// The number of the last entry when the store was opened; 0: there was none.
+    #[must_use]
+    pub fn last_entry(&self) -> u64 {
+        self.last_entry
+    }
+
+    /// When the server before this one was last alive, in milliseconds since 1970.
+    #[must_use]
+    pub fn last_alive(&self) -> Option<u64> {
+        self.last_alive
+    }
+
+    /// For reading the history, from any thread.
+    #[must_use]
+    pub fn history(&self) -> History {
+        self.history.clone()
     }
 
     /// Keeps a record when the disk has time; returns at once.
@@ -189,7 +286,7 @@ fn recall(connection: &rusqlite::Connection) -> rusqlite::Result<Remembered> {
         } else {
             overrides::read(connection)?
         },
-        drills: if format < 3 {
+        drills: if format < 4 {
             Vec::new()
         } else {
             drills::read(connection)?
@@ -201,144 +298,4 @@ fn recall(connection: &rusqlite::Connection) -> rusqlite::Result<Remembered> {
 fn is_corrupt(error: &rusqlite::Error) -> bool {
     use rusqlite::ErrorCode::{DatabaseCorrupt, NotADatabase};
     matches!(error.sqlite_error_code(), Some(DatabaseCorrupt | NotADatabase))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::control::overrides::StoredOverride;
-    use crate::model::force::ForceKind;
-    use crate::model::time::UnixTime;
-
-    fn active(group: &str, active: &str) -> Record {
-        Record::Active {
-            group: group.to_owned(),
-            active: active.to_owned(),
-        }
-    }
-
-    fn reopened(directory: &Path) -> Vec<(String, String)> {
-        Store::open(directory).expect("opens").1.actives
-    }
-
-    #[test]
-    fn the_last_active_member_of_each_group_is_remembered() {
-        let directory = tempfile::tempdir().unwrap();
-        {
-            let (store, remembered, note) = Store::open(directory.path()).unwrap();
-            assert_eq!((remembered.actives.len(), note), (0, None));
-            store.remember(active("www.example.test", "fra"));
-            store.remember(active("db.example.test", "a"));
-            store.remember(active("www.example.test", "nyc"));
-        }
-        let expected = [
-            ("db.example.test".into(), "a".into()),
-            ("www.example.test".into(), "nyc".into()),
-        ];
-        assert_eq!(reopened(directory.path()), expected);
-    }
-
-    #[test]
-    fn what_is_asked_for_is_answered_when_it_is_on_disk_and_when_it_cannot_be() {
-        let directory = tempfile::tempdir().unwrap();
-        let (store, ..) = Store::open(directory.path()).unwrap();
-        let persist = |record| {
-            let (heard, hears) = std::sync::mpsc::channel();
-            let done = Box::new(move |result| heard.send(result).unwrap());
-            store.persist(vec![record], done).map(|()| hears.recv().unwrap())
-        };
-        assert_eq!(persist(active("www.example.test", "nyc")), Ok(Ok(())));
-        // Read by another connection while the first one lives: that is what `kill -9` leaves.
-        assert_eq!(reopened(directory.path()).len(), 1);
-        rusqlite::Connection::open(directory.path().join("pointsman.db"))
-            .unwrap()
-            .execute_batch("DROP TABLE active")
-            .unwrap();
-        let refused = persist(active("www.example.test", "fra")).unwrap();
-        assert!(refused.unwrap_err().contains("active"));
-        assert!(Store::nowhere().persist(Vec::new(), Box::new(|_| ())).is_err());
-    }
-
-    #[test]
-    fn overrides_are_kept_changed_and_gone() {
-        let directory = tempfile::tempdir().unwrap();
-        let over = |id, reason: Option<&str>| StoredOverride {
-            id,
-            select: "*/fra-*".to_owned(),
-            kind: ForceKind::Drain,
-            owner: "alice@ops".to_owned(),
-            reason: reason.map(str::to_owned),
-            created: UnixTime(1_767_225_600_000),
-            until: Some(UnixTime(1_767_227_400_000)),
-            length: Some(std::time::Duration::from_secs(1800)),
-            break_glass: true,
-        };
-        let (store, ..) = Store::open(directory.path()).unwrap();
-        for id in [3, 1, 2] {
-            store.remember(Record::Override(over(id, None)));
-        }
-        store.remember(Record::Override(over(1, Some("maintenance"))));
-        store.remember(Record::Released(2));
-        drop(store);
-        let (_, remembered, _) = Store::open(directory.path()).unwrap();
-        assert_eq!(
-            remembered.overrides,
-            [over(1, Some("maintenance")), over(3, None)]
-        );
-    }
-
-    #[test]
-    fn a_damaged_file_is_set_aside_and_said() {
-        let directory = tempfile::tempdir().unwrap();
-        std::fs::write(
-            directory.path().join("pointsman.db"),
-            b"this is no database, and long enough to be read as one",
-        )
-        .unwrap();
-        let (store, remembered, note) = Store::open(directory.path()).unwrap();
-        assert!(remembered.actives.is_empty());
-        assert!(note.unwrap().contains("pointsman.db.broken"));
-        drop(store);
-        assert!(directory.path().join("pointsman.db.broken").exists());
-    }
-
-    #[test]
-    fn what_cannot_be_written_is_read_all_the_same() {
-        let directory = tempfile::tempdir().unwrap();
-        let (store, ..) = Store::open(directory.path()).unwrap();
-        store.remember(active("www.example.test", "nyc"));
-        drop(store);
-        // Nobody can make a journal where a folder stands.
-        std::fs::create_dir(directory.path().join("pointsman.db-wal")).unwrap();
-        let (_, remembered, note) = Store::open(directory.path()).unwrap();
-        assert_eq!(
-            remembered.actives,
-            [("www.example.test".to_owned(), "nyc".to_owned())]
-        );
-        assert!(note.unwrap().contains("not written"));
-    }
-
-    #[test]
-    fn a_later_format_is_refused_not_overwritten() {
-        let directory = tempfile::tempdir().unwrap();
-        drop(Store::open(directory.path()).unwrap());
-        let path = directory.path().join("pointsman.db");
-        rusqlite::Connection::open(&path)
-            .unwrap()
-            .pragma_update(None, "user_version", 99)
-            .unwrap();
-        assert!(matches!(
-            Store::open(directory.path()),
-            Err(StoreError::TooNew { found: 99, .. })
-        ));
-    }
-
-    #[test]
-    fn a_directory_that_cannot_be_made_is_an_error_with_its_path() {
-        let directory = tempfile::tempdir().unwrap();
-        let file = directory.path().join("file");
-        std::fs::write(&file, b"").unwrap();
-        let error = Store::open(&file.join("state")).unwrap_err();
-        assert!(error.to_string().contains("state"), "{error}");
-    }
 }

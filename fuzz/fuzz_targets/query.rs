@@ -76,7 +76,9 @@ fn node() -> NodeSettings {
         safety: SafetySettings::default(),
         drill: Default::default(),
         keys: Vec::new(),
+        history: Default::default(),
         hooks: Vec::new(),
+        endpoint_metrics: true,
         trust_ecs: vec![Prefix { address: IpAddr::from([127, 0, 0, 0]), length: 8 }],
         geo: None,
     }

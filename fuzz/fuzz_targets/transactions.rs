@@ -53,7 +53,9 @@ fn published() -> Arc<Published> {
         safety: SafetySettings::default(),
         drill: Default::default(),
         keys: vec![TsigKey { name: name("k"), algorithm: TsigAlgorithm::HmacSha256, secret: b"secret".to_vec() }],
+        history: Default::default(),
         hooks: Vec::new(),
+        endpoint_metrics: true,
         trust_ecs: Vec::new(),
         geo: None,
     };

@@ -6,6 +6,7 @@
 use crate::answer::fit::Reply;
 use crate::answer::lookup::{Asked, Place};
 use crate::answer::node::{CNAME, CUT, Node, expand, target};
+use crate::answer::served::Kind;
 use crate::answer::service::Given;
 use crate::answer::table::Standing;
 use crate::answer::{additional, facets, negative, positive, referral};
@@ -104,6 +105,9 @@ fn at_node<'s>(
 ) -> Next {
     let qtype = asked.question.qtype;
     if let Some((answers, chosen)) = asked.cname(place, node) {
+        if let Some(family) = answers.family(qtype) {
+            asked.firsts.see(family.fresh());
+        }
         reply.tailored(chosen.scope);
         let _ = expand(rtype::CNAME, chosen.record.data, node.name(), data);
         let ttl = answers.ttl(asked.now);
@@ -112,6 +116,9 @@ fn at_node<'s>(
             .record(Section::Answer, owner, rtype::CNAME, ttl, data);
         positive::say_degraded(reply, answers, qtype);
         reply.truncated |= written.is_err();
+        if written.is_ok() {
+            reply.served.with(answers, Kind::Alias, ttl, [chosen.lanes, &[]]);
+        }
         if written.is_err() || matches!(qtype, rtype::CNAME | rtype::ANY) {
             return Next::End;
         }
@@ -125,7 +132,7 @@ fn at_node<'s>(
     {
         let ttl = answers.ttl(asked.now);
         match given {
-            Given::Records { .. } => {
+            Given::Records { lanes, .. } => {
                 let rtype = if qtype == rtype::AAAA {
                     rtype::AAAA
                 } else {
@@ -133,9 +140,15 @@ fn at_node<'s>(
                 };
                 let written = positive::write_given(reply, Section::Answer, owner, rtype, ttl, given);
                 reply.truncated |= written.is_err();
+                if written.is_ok() {
+                    reply.served.with(answers, Kind::Address, ttl, lanes);
+                }
             }
-            Given::Nothing => negative::at_end(reply, place.table, Some(ttl), data),
-            Given::Fail => positive::fail(reply),
+            Given::Nothing => {
+                reply.served.without(answers, Kind::Nothing);
+                negative::at_end(reply, place.table, Some(ttl), data);
+            }
+            Given::Fail => positive::fail(reply, answers),
         }
         positive::say_degraded(reply, answers, qtype);
         return Next::End;

@@ -19,22 +19,28 @@ pub struct Cname {
 pub(crate) struct Chosen<'s> {
     pub(crate) record: Record<'s>,
     pub(crate) scope: u8,
+    /// Whose it is.
+    pub(crate) lanes: &'s [u32],
 }
 
 impl ServiceAnswers {
     /// The CNAME that the first address of `given` stands in for.
     #[inline]
-    pub(crate) fn cname_of<'s>(&'s self, given: &Given<'_>) -> Option<Chosen<'s>> {
+    pub(crate) fn cname_of<'s>(&'s self, given: &Given<'s>) -> Option<Chosen<'s>> {
         if self.cnames.is_empty() {
             return None;
         }
-        let Given::Records { first, scope, .. } = given else {
+        let Given::Records {
+            first, scope, lanes, ..
+        } = given
+        else {
             return None;
         };
         let record = self.cname_at(first)?;
         Some(Chosen {
             record,
             scope: *scope,
+            lanes: lanes.first().and_then(|run| run.get(..1)).unwrap_or(&[]),
         })
     }
 

@@ -7,6 +7,7 @@ use crate::answer::lookup::{Asked, Place};
 use crate::answer::negative;
 use crate::answer::node::{Node, RECORD_HEADER, RrSet, expand};
 use crate::answer::positive::{fail, record_size, say_degraded};
+use crate::answer::served::Kind;
 use crate::answer::service::{Given, ServiceAnswers};
 use crate::answer::snapshot::Snapshot;
 use crate::answer::table::Standing;
@@ -201,10 +202,14 @@ pub(crate) fn at_question<'s>(
     let (ttl, mut record) = (answers.ttl(asked.now), [0; BINDING]);
     match extra.get(asked, answers, &mut record) {
         // The next decision may bring an answer: nobody shall remember its absence for longer.
-        Got::Nothing => negative::at_question(reply, asked.question, place.table, Some(ttl)),
-        Got::Fail => fail(reply),
+        Got::Nothing => {
+            reply.served.without(answers, Kind::Nothing);
+            negative::at_question(reply, asked.question, place.table, Some(ttl));
+        }
+        Got::Fail => fail(reply, answers),
         Got::Set(set) => match reply.composer.copy(Section::Answer, set.count, set.octets) {
             Ok(start) => {
+                reply.served.with(answers, Kind::Other, ttl, [&[], &[]]);
                 set_ttls(reply.composer.written_mut(start), ttl);
                 // None for ANY, whose answer is kept small (RFC 8482).
                 if let Some(skip) = target_at(asked.question.qtype) {
@@ -216,9 +221,12 @@ pub(crate) fn at_question<'s>(
         Got::Record(length, scope) => {
             reply.tailored(scope);
             let whole = record.get(..length).unwrap_or(&[]);
-            if reply.composer.copy(Section::Answer, 1, whole).is_err() {
-                reply.truncated = true;
-            } else if asked.question.qtype == extra.rtype {
+            let written = reply.composer.copy(Section::Answer, 1, whole).is_ok();
+            reply.truncated |= !written;
+            if written {
+                reply.served.with(answers, Kind::Other, ttl, [&[], &[]]);
+            }
+            if written && asked.question.qtype == extra.rtype {
                 // The target is the owner: the question's name, which under a wildcard is not the node's.
                 let mut owner = [0; MAX_NAME];
                 let length = usize::from(asked.question.name_len).min(MAX_NAME);
@@ -251,8 +259,11 @@ pub(crate) fn at_end<'s>(
     };
     let (ttl, mut record) = (answers.ttl(asked.now), [0; BINDING]);
     match extra.get(asked, answers, &mut record) {
-        Got::Nothing => negative::at_end(reply, place.table, Some(ttl), data),
-        Got::Fail => fail(reply),
+        Got::Nothing => {
+            reply.served.without(answers, Kind::Nothing);
+            negative::at_end(reply, place.table, Some(ttl), data);
+        }
+        Got::Fail => fail(reply, answers),
         Got::Set(set) => {
             let mark = reply.composer.mark();
             for one in set.records() {
@@ -266,6 +277,9 @@ pub(crate) fn at_end<'s>(
                     break;
                 }
             }
+            if !reply.truncated {
+                reply.served.with(answers, Kind::Other, ttl, [&[], &[]]);
+            }
             if let Some(skip) = target_at(set.rtype).filter(|_| !reply.truncated) {
                 additional::of_set(asked, reply, place, node, set, skip);
             }
@@ -278,6 +292,7 @@ pub(crate) fn at_end<'s>(
                 .record(Section::Answer, owner, extra.rtype, ttl, bound);
             reply.truncated |= written.is_err();
             if written.is_ok() {
+                reply.served.with(answers, Kind::Other, ttl, [&[], &[]]);
                 // What did not fit is left out, as everywhere in this section.
                 let _ = additional::addresses(asked, reply, place, node, owner);
             }

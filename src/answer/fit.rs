@@ -1,5 +1,6 @@
 //! How much room a reply has, what it says besides records, and how it is closed.
 
+use crate::answer::served::Served;
 use crate::answer::snapshot::{About, Outcome, Settings, Transport};
 use crate::wire::compose::{AA, Composer, Header, Mark, QR, TC};
 use crate::wire::edns::{ExtendedError, OptReply};
@@ -22,6 +23,8 @@ pub(crate) struct Reply<'o, 's> {
     pub(crate) rcode: u16,
     /// The boundary before the first record.
     pub(crate) beginning: Mark,
+    /// Whose answer it is.
+    pub(crate) served: &'o mut Served,
     opt: Option<OptReply<'s>>,
     header: Header,
     qtype: u16,
@@ -37,7 +40,7 @@ impl<'o, 's> Reply<'o, 's> {
         transport: Transport,
         subnet: Option<ClientSubnet>,
         out: &'o mut [u8],
-        places: &'o mut Places,
+        (places, served): (&'o mut Places, &'o mut Served),
     ) -> Self {
         let limit = match (transport, query.edns) {
             (Transport::Udp, None) => LEAST,
@@ -59,6 +62,7 @@ impl<'o, 's> Reply<'o, 's> {
         Self {
             beginning: composer.mark(),
             composer,
+            served,
             authoritative: false,
             truncated: false,
             rcode: 0,

@@ -1,5 +1,6 @@
 //! Zone and node of a question, and which kind of answer that makes.
 
+use crate::answer::first::Firsts;
 use crate::answer::fit::Reply;
 use crate::answer::node::{CNAME, CUT, Node};
 use crate::answer::service::ServiceAnswers;
@@ -22,6 +23,7 @@ pub(crate) struct Asked<'s> {
     pub(crate) client: ClientKey<'s>,
     pub(crate) dice: u64,
     pub(crate) now: Moment,
+    pub(crate) firsts: &'s Firsts,
 }
 
 /// A zone that is served, with its names.

@@ -4,6 +4,7 @@ use crate::answer::fit::Reply;
 use crate::answer::lookup::{Asked, Place};
 use crate::answer::negative;
 use crate::answer::node::{Node, RECORD_HEADER, RrSet, expand, move_pointers};
+use crate::answer::served::Kind;
 use crate::answer::service::{Family, Given, ServiceAnswers};
 use crate::answer::{additional, facets};
 use crate::wire::compose::{Full, Section};
@@ -67,11 +68,9 @@ pub(crate) fn service_answer<'s>(
     answers: &'s ServiceAnswers,
 ) -> Option<Given<'s>> {
     if asked.question.qtype != rtype::ANY {
-        return Some(
-            answers
-                .family(asked.question.qtype)?
-                .give(&asked.client, asked.dice),
-        );
+        let family = answers.family(asked.question.qtype)?;
+        asked.firsts.see(family.fresh());
+        return Some(family.give(&asked.client, asked.dice));
     }
     let give = |family: &'s Family| family.give(&asked.client, asked.dice);
     let (a, aaaa) = (give(&answers.a), give(&answers.aaaa));
@@ -96,8 +95,10 @@ fn from_service<'s>(
             second,
             count,
             scope,
+            lanes,
         } => {
             reply.tailored(scope);
+            let ttl = answers.ttl(asked.now);
             let mark = reply.composer.mark();
             let written = reply
                 .composer
@@ -105,7 +106,8 @@ fn from_service<'s>(
                 .and_then(|start| reply.composer.copy(Section::Answer, 0, second).map(|_| start));
             match written {
                 Ok(start) if !answers.ttl_is_fixed() => {
-                    let ttl = answers.ttl(asked.now).to_be_bytes();
+                    reply.served.with(answers, Kind::Address, ttl, lanes);
+                    let ttl = ttl.to_be_bytes();
                     for record in reply
                         .composer
                         .written_mut(start)
@@ -116,7 +118,7 @@ fn from_service<'s>(
                         }
                     }
                 }
-                Ok(_) => {}
+                Ok(_) => reply.served.with(answers, Kind::Address, ttl, lanes),
                 Err(Full) => {
                     reply.composer.roll_back(mark);
                     reply.truncated = true;
@@ -126,15 +128,18 @@ fn from_service<'s>(
         // The next decision may bring an address: nobody shall remember its absence for longer than the answer.
         Given::Nothing => {
             let most = Some(answers.ttl(asked.now));
+            reply.served.without(answers, Kind::Nothing);
             negative::at_question(reply, asked.question, place.table, most);
         }
-        Given::Fail => fail(reply),
+        Given::Fail => fail(reply, answers),
     }
     say_degraded(reply, answers, asked.question.qtype);
 }
 
 /// SERVFAIL, with nothing else: of a chain that ends in it nothing is said.
-pub(crate) fn fail(reply: &mut Reply<'_, '_>) {
+pub(crate) fn fail(reply: &mut Reply<'_, '_>, answers: &ServiceAnswers) {
+    reply.served.clear();
+    reply.served.without(answers, Kind::Fail);
     reply.composer.roll_back(reply.beginning);
     reply.rcode = rcode::SERVFAIL;
     reply.authoritative = false;

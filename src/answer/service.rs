@@ -2,6 +2,7 @@
 
 use crate::answer::cname::Cname;
 use crate::answer::facets::Extra;
+use crate::answer::first::{First, Fresh};
 use crate::model::time::Moment;
 use crate::policy::choice::client::ClientKey;
 use crate::policy::choice::{Choice, Degraded, Lifetime, Pick, Picked};
@@ -22,6 +23,9 @@ pub struct ServiceAnswers {
     pub facets: Box<[ServiceAnswers]>,
     /// Endpoints that are answered by CNAME.
     pub cnames: Box<[Cname]>,
+    /// The first of its lanes, see [`Kind`](crate::answer::served::Kind); [`NOBODY`](crate::answer::served::NOBODY): it
+    /// is not counted.
+    pub lane: u32,
 }
 
 /// Answers of one address family.
@@ -31,6 +35,9 @@ pub struct Family {
     records: Box<[u8]>,
     size: usize,
     said: Option<Degraded>,
+    fresh: Fresh,
+    /// Whose each address is, by lane; empty when nobody is counted.
+    lanes: Box<[u32]>,
 }
 
 /// What one query gets.
@@ -50,6 +57,8 @@ pub enum Given<'s> {
         count: u16,
         /// How many bits of the client's address decided, see [`Picked::scope`].
         scope: u8,
+        /// Whose the records of both runs are, by lane.
+        lanes: [&'s [u32]; 2],
     },
 }
 
@@ -63,7 +72,30 @@ impl Family {
             records,
             size,
             said,
+            fresh: Fresh::default(),
+            lanes: Box::default(),
         }
+    }
+
+    /// Waits to be answered for the first time since it replaced `before`; the same answers encoded anew go on waiting.
+    pub(crate) fn follow(&mut self, before: &Self, edition: u64) {
+        self.fresh = if self.choice == before.choice {
+            before.fresh.again()
+        } else {
+            Fresh::wait(std::sync::Arc::new(First::of(edition)))
+        };
+    }
+
+    /// Whether its first answer is still to come.
+    #[inline]
+    pub(crate) fn fresh(&self) -> &Fresh {
+        &self.fresh
+    }
+
+    /// The same, with whose each of `choice.addresses` is.
+    #[must_use]
+    pub fn counted(self, lanes: Box<[u32]>) -> Self {
+        Self { lanes, ..self }
     }
 
     /// Said by an extended error when the answer is not what the operator would wish.
@@ -111,11 +143,16 @@ impl Family {
             let at = (first + from) * self.size;
             self.records.get(at..at + length * self.size).unwrap_or(&[])
         };
+        let whose = |from: usize, length: usize| {
+            let at = first + from;
+            self.lanes.get(at..at + length).unwrap_or(&[])
+        };
         Given::Records {
             first: run(start, before_end),
             second: run(0, take - before_end),
             count: u16::try_from(take).unwrap_or(u16::MAX),
             scope,
+            lanes: [whose(start, before_end), whose(0, take - before_end)],
         }
     }
 }

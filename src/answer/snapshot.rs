@@ -4,7 +4,9 @@ use std::net::IpAddr;
 use std::sync::Arc;
 
 use crate::answer::admit::{Admission, admit};
+use crate::answer::first::Firsts;
 use crate::answer::fit::Reply;
+use crate::answer::served::{Served, Whom};
 use crate::answer::service::ServiceAnswers;
 use crate::answer::table::Table;
 use crate::answer::zones::{Tenant, Zone, Zones};
@@ -142,6 +144,17 @@ pub struct About {
 pub struct Scratch {
     pub(crate) places: Places,
     pub(crate) data: Vec<u8>,
+    pub(crate) firsts: Firsts,
+    pub(crate) served: Served,
+}
+
+impl Scratch {
+    /// Whom to count for the last answer; `None` when no service had a say in it.
+    #[inline]
+    #[must_use]
+    pub fn served(&self) -> Option<Whom<'_>> {
+        self.served.whom()
+    }
 }
 
 impl Default for Scratch {
@@ -149,7 +162,32 @@ impl Default for Scratch {
         Self {
             places: Places::default(),
             data: Vec::with_capacity(1024),
+            firsts: Firsts::default(),
+            served: Served::default(),
         }
+    }
+}
+
+impl Scratch {
+    /// Memory of a worker whose answers are sent: it notices which are the first after a publication, and is told when
+    /// they were sent ([`Scratch::sent`]).
+    #[must_use]
+    pub fn watching() -> Self {
+        Self {
+            firsts: Firsts::watching(),
+            ..Self::default()
+        }
+    }
+
+    /// Whether something was answered for the first time since it was last told.
+    #[inline]
+    pub fn has_firsts(&mut self) -> bool {
+        self.firsts.any()
+    }
+
+    /// What was answered so far is sent.
+    pub fn sent(&mut self, now: Moment) {
+        self.firsts.sent(now);
     }
 }
 
@@ -215,6 +253,7 @@ impl Snapshot {
         scratch: &mut Scratch,
         out: &mut [u8],
     ) -> Outcome {
+        scratch.served.clear();
         let Some(query) = &prepared.query else {
             return Outcome::Drop;
         };
@@ -222,7 +261,12 @@ impl Snapshot {
         if admission == Admission::Transaction {
             return Outcome::Transaction;
         }
-        let Scratch { places, data } = scratch;
+        let Scratch {
+            places,
+            data,
+            firsts,
+            served,
+        } = scratch;
         let told = match query.edns {
             None => Told::Nothing,
             Some(edns) if edns.told == Told::Nothing => Told::Nothing,
@@ -233,7 +277,14 @@ impl Snapshot {
             Told::Subnet(subnet) => (Some(subnet), admission),
             Told::Malformed => (None, Admission::Refuse(rcode::FORMERR)),
         };
-        let mut reply = Reply::begin(query, &self.settings, ask.client.transport, subnet, out, places);
+        let mut reply = Reply::begin(
+            query,
+            &self.settings,
+            ask.client.transport,
+            subnet,
+            out,
+            (places, served),
+        );
         match admission {
             Admission::Answer(question) => {
                 let asked = lookup::Asked {
@@ -242,6 +293,7 @@ impl Snapshot {
                     client: self.client(ask, subnet),
                     dice: ask.dice,
                     now: ask.now,
+                    firsts,
                 };
                 asked.answer(&mut reply, prepared.zone, prepared.hash, query.name(), data);
             }

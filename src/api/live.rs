@@ -7,9 +7,10 @@ use std::time::Duration;
 
 use arc_swap::ArcSwapOption;
 use serde::{Deserialize, Serialize};
-use tokio::sync::{Semaphore, broadcast, mpsc, oneshot};
+use tokio::sync::{Mutex, Semaphore, broadcast, mpsc, oneshot};
 use tokio_util::sync::CancellationToken;
 
+use crate::announce::desk::Desk;
 use crate::api::directory::Directory;
 use crate::api::explain::Report as Explained;
 use crate::api::problem::Problem;
@@ -22,9 +23,12 @@ use crate::control::status::ServiceStatus;
 use crate::control::step::Control;
 use crate::control::timeline::Entry;
 use crate::drill::report::Report;
+use crate::metrics::page::Meters;
+use crate::metrics::panel::Panel;
 use crate::model::access::Role;
 use crate::model::plan::Prefix;
 use crate::model::time::Now;
+use crate::store::history::History;
 
 /// How long a request waits for a place in the queue of the signal box.
 pub(super) const PATIENCE: Duration = Duration::from_secs(5);
@@ -52,6 +56,11 @@ pub enum Request {
     Overrides {
         /// All of it.
         reply: oneshot::Sender<Vec<OverrideStatus>>,
+    },
+    /// How everything stands, in numbers.
+    Metrics {
+        /// The numbers.
+        reply: oneshot::Sender<Box<Panel>>,
     },
     /// An endpoint reports itself.
     Heartbeat {
@@ -225,10 +234,18 @@ pub struct Live {
     pub rehearsals: mpsc::Sender<Rehearsal>,
     /// What happens, as it happens.
     pub news: broadcast::Sender<Arc<Entry>>,
+    /// Who is told of events.
+    pub receivers: Desk,
+    /// What happened, as it was written down.
+    pub history: History,
+    /// Held by whoever verifies the history.
+    pub verifying: Arc<Mutex<()>>,
     /// To the desk of drills.
     pub drills: mpsc::Sender<DrillRequest>,
     /// Whether the sockets are open.
     pub ready: Arc<AtomicBool>,
+    /// What counts all the time.
+    pub meters: Arc<Meters>,
     /// What a client must show, when there is one.
     pub token: Option<Arc<str>>,
     /// The node's name.

@@ -7,7 +7,9 @@ use utoipa_axum::routes;
 
 use crate::api::dashboard::{self, overview};
 use crate::api::live::Live;
-use crate::api::{document, drill, files, hand, heartbeat, list, look, stream};
+use crate::api::{
+    document, drill, events, files, hand, heartbeat, list, look, metrics, notifications, stream,
+};
 use crate::model::access::Role;
 
 /// Who may use a route.
@@ -71,6 +73,7 @@ pub fn routes() -> Vec<Route> {
         open(routes!(look::readyz)),
         open(routes!(document::openapi)),
         route(Access::Own, routes!(heartbeat::heartbeat)),
+        read(routes!(metrics::metrics)),
         read(routes!(look::status)),
         read(routes!(overview::overview)),
         read(routes!(look::explain)),
@@ -80,6 +83,13 @@ pub fn routes() -> Vec<Route> {
         read(routes!(list::endpoints)),
         read(routes!(list::checks)),
         read(routes!(hand::overrides)),
+        read(routes!(events::events)),
+        read(routes!(events::verify)),
+        read(routes!(events::failovers)),
+        read(routes!(events::overview)),
+        read(routes!(events::strips)),
+        read(routes!(notifications::notifications)),
+        operate(routes!(notifications::test)),
         read(routes!(stream::stream)),
         operate(routes!(hand::drain)),
         operate(routes!(hand::force)),

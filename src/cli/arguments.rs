@@ -14,9 +14,9 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
-pub(crate) use ask::{Explain, Overrides, Status};
+pub(crate) use ask::{Explain, Notifications, Overrides, Query, Receivers, Status};
 pub(crate) use drill::{Drill, Look};
-pub(crate) use files::{Check, Demo, From, Import, Plan, Replay, Simulate};
+pub(crate) use files::{Check, Demo, From, Import, Plan, Practice, Replay, Simulate};
 pub(crate) use hand::{Drain, Failover, Force, Lasting, State, Target};
 
 /// hickory warns of malformed transactions, which anybody can send in any number.
@@ -108,6 +108,9 @@ pub(crate) enum Command {
     /// The two-minute tour on this machine: two practice backends, one stops, the answer follows
     #[command(after_help = "Example:\n  pointsman demo")]
     Demo(Demo),
+    /// Backends to practise with: HTTP servers that say they are well, until Ctrl-C
+    #[command(after_help = "Example:\n  pointsman practice 127.0.0.2:8080 127.0.0.3:8080")]
+    Practice(Practice),
     /// Read all configuration and zones, print every mistake and every service's promise
     #[command(after_help = "Example:\n  pointsman check --config config/pointsman.toml")]
     Check(Check),
@@ -117,6 +120,11 @@ pub(crate) enum Command {
     /// The decision for one question, step by step, with the exact answer
     #[command(after_help = "Example:\n  pointsman explain www.example.test A --client 192.0.2.7")]
     Explain(Explain),
+    /// Ask a server over DNS: what a client gets
+    #[command(
+        after_help = "Examples:\n  pointsman query www.example.test\n  pointsman query www.example.test AAAA --server 192.0.2.53"
+    )]
+    Query(Query),
     /// Switch a failover service by hand
     #[command(after_help = "Example:\n  pointsman failover db.example.test --to nyc")]
     Failover(Failover),
@@ -153,6 +161,9 @@ pub(crate) enum Command {
     /// What operators laid upon endpoints, and until when
     #[command(after_help = "Example:\n  pointsman overrides --json")]
     Overrides(Overrides),
+    /// Whom the server tells of events, and how that goes
+    #[command(after_help = "Examples:\n  pointsman notifications\n  pointsman notifications test oncall")]
+    Notifications(Notifications),
     /// Read the configuration and zones again; mistakes change nothing
     #[command(after_help = "Example:\n  pointsman reload")]
     Reload,

@@ -111,10 +111,10 @@ fn promises(loaded: &Loaded) -> String {
         // Writing to a string cannot fail.
         let _ = writeln!(
             text,
-            "zone {} ({}): {state}, {} services",
+            "zone {} ({}): {state}, {}",
             zone.origin,
             zone.source.display(),
-            zone.services.len()
+            counted(zone.services.len(), "service")
         );
         for service in zone
             .services

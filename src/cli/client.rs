@@ -1,5 +1,6 @@
 //! The API's client: one request, one answer, errors that say what to do.
 
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -27,6 +28,14 @@ pub(super) struct Client {
 struct Glance {
     #[serde(default)]
     api: Api,
+    #[serde(default)]
+    dns: Dns,
+}
+
+#[derive(Debug, Default, serde::Deserialize)]
+struct Dns {
+    #[serde(default)]
+    listen: Vec<String>,
 }
 
 #[derive(Debug, Default, serde::Deserialize)]
@@ -172,6 +181,21 @@ fn checked(said: &str) -> Result<String, Usage> {
     Err(Usage(format!(
         "--api: `{said}` is no URL of an API; write e.g. --api http://127.0.0.1:8053"
     )))
+}
+
+/// Where the configured server answers DNS: the first of `[dns] listen`, else the default.
+///
+/// # Errors
+/// [`Usage`] when the configuration cannot be read, or names no address there.
+pub(super) fn dns_of(common: &Common) -> Result<SocketAddr, Usage> {
+    let file = common.config.clone().or_else(crate::config::load::default_path);
+    let glance = file.as_deref().map(glance).transpose()?.unwrap_or_default();
+    let listen = glance.dns.listen.first().map_or("127.0.0.1:5353", String::as_str);
+    reachable(listen).parse().map_err(|_| {
+        Usage(format!(
+            "[dns] listen: `{listen}` is no address and port; name one with --server"
+        ))
+    })
 }
 
 /// A wildcard address is listened on, not connected to.

@@ -9,18 +9,18 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use anyhow::{Context, bail};
-use axum::Router;
-use axum::routing::get;
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
-use tokio::task::JoinHandle;
 use tokio::time::Instant;
 
-use crate::cli::dig::{Reply, ask};
+use crate::cli::dig::{ask, data};
+use crate::cli::practice::Backend;
 use crate::cli::{Common, arguments, output};
 use crate::run::{self, Running, StartError};
 
 const SERVICE: &str = "www.demo.test.";
+/// The type of IPv4 addresses (RFC 1035 section 3.2.2).
+const A: u16 = 1;
 const FIRST: Ipv4Addr = Ipv4Addr::new(127, 0, 0, 2);
 const SECOND: Ipv4Addr = Ipv4Addr::new(127, 0, 0, 3);
 /// The contract's addresses; another free port is taken when somebody has these.
@@ -62,8 +62,8 @@ async fn tour(options: &arguments::Demo) -> anyhow::Result<ExitCode> {
     let dns = free_dns_port().await?;
     let api = free_port(API_PORT).await?;
     let (first_listener, second_listener, port) = practice_listeners().await?;
-    let first = Backend::start(first_listener, "first");
-    let _second = Backend::start(second_listener, "second");
+    let first = Backend::start(first_listener, "first".to_owned());
+    let _second = Backend::start(second_listener, "second".to_owned());
     output::line(&format!(
         "Two practice backends: http://{FIRST}:{port}/healthz (first) and http://{SECOND}:{port}/healthz (second)."
     ));
@@ -106,7 +106,7 @@ async fn tour(options: &arguments::Demo) -> anyhow::Result<ExitCode> {
     let listener = TcpListener::bind((FIRST, port))
         .await
         .context("the practice backend's port is gone")?;
-    let _first = Backend::start(listener, "first");
+    let _first = Backend::start(listener, "first".to_owned());
     let started = Instant::now();
     await_answer(server, FIRST).await?;
     let back = started.elapsed();
@@ -150,7 +150,8 @@ async fn start(folder: &Path) -> anyhow::Result<Running> {
 }
 
 async fn show(what: &str, server: SocketAddr) -> anyhow::Result<()> {
-    let Reply { rcode, answers } = ask(server, SERVICE).await?;
+    let answer = ask(server, SERVICE, A).await?;
+    let (rcode, answers) = (answer.rcode, answer.answers);
     output::line(&format!(
         "{what}\n  $ dig -p {} @{} {SERVICE} A\n  ;; {rcode}\n  {}\n",
         server.port(),
@@ -161,8 +162,9 @@ async fn show(what: &str, server: SocketAddr) -> anyhow::Result<()> {
 }
 
 async fn expect(server: SocketAddr, address: Ipv4Addr) -> anyhow::Result<()> {
-    let reply = ask(server, SERVICE).await?;
-    if reply.first() == Some(address.to_string().as_str()) {
+    let reply = ask(server, SERVICE, A).await?;
+    let first = reply.answers.first().and_then(|record| data(record));
+    if first == Some(address.to_string().as_str()) {
         Ok(())
     } else {
         bail!("expected {address}, got {:?}", reply.answers)
@@ -178,38 +180,6 @@ async fn await_answer(server: SocketAddr, address: Ipv4Addr) -> anyhow::Result<(
         tokio::time::sleep(LOOK).await;
     }
     Ok(())
-}
-
-/// An HTTP server that says that it is well, until it is stopped: then its port refuses.
-struct Backend {
-    stop: tokio_util::sync::CancellationToken,
-    task: JoinHandle<()>,
-}
-
-impl Backend {
-    fn start(listener: TcpListener, name: &'static str) -> Self {
-        let stop = tokio_util::sync::CancellationToken::new();
-        let routes = Router::new().route("/healthz", get(|| async { "ok\n" })).route(
-            "/",
-            get(move || async move { format!("the {name} practice backend\n") }),
-        );
-        let stopped = stop.clone();
-        let task = tokio::spawn(async move {
-            let serving = axum::serve(listener, routes);
-            // Dropping the future closes the listener and every connection at once, as a crash would.
-            tokio::select! {
-                _ = async { serving.await } => {}
-                () = stopped.cancelled() => {}
-            }
-        });
-        Self { stop, task }
-    }
-
-    async fn stop(self) {
-        self.stop.cancel();
-        // The task ends either way.
-        let _ = self.task.await;
-    }
 }
 
 async fn practice_listeners() -> anyhow::Result<(TcpListener, TcpListener, u16)> {

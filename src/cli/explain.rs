@@ -121,8 +121,9 @@ struct Report {
     answer: Answer,
 }
 
+/// What is printed of an answer.
 #[derive(Debug, Deserialize)]
-struct Answer {
+pub(super) struct Answer {
     rcode: String,
     authoritative: bool,
     extended_errors: Vec<String>,
@@ -144,20 +145,25 @@ fn text(report: &Report) -> String {
             .map(|(index, step)| format!("{:>3}. {step}", index + 1)),
     );
     lines.push(String::new());
-    let answer = &report.answer;
+    lines.extend(of_answer(&report.answer));
+    lines.join("\n")
+}
+
+/// An answer's lines, as `dig` would write them.
+pub(super) fn of_answer(answer: &Answer) -> Vec<String> {
     let aa = if answer.authoritative {
         ", authoritative"
     } else {
         ""
     };
-    lines.push(format!(
+    let mut lines = vec![format!(
         ";; {}{aa}",
         if answer.rcode.is_empty() {
             "no answer"
         } else {
             &answer.rcode
         }
-    ));
+    )];
     for (section, records) in [
         ("answer", &answer.answers),
         ("authority", &answer.authorities),
@@ -174,5 +180,5 @@ fn text(report: &Report) -> String {
             .iter()
             .map(|error| format!(";; extended error: {error}")),
     );
-    lines.join("\n")
+    lines
 }

@@ -50,6 +50,10 @@ pub const WATCH: bool = true;
 pub const STATE_DIRECTORY: &str = "../state";
 /// MiB of a recording: a day of a thousand endpoints at the default interval takes about four of these.
 pub const RECORD_LIMIT: i64 = 1024;
+/// A year and a month: this month can be held against the same one a year ago.
+pub const HISTORY_KEEP: Duration = Duration::from_secs(400 * 86_400);
+/// MiB of the state file: more than a million entries, a thousand changes a day for three years.
+pub const HISTORY_SIZE: i64 = 256;
 /// Loopback: without a token nobody else may steer.
 pub const API_LISTEN: &str = "127.0.0.1:8053";
 /// Whoever takes the last one out means it, or made a mistake.
@@ -61,6 +65,8 @@ pub const OVERRIDES_FILE: &str = "overrides.toml";
 /// What every implementation of TSIG speaks (RFC 8945 section 6).
 pub const TSIG_ALGORITHM: &str = "hmac-sha256";
 
+/// Twenty thousand endpoints are two hundred thousand series: much, but what one looks for when something is wrong.
+pub const ENDPOINT_METRICS: bool = true;
 /// What wakes people up, and its end; all of it is in the history anyway.
 pub const NOTIFY_EVENTS: &str = "alarms";
 /// Receivers answer within a second; ten of them are a receiver in trouble.

@@ -12,7 +12,9 @@ mod drill;
 mod exec;
 mod facets;
 mod hand;
+mod history;
 mod member;
+mod metrics;
 mod notify;
 mod on_failover;
 mod server;
@@ -30,6 +32,8 @@ pub use drill::DRILL;
 pub use exec::CHECK_EXEC;
 pub use facets::{BINDING, MX, SRV};
 pub use hand::{OVERRIDE, OVERRIDES, OVERRIDES_FILE, SAFETY};
+pub use history::HISTORY;
+pub use metrics::METRICS;
 pub use notify::NOTIFY;
 pub use on_failover::ON_FAILOVER;
 pub use server::{
@@ -47,7 +51,9 @@ pub static SECTIONS: &[&Section] = &[
     &DNS_TCP,
     &ZONES,
     &STATE,
+    &HISTORY,
     &API,
+    &METRICS,
     &DEFAULTS,
     &DEFAULTS_CHECK,
     &PROBES,

@@ -185,6 +185,7 @@ impl Control {
             if let Some(watch) = self.watches.get_mut(parent.index()) {
                 watch.reading = (reading.tier, reading.waiting, reading.in_doubt);
                 watch.gate.follow(health_of(reading.tier), now);
+                watch.meter.see(now.moment, watch.state(), false);
             }
             self.refresh_parents(now, *parent);
         }

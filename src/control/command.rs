@@ -101,7 +101,7 @@ impl Control {
         if result.is_err() {
             self.disown(service);
         }
-        self.acknowledge(now, asked, result, effects);
+        self.acknowledge(now, asked, vec![service.to_owned()], result, effects);
     }
 
     /// What must survive of a switch: as [`Control::remember`] keeps it.

@@ -161,6 +161,7 @@ impl Control {
         };
         let decided = self.rehearsed(now, service, &real, said).unwrap_or(real);
         let changed = desk.last.as_ref() != Some(&decided.decision);
+        desk.count(&decided, changed);
         if changed {
             let same = |last: &Decision| last.a == decided.decision.a && last.aaaa == decided.decision.aaaa;
             if !desk.last.as_ref().is_some_and(same) {

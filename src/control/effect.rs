@@ -265,6 +265,8 @@ pub enum HistoryKind {
     },
     /// A command was carried out.
     Commanded {
+        /// The services it was about; empty: too many to be named.
+        services: Vec<String>,
         /// Who.
         by: String,
         /// What, in a sentence.
@@ -274,6 +276,8 @@ pub enum HistoryKind {
     },
     /// An override's time is over.
     Lapsed {
+        /// The services it lay upon; empty: too many to be named.
+        services: Vec<String>,
         /// Upon what it lay, and what it was.
         what: String,
     },

@@ -20,6 +20,8 @@ use crate::policy::witness::Nobody;
 const MOST: usize = 1000;
 /// Longest reason and owner, in octets: they stand in every line of the log.
 const WORDS: usize = 512;
+/// Services that the timeline names of one command: it is found under each of them.
+const NAMED: usize = 1000;
 /// Services and names that are spelt out in an answer; the others are counted.
 const SPELT: usize = 20;
 
@@ -91,7 +93,23 @@ impl Control {
                 Err(refusal)
             }
         };
-        self.acknowledge(now, asked, result, effects);
+        let select = match handed {
+            Handed::Wish(wish, _) => &wish.select,
+            Handed::Release(select) => select,
+        };
+        let services = parse(select)
+            .map(|select| self.named_by(&select))
+            .unwrap_or_default();
+        self.acknowledge(now, asked, services, result, effects);
+    }
+
+    /// The services whose endpoints `select` means; none when there are too many to be named.
+    pub(super) fn named_by(&self, select: &Selector) -> Vec<String> {
+        let services = self.services_of(&matching(select, &self.plan));
+        if services.len() > NAMED {
+            return Vec::new();
+        }
+        services.iter().map(|service| service.display_name()).collect()
     }
 
     fn write_all_again(&self, handed: &Handed, effects: &mut Vec<Effect>) {

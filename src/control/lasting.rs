@@ -30,7 +30,9 @@ impl Control {
                 effects.push(Effect::Remember(Record::Released(over.id)));
             }
             let what = format!("{}: {}", over.select, over.words());
-            Self::tell(now, over.place.is_some(), HistoryKind::Lapsed { what }, effects);
+            let services = self.named_by(&over.select);
+            let kind = HistoryKind::Lapsed { services, what };
+            Self::tell(now, over.place.is_some(), kind, effects);
         }
     }
 

@@ -107,15 +107,24 @@ impl Control {
             return;
         };
         if watch.due == at && watch.regular.is_none() {
+            self.meters.lateness.took(now.moment.since(at));
             self.launch(now, target, Role::Scheduled, true, rules.timeout, effects);
         }
     }
 
-    pub(super) fn confirm_due(&mut self, now: Now, target: TargetId, epoch: u32, effects: &mut Vec<Effect>) {
+    pub(super) fn confirm_due(
+        &mut self,
+        now: Now,
+        at: Moment,
+        target: TargetId,
+        epoch: u32,
+        effects: &mut Vec<Effect>,
+    ) {
         let (Some(watch), Some(rules)) = (self.watches.get(target.index()), self.rules(target)) else {
             return;
         };
         if watch.epoch == epoch && (watch.monitor.run().failures() > 0 || self.rehearses_doubt(target)) {
+            self.meters.lateness.took(now.moment.since(at));
             self.launch(now, target, Role::Confirming, false, rules.timeout, effects);
         }
     }
@@ -166,7 +175,7 @@ impl Control {
         } else if flight.role == Role::Confirming {
             watch.confirming = watch.confirming.saturating_sub(1);
         }
-        let mut finding = seen.finding;
+        let (mut finding, phases) = (seen.finding, seen.phases);
         if let Some(seen) = watch.measured(seen, flight.role) {
             finding = seen.finding;
             watch.measure(&seen, &rules);
@@ -177,6 +186,8 @@ impl Control {
                 flight.began,
             );
         }
+        let described = self.plan.targets.get(target.index());
+        self.meters.probed(described, finding, &phases);
         let local = finding.is_own_fault();
         if local {
             if watch.seen.local.is_power_of_two() {

@@ -30,6 +30,7 @@ impl Control {
         let why = "a new configuration comes first".to_owned();
         self.end_drill(now, State::Aborted, why, effects);
         let old = std::mem::replace(&mut self.plan, plan.clone());
+        self.meters.replan(&old, &plan);
         let matched = self.match_targets(&old, &plan);
         let gone = self.move_flights(&old, &matched, effects);
         let mut watches: Vec<Option<Watch>> =
@@ -200,6 +201,9 @@ impl Control {
                         since: desk.since,
                         proposed: desk.proposed,
                         said: desk.said,
+                        all_down: desk.all_down,
+                        all_down_entries: desk.all_down_entries,
+                        changes: desk.changes,
                         ..Desk::default()
                     }
                 }

@@ -8,6 +8,7 @@ use crate::control::drill::{Drill, State, StoredDrill};
 use crate::control::effect::{Effect, HistoryEvent, HistoryKind};
 use crate::control::event::{Event, GateTicket, ProbeTicket, Remembered, StoreTicket};
 use crate::control::ledger::Ledger;
+use crate::control::metering::Meters;
 use crate::control::overrides::Overrides;
 use crate::control::schedule::{Due, Schedule};
 use crate::control::storing::{Asked, Awaiting};
@@ -78,6 +79,7 @@ pub struct Control {
     pub(super) lost: bool,
     /// Until when caches may hold what was answered.
     pub(super) ledger: Ledger,
+    pub(super) meters: Meters,
     /// A rehearsed failover.
     pub(super) drill: Option<Drill>,
     /// Drills that the last process left unfinished, until that is told.
@@ -120,6 +122,7 @@ impl Control {
             remembered: remembered.actives.into_iter().collect(),
             lost: remembered.lost,
             ledger: Ledger::default(),
+            meters: Meters::new(&plan),
             drill: None,
             interrupted: remembered
                 .drills
@@ -197,7 +200,7 @@ impl Control {
     fn come_due(&mut self, now: Now, at: Moment, due: Due, effects: &mut Vec<Effect>) {
         match due {
             Due::Probe(target) => self.probe_due(now, at, target, effects),
-            Due::Confirm(target, epoch) => self.confirm_due(now, target, epoch, effects),
+            Due::Confirm(target, epoch) => self.confirm_due(now, at, target, epoch, effects),
             Due::Hurry(target) => self.hurry_due(now, target, effects),
             Due::Silence(target) => self.silence_due(now, at, target, effects),
             Due::Hold(target) => self.hold_due(now, at, target, effects),

@@ -95,12 +95,14 @@ impl Control {
         &mut self,
         now: Now,
         asked: &Asked,
+        services: Vec<String>,
         result: Result<Done, Refusal>,
         effects: &mut Vec<Effect>,
     ) {
         if let Ok(Done(what)) = &result {
             self.publish(now, effects);
             let kind = HistoryKind::Commanded {
+                services,
                 by: asked.by.clone(),
                 what: what.clone(),
                 break_glass: asked.manner.break_glass,

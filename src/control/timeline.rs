@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use crate::control::effect::{HistoryEvent, HistoryKind};
 
 /// One entry of the timeline.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct Entry {
     /// Its number: grows by one from entry to entry, over restarts too; the first is 1.
     pub seq: u64,
@@ -106,7 +106,7 @@ fn said(kind: &HistoryKind) -> Said<'_> {
             ..plain(
                 "state-changed",
                 services,
-                format!("{target} ({check}) is {}: {why}; {}", to.as_str(), evidence.text),
+                format!("{target} ({check}) is {}: {why}", to.as_str()),
                 json!({
                     "check": check, "target": target, "from": from.as_str(), "to": to.as_str(), "why": why,
                     "evidence": evidence.text, "status": evidence.status,
@@ -254,6 +254,7 @@ fn said(kind: &HistoryKind) -> Said<'_> {
         },
         // What operators did and what became of it; the server's own life.
         HistoryKind::Commanded {
+            services,
             by,
             what,
             break_glass,
@@ -261,14 +262,14 @@ fn said(kind: &HistoryKind) -> Said<'_> {
             by: Some(by),
             ..plain(
                 "commanded",
-                &[],
+                services,
                 what.clone(),
                 json!({ "what": what, "break_glass": break_glass }),
             )
         },
-        HistoryKind::Lapsed { what } => plain(
+        HistoryKind::Lapsed { services, what } => plain(
             "lapsed",
-            &[],
+            services,
             format!("its time is over: {what}"),
             json!({ "what": what }),
         ),

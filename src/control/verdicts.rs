@@ -25,6 +25,9 @@ impl Control {
         count.bad = (count.bad + census.bad).saturating_sub(before.bad);
         let reading = (watch.tier(), watch.on_trial(), watch.in_doubt());
         let changed = std::mem::replace(&mut watch.reading, reading) != reading;
+        watch
+            .meter
+            .see(now.moment, watch.state(), watch.gate.is_flapping());
         if (changed || watch.strict) && self.opened {
             let users = std::mem::take(&mut watch.users);
             for service in &users {

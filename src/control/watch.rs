@@ -4,6 +4,8 @@ use std::time::Duration;
 
 use crate::control::event::ProbeTicket;
 use crate::control::gate::Barrier;
+use crate::control::metering::{Meter, State};
+use crate::control::recent::Recent;
 use crate::health::degradation::Degradation;
 use crate::health::gate::Gate;
 use crate::health::isolation::Census;
@@ -63,6 +65,7 @@ pub(crate) struct Watch {
     pub said_degraded: bool,
     pub counted: Census,
     pub reading: (Tier, bool, bool),
+    pub meter: Meter,
 }
 
 /// What was last seen of a target.
@@ -73,6 +76,8 @@ pub(crate) struct LastSeen {
     pub inverted: Option<String>,
     pub at: Now,
     pub latency: Option<Duration>,
+    /// How long the last ones took.
+    pub recent: Recent,
     /// A moving average of it.
     pub smooth: Option<Duration>,
     /// Of the last failure, until the next success.
@@ -118,6 +123,10 @@ pub(crate) struct Desk {
     /// What was proposed last, and what was said of a degraded answer.
     pub proposed: Option<(String, String)>,
     pub said: Option<String>,
+    /// Whether nothing healthy was there at the last decision, how often that began, and how often the answer changed.
+    pub all_down: bool,
+    pub all_down_entries: u64,
+    pub changes: u64,
 }
 
 impl Watch {
@@ -145,6 +154,17 @@ impl Watch {
             said_degraded: false,
             counted: Census::default(),
             reading: (Tier::Up, trial.is_some(), false),
+            meter: Meter::new(now.moment),
+        }
+    }
+
+    /// What it is, for those who count.
+    pub(crate) fn state(&self) -> State {
+        match self.reading.0 {
+            _ if !self.is_known() && self.gate.effective() == Health::Unknown => State::Unknown,
+            Tier::Up => State::Up,
+            Tier::Degraded => State::Degraded,
+            Tier::Held | Tier::Down => State::Down,
         }
     }
 
@@ -329,12 +349,14 @@ impl LastSeen {
             let latest = seen.phases.total;
             self.smooth = Some(self.smooth.map_or(latest, |smooth| (smooth * 7 + latest) / 8));
             self.latency = Some(latest);
+            self.recent.note(Some(latest));
             self.hear(seen.report, began, seen.at.moment);
             self.evidence = None;
             return;
         }
         if counts {
             self.failures = self.failures.saturating_add(1);
+            self.recent.note(None);
         }
         let mut evidence = seen.evidence;
         if evidence.text.len() > TEXT {

@@ -50,7 +50,7 @@ pub enum Kind {
     Floor,
 }
 
-/// The same answer, once or several times in a row.
+/// An answer; of a fresh client, the same one several times in a row.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Heard {
     /// Addresses, or `CNAME lb.example.net`, sorted.
@@ -223,8 +223,9 @@ impl Asking {
         }
         let until = now.after(keeps);
         let full = self.client.heard.len() >= KEPT;
+        let fresh = self.client.kind == Kind::Fresh;
         match self.client.heard.last_mut() {
-            Some(last) if last.answers == answers => (last.last, last.until) = (now, until),
+            Some(last) if fresh && last.answers == answers => (last.last, last.until) = (now, until),
             _ if full => {}
             _ => self.client.heard.push(Heard {
                 answers,

@@ -37,6 +37,12 @@ impl Gate {
         self.held
     }
 
+    /// Whether it went down so soon after the last time that it will be held down.
+    #[must_use]
+    pub fn is_flapping(&self) -> bool {
+        self.damping.hold() > std::time::Duration::ZERO
+    }
+
     /// Begins at `now`, unknown.
     #[must_use]
     pub fn new(now: Now) -> Self {

@@ -190,6 +190,25 @@ impl HeartbeatCheck {
 }
 
 impl CheckKind {
+    /// As written in a zone file.
+    #[must_use]
+    pub fn as_str(&self) -> &'static str {
+        match self {
+            Self::Http(_) => "http",
+            Self::Tcp(_) => "tcp",
+            Self::Tls(_) => "tls",
+            Self::Exec(_) => "exec",
+            Self::Dns(_) => "dns",
+            Self::Icmp(_) => "icmp",
+            Self::Grpc(_) => "grpc",
+            Self::Postgres(_) => "postgres",
+            Self::Redis(_) => "redis",
+            Self::Patroni(_) => "patroni",
+            Self::Combined(_) => "combined",
+            Self::Heartbeat(_) => "heartbeat",
+        }
+    }
+
     /// Whether what was learned by `self` holds for `other`: the same question. Heartbeats are the same whatever their
     /// token and their time.
     #[must_use]

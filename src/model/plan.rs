@@ -167,6 +167,8 @@ pub struct NodeSettings {
     pub api: Option<SocketAddr>,
     /// `[api] token_file`, its content.
     pub api_token: Option<String>,
+    /// `[metrics] endpoints`: whether each endpoint has series of its own.
+    pub endpoint_metrics: bool,
     /// `[resolver] nameservers`; none: those of the system.
     pub resolvers: Vec<SocketAddr>,
     /// `[isolation]`.
@@ -177,6 +179,8 @@ pub struct NodeSettings {
     pub drill: DrillSettings,
     /// `[keys]`.
     pub keys: Vec<TsigKey>,
+    /// `[history]`.
+    pub history: HistorySettings,
     /// `[[notify]]`.
     pub hooks: Vec<Hook>,
     /// Resolvers whose word on their clients' networks is taken (RFC 7871).
@@ -213,6 +217,15 @@ pub struct TcpSettings {
     pub total: Duration,
     /// Time for a begun message to arrive whole, or for an answer to be taken.
     pub message: Duration,
+}
+
+/// `[history]`: how much of what happened is kept.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct HistorySettings {
+    /// Entries older than this go.
+    pub keep: Duration,
+    /// The oldest go while the state file uses more octets than this.
+    pub octets: u64,
 }
 
 /// `[isolation]`: is it them, or is it us?

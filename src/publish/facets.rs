@@ -14,6 +14,7 @@ use crate::model::plan::Plan;
 use crate::model::service::{Group, MemberKind, Service};
 use crate::model::time::Ttl;
 use crate::policy::choice::{Choice, Decision, Degraded, Pick};
+use crate::publish::lanes::OwnLanes;
 use crate::publish::service::family;
 use crate::wire::name::Name;
 use crate::wire::rtype;
@@ -116,7 +117,7 @@ impl Template {
     }
 
     /// Adds to `answers`, which are those of `decision` for addresses, all that follows from it.
-    pub(super) fn fill(&self, decision: &Decision, ttl: Ttl, answers: &mut ServiceAnswers) {
+    pub(super) fn fill(&self, decision: &Decision, ttl: Ttl, lanes: &OwnLanes, answers: &mut ServiceAnswers) {
         let Some(owner) = &self.owner else { return };
         let named = self.named(owner, &decision.a, &decision.aaaa);
         let said = decision.said.iter().flatten().next();
@@ -148,10 +149,10 @@ impl Template {
                 };
                 Choice { addresses, pick }
             };
-            plain(answers, of(true), of(false), ttl, None)
+            plain(answers, [of(true), of(false)], ttl, None, lanes)
         });
         let srv = self.srv.iter().map(|srv| {
-            let mut facet = plain(answers, Choice::default(), Choice::default(), ttl, said);
+            let mut facet = plain(answers, [Choice::default(), Choice::default()], ttl, said, lanes);
             let head = |weight: u16| {
                 let numbers = [srv.priority, srv.weight.unwrap_or(weight), srv.port];
                 numbers.iter().flat_map(|number| number.to_be_bytes()).collect()
@@ -231,21 +232,22 @@ fn is_usable(decision: &Decision, address: IpAddr) -> bool {
     answered || decision.usable.contains(&address)
 }
 
-/// Answers of addresses alone, with the TTL of `like`.
+/// Answers of addresses alone, with the TTL of `like`, counted with it.
 fn plain(
     like: &ServiceAnswers,
-    a: Choice,
-    aaaa: Choice,
+    [a, aaaa]: [Choice; 2],
     ttl: Ttl,
     said: Option<&Degraded>,
+    lanes: &OwnLanes,
 ) -> ServiceAnswers {
     ServiceAnswers {
-        a: family(&a, rtype::A, ttl, said.cloned()),
-        aaaa: family(&aaaa, rtype::AAAA, ttl, said.cloned()),
+        a: family(&a, rtype::A, ttl, said.cloned(), lanes),
+        aaaa: family(&aaaa, rtype::AAAA, ttl, said.cloned(), lanes),
         lifetime: like.lifetime,
         extras: Box::default(),
         facets: Box::default(),
         cnames: Box::default(),
+        lane: like.lane,
     }
 }
 

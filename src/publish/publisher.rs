@@ -3,12 +3,16 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
+use crate::answer::first::First;
+use crate::answer::served::NOBODY;
 use crate::answer::service::ServiceAnswers;
 use crate::answer::snapshot::{SERVICES_PER_CHUNK, ServiceChunk, Settings, Snapshot};
 use crate::answer::zones::{Zone, Zones};
+use crate::model::id::ServiceId;
 use crate::model::plan::Plan;
 use crate::policy::choice::Decision;
 use crate::publish::facets::Template;
+use crate::publish::lanes::{Lanes, OwnLanes, by_service};
 use crate::publish::service::{encode, undecided};
 use crate::publish::tables::{Tables, tenants};
 use crate::wire::name::Name;
@@ -23,6 +27,9 @@ pub struct Publisher {
     zones: Arc<Zones>,
     services: Arc<[ServiceChunk]>,
     settings: Arc<Settings>,
+    /// How often [`Publisher::apply`] was called.
+    edition: u64,
+    lanes: Arc<Lanes>,
 }
 
 impl Publisher {
@@ -36,10 +43,21 @@ impl Publisher {
             zones: Arc::new(Zones::new(Vec::new(), tables.hash().clone())),
             services: Arc::from([]),
             settings: Arc::new(Settings::of(&plan.node)),
+            edition: 0,
+            lanes: Arc::new(Lanes {
+                end: NOBODY + 1,
+                ..Lanes::default()
+            }),
             tables: tables.clone(),
         };
         publisher.adopt(plan, tables);
         publisher
+    }
+
+    /// Under which lanes services and endpoints of the plan in force are counted.
+    #[must_use]
+    pub fn lanes(&self) -> &Arc<Lanes> {
+        &self.lanes
     }
 
     /// The tables in force: what the next plan's are best made from, see [`Tables::next`].
@@ -77,6 +95,7 @@ impl Publisher {
 
     /// The snapshot after these decisions: cost independent of zones, records and other services.
     pub fn apply(&mut self, decisions: &[Decision]) -> Arc<Snapshot> {
+        self.edition += 1;
         if !decisions.is_empty() {
             let mut spine = self.services.to_vec();
             for decision in decisions {
@@ -86,12 +105,32 @@ impl Publisher {
                     chunk.and_then(|chunk| Arc::make_mut(chunk).get_mut(index % SERVICES_PER_CHUNK))
                     && let Some(layout) = self.layouts.get(index)
                 {
-                    *slot = Arc::new(encode(decision, &layout.template));
+                    let mut next = encode(decision, &layout.template, &layout.lanes);
+                    next.a.follow(&slot.a, self.edition);
+                    next.aaaa.follow(&slot.aaaa, self.edition);
+                    *slot = Arc::new(next);
                 }
             }
             self.services = spine.into();
         }
         self.snapshot()
+    }
+
+    /// Who will know when the answers that the last [`Publisher::apply`] changed for `service` were first sent: none, one
+    /// (A or AAAA) or both.
+    #[must_use]
+    pub fn firsts(&self, service: ServiceId) -> Vec<Arc<First>> {
+        let id = service.index();
+        let chunk = self.services.get(id / SERVICES_PER_CHUNK);
+        let answers = chunk.and_then(|chunk| chunk.get(id % SERVICES_PER_CHUNK));
+        let families = answers
+            .into_iter()
+            .flat_map(|answers| [&answers.a, &answers.aaaa]);
+        families
+            .filter_map(|family| family.fresh().first())
+            .filter(|first| first.edition() == self.edition)
+            .cloned()
+            .collect()
     }
 
     /// Octets that the tables of all zones take.
@@ -111,14 +150,25 @@ impl Publisher {
             .filter_map(|(id, layout)| Some((&layout.owner, (layout, answers(id)?))))
             .collect();
         let nothing = Arc::new(undecided());
+        let mut end = self.lanes.end;
         let layouts: Vec<Layout> = plan
             .services
             .iter()
-            .map(|service| Layout {
-                owner: service.owner.clone(),
-                template: Template::of(plan, service),
+            .zip(by_service(plan))
+            .map(|(service, endpoints)| {
+                let known = before.get(&service.owner).map(|(layout, _)| &layout.lanes);
+                Layout {
+                    owner: service.owner.clone(),
+                    template: Template::of(plan, service),
+                    lanes: OwnLanes::next(&endpoints, known, &mut end),
+                }
             })
             .collect();
+        self.lanes = Arc::new(Lanes::gathered(
+            plan,
+            layouts.iter().map(|layout| &layout.lanes),
+            end,
+        ));
         let now: Vec<Arc<ServiceAnswers>> = layouts
             .iter()
             .map(|layout| match before.get(&layout.owner) {
@@ -140,4 +190,5 @@ impl Publisher {
 struct Layout {
     owner: Name,
     template: Template,
+    lanes: OwnLanes,
 }

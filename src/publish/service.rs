@@ -2,19 +2,21 @@
 
 use std::net::IpAddr;
 
+use crate::answer::served::NOBODY;
 use crate::answer::service::{Family, ServiceAnswers};
 use crate::model::time::Ttl;
 use crate::policy::choice::{Choice, Decision, Degraded, Lifetime, Pick};
 use crate::publish::facets::Template;
+use crate::publish::lanes::OwnLanes;
 use crate::wire::edns::NOT_READY;
 use crate::wire::rtype;
 
 /// EXTRA-TEXT is kept short, so that question, OPT, NSID and it fit into 512 octets together.
 const EXTRA_TEXT: usize = 64;
 
-/// Encodes what `decision` answers, with what follows from it by `template`.
+/// Encodes what `decision` answers, with what follows from it by `template`; it is counted by `lanes`.
 #[must_use]
-pub(super) fn encode(decision: &Decision, template: &Template) -> ServiceAnswers {
+pub(super) fn encode(decision: &Decision, template: &Template, lanes: &OwnLanes) -> ServiceAnswers {
     let ttl = match decision.lifetime {
         Lifetime::Fixed(ttl) => ttl,
         Lifetime::Until { most, .. } => most, // patched when answered
@@ -31,14 +33,15 @@ pub(super) fn encode(decision: &Decision, template: &Template) -> ServiceAnswers
         })
     });
     let mut answers = ServiceAnswers {
-        a: family(&template.known(&decision.a), rtype::A, ttl, a),
-        aaaa: family(&template.known(&decision.aaaa), rtype::AAAA, ttl, aaaa),
+        a: family(&template.known(&decision.a), rtype::A, ttl, a, lanes),
+        aaaa: family(&template.known(&decision.aaaa), rtype::AAAA, ttl, aaaa, lanes),
         lifetime: decision.lifetime,
         extras: Box::default(),
         facets: Box::default(),
         cnames: template.cnames(),
+        lane: lanes.first,
     };
-    template.fill(decision, ttl, &mut answers);
+    template.fill(decision, ttl, lanes, &mut answers);
     answers
 }
 
@@ -55,17 +58,25 @@ pub(super) fn undecided() -> ServiceAnswers {
             text: "nothing decided yet".to_owned(),
         })
     };
+    let nobody = OwnLanes::default();
     ServiceAnswers {
-        a: family(&fail(), rtype::A, Ttl::default(), said()),
-        aaaa: family(&fail(), rtype::AAAA, Ttl::default(), said()),
+        a: family(&fail(), rtype::A, Ttl::default(), said(), &nobody),
+        aaaa: family(&fail(), rtype::AAAA, Ttl::default(), said(), &nobody),
         lifetime: Lifetime::Fixed(Ttl::default()),
         extras: Box::default(),
         facets: Box::default(),
         cnames: Box::default(),
+        lane: NOBODY,
     }
 }
 
-pub(super) fn family(choice: &Choice, rtype: u16, ttl: Ttl, said: Option<Degraded>) -> Family {
+pub(super) fn family(
+    choice: &Choice,
+    rtype: u16,
+    ttl: Ttl,
+    said: Option<Degraded>,
+    lanes: &OwnLanes,
+) -> Family {
     let length: u8 = if rtype == rtype::A { 4 } else { 16 };
     let size = 12 + usize::from(length);
     let mut records = Vec::with_capacity(size * choice.addresses.len());
@@ -81,5 +92,5 @@ pub(super) fn family(choice: &Choice, rtype: u16, ttl: Ttl, said: Option<Degrade
             (IpAddr::V6(v6), _) => records.extend(v6.octets()),
         }
     }
-    Family::new(choice.clone(), records.into(), size, said)
+    Family::new(choice.clone(), records.into(), size, said).counted(lanes.of(&choice.addresses))
 }

@@ -8,10 +8,12 @@ use std::sync::Arc;
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio_util::sync::CancellationToken;
 
+use crate::announce::desk::Desk;
 use crate::api::live::{Rehearsal, Reload};
 use crate::config::diagnostic::render;
 use crate::config::load::{Loaded, load_with};
 use crate::config::watch::Watch;
+use crate::metrics::page::Meters;
 use crate::model::diagnostic::Diagnostic;
 use crate::model::plan::{NodeSettings, Plan, TcpSettings};
 use crate::publish::tables::Tables;
@@ -28,9 +30,11 @@ pub struct Loader {
     tables: Tables,
     messages: mpsc::Sender<Message>,
     tcp: watch::Sender<TcpSettings>,
+    receivers: Desk,
     resolver: Resolver,
     /// What was loaded, with the addresses that names had when they were looked at last.
     in_force: Arc<Plan>,
+    meters: Arc<Meters>,
 }
 
 impl Loader {
@@ -41,8 +45,9 @@ impl Loader {
         current: Loaded,
         tables: Tables,
         messages: mpsc::Sender<Message>,
-        tcp: watch::Sender<TcpSettings>,
+        (tcp, receivers): (watch::Sender<TcpSettings>, Desk),
         (resolver, in_force): (Resolver, Arc<Plan>),
+        meters: Arc<Meters>,
     ) -> Self {
         Self {
             file,
@@ -50,8 +55,10 @@ impl Loader {
             tables,
             messages,
             tcp,
+            receivers,
             resolver,
             in_force,
+            meters,
         }
     }
 
@@ -84,6 +91,7 @@ impl Loader {
                 }
             };
             let outcome = self.reload(watch.as_ref()).await;
+            self.meters.reloads.note(outcome.is_ok());
             match &outcome {
                 Ok(said) => tracing::info!(target: "pointsman::reload", "{said}"),
                 Err(mistakes) => {
@@ -169,6 +177,7 @@ impl Loader {
         let plan = with_names(&plan, &mut self.resolver).await;
         self.put_in_force(&plan, &tables).await?;
         self.tcp.send_replace(tcp);
+        self.receivers.follow(&plan.node.hooks);
         (self.current, self.tables, self.in_force) = (Arc::new(loaded), tables, plan);
         Ok(said)
     }

@@ -4,7 +4,6 @@
 //! on disk, network or readers.
 
 use std::collections::HashMap;
-use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -17,19 +16,22 @@ use crate::api::live::{Look, Request};
 use crate::clock::Clock;
 use crate::control::drill::Stage;
 use crate::control::effect::{Done, Effect, HistoryEvent, Record, Refusal};
-use crate::control::event::{CommandTicket, Event, Remembered, StoreTicket};
+use crate::control::event::{CommandTicket, Event, Remembered};
 use crate::control::step::Control;
 use crate::model::plan::Plan;
 use crate::model::time::{Moment, Now};
-use crate::policy::choice::Decision;
 use crate::probe::runner::Runner;
 use crate::publish::publisher::Publisher;
 use crate::publish::tables::Tables;
-use crate::run::chronicle::Chronicle;
+use crate::run::chronicle::{Chronicle, Swap};
 use crate::run::gate::Gates;
+use crate::run::metering::DeskMeters;
 use crate::run::recorder::Recorder;
 use crate::simulate::recording::Entry;
 use crate::store::Store;
+
+mod hands;
+use hands::retention;
 
 /// How many events are taken before the effects so far are carried out.
 const DRAIN: usize = 1024;
@@ -123,7 +125,8 @@ struct Desk {
     owed: Vec<Event>,
     waiting: HashMap<CommandTicket, oneshot::Sender<Result<Done, Refusal>>>,
     commands: u64,
-    published_at: Moment,
+    swap: Swap,
+    meters: DeskMeters,
 }
 
 impl Desk {
@@ -133,6 +136,7 @@ impl Desk {
         if let Some(recorder) = &mut parts.recorder {
             recorder.record(Entry::start(&parts.plan, &remembered, now));
         }
+        parts.store.keep(retention(&parts.plan));
         let control = Control::new(Arc::clone(&parts.plan), remembered, parts.seed, now);
         let snapshot = parts.published.load_full();
         let (retired, effects, owed, waiting) = (Vec::new(), Vec::new(), Vec::new(), HashMap::new());
@@ -145,19 +149,29 @@ impl Desk {
             owed,
             waiting,
             commands: 0,
-            published_at: Moment::ZERO,
+            swap: Swap::default(),
+            meters: DeskMeters::new(),
         }
     }
 
     async fn run(mut self, mut inbox: Inbox) {
+        self.parts
+            .chronicle
+            .begin(self.parts.clock.now(), &self.parts.store);
         self.step(Event::Woke);
         self.carry_out();
+        let mut look = Moment::ZERO;
         loop {
+            let now = self.parts.clock.now();
+            if now.moment >= look {
+                self.parts.chronicle.look(now, &self.parts.store);
+                look = self.parts.chronicle.next_look(now.moment);
+            }
             let wake = self.control.next_wake();
             tokio::select! {
                 biased;
                 message = inbox.messages.recv() => match message {
-                    None | Some(Message::Stop) => return,
+                    None | Some(Message::Stop) => break,
                     Some(Message::Replan(plan, tables, reply)) => self.replan(plan, tables, reply),
                     Some(Message::Copy(reply)) => {
                         // Whoever asked may have left.
@@ -165,14 +179,17 @@ impl Desk {
                     }
                 },
                 event = inbox.events.recv() => match event {
-                    None => return,
+                    None => break,
                     Some(event) => self.drain(event, &mut inbox.events),
                 },
                 Some(request) = inbox.requests.recv() => self.serve(request),
                 () = until(wake, &*self.parts.clock) => self.step(Event::Woke),
+                () = until(Some(look), &*self.parts.clock) => continue,
             }
             self.carry_out();
         }
+        let now = self.parts.clock.now();
+        self.parts.chronicle.end(now, &self.parts.store);
     }
 
     /// Takes this event and those that already wait.
@@ -189,6 +206,8 @@ impl Desk {
     fn replan(&mut self, plan: Arc<Plan>, tables: Tables, reply: oneshot::Sender<()>) {
         self.parts.publisher.adopt(&plan, tables);
         self.parts.plan = Arc::clone(&plan);
+        self.parts.store.keep(retention(&plan));
+        self.meters.replan(&plan);
         self.parts.plans.send_replace(Arc::clone(&plan));
         // Static records and zones change without any decision: without a service there is none.
         self.effects.push(Effect::Publish(Vec::new()));
@@ -237,6 +256,9 @@ impl Desk {
                     &question,
                     now,
                 ));
+            }
+            Request::Metrics { reply } => {
+                let _ = reply.send(self.meters.panel(&self.control, &self.parts, now));
             }
             Request::Overrides { reply } => {
                 let _ = reply.send(self.control.overrides(now));
@@ -297,6 +319,7 @@ impl Desk {
             self.publish(&decisions);
         }
         self.retired.retain(|snapshot| Arc::strong_count(snapshot) > 1);
+        let changed = self.changed(&decisions);
         for effect in effects {
             match effect {
                 Effect::Publish(_) => {}
@@ -321,7 +344,15 @@ impl Desk {
                 Effect::Remember(record) => self.parts.store.remember(record),
                 Effect::Persist(ticket, records) => self.persist(ticket, records),
                 Effect::Tell(event) => {
-                    self.parts.chronicle.tell(&event, self.published_at);
+                    let publisher = &self.parts.publisher;
+                    let firsts = |service: &str| {
+                        let id = changed.get(service);
+                        id.map(|id| publisher.firsts(*id)).unwrap_or_default()
+                    };
+                    self.parts
+                        .chronicle
+                        .tell(&event, self.swap, firsts, &self.parts.store);
+                    self.meters.told(&event, self.swap.published.moment);
                     if let Some(recorder) = &mut self.parts.recorder
                         && let Some(entry) = Entry::told(&event)
                     {
@@ -335,7 +366,12 @@ impl Desk {
                 }
                 Effect::Drilled(stage) => {
                     // A drill has a handful of steps; were they not taken, its report would be lost, nothing else.
-                    if self.parts.stages.try_send((stage, self.published_at)).is_err() {
+                    if self
+                        .parts
+                        .stages
+                        .try_send((stage, self.swap.published.moment))
+                        .is_err()
+                    {
                         tracing::error!(target: "pointsman::drill", "nobody takes the steps of a drill");
                     }
                 }
@@ -352,34 +388,6 @@ impl Desk {
             }
             self.carry_out();
         }
-    }
-
-    /// Hands records to the store; its word comes back among the events. Nobody else would say that there is no store.
-    fn persist(&mut self, ticket: StoreTicket, records: Vec<Record>) {
-        let events = self.parts.events.clone();
-        let done = move |result| {
-            // The thread of the store may wait for a place; it has nothing better to do.
-            let _ = events.blocking_send(Event::Stored { ticket, result });
-        };
-        if let Err(reason) = self.parts.store.persist(records, Box::new(done)) {
-            let result = Err(reason);
-            self.owed.push(Event::Stored { ticket, result });
-        }
-    }
-
-    fn probe_reference(&self, index: usize, address: SocketAddr) {
-        self.parts
-            .runner
-            .probe_reference(index, address, REFERENCE_BUDGET);
-    }
-
-    /// Swaps the new snapshot in. The old one is kept until no worker holds it, so that no worker ever frees one.
-    fn publish(&mut self, decisions: &[Decision]) {
-        let next = self.parts.publisher.apply(decisions);
-        let old = std::mem::replace(&mut self.snapshot, Arc::clone(&next));
-        drop(self.parts.published.swap(next));
-        self.published_at = self.parts.clock.now().moment;
-        self.retired.push(old);
     }
 }
 

@@ -27,6 +27,7 @@ pub(super) struct Opening {
     pub(super) plan: Arc<Plan>,
     pub(super) published: Arc<Published>,
     pub(super) clock: SystemClock,
+    pub(super) counters: Arc<Counters>,
     pub(super) tcp: watch::Receiver<TcpSettings>,
     pub(super) stop: CancellationToken,
 }
@@ -52,7 +53,7 @@ impl Opening {
             datagrams.extend(listen::udp(address, workers, udp::BUFFER)?);
             listeners.push(listen::tcp(address)?);
         }
-        let counters = Arc::new(Counters::new());
+        let counters = self.counters;
         let transactions = Transactions::new(Arc::clone(&self.published), self.clock);
         let (sender, receiver) = mpsc::channel(DATAGRAMS);
         let tcp = TcpServer::new(

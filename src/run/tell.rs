@@ -108,14 +108,15 @@ pub(super) fn tell(event: &HistoryEvent, published: Moment) {
             by,
             what,
             break_glass: false,
+            ..
         } => tracing::info!(target: "pointsman::operator", %by, %what, "command"),
         HistoryKind::Commanded { by, what, .. } => tracing::warn!(
             target: "pointsman::operator", %by, %what, break_glass = true, "command, past the rules of safety"
         ),
-        HistoryKind::Lapsed { what } if event.alarm => tracing::warn!(
+        HistoryKind::Lapsed { what, .. } if event.alarm => tracing::warn!(
             target: "pointsman::operator", %what, "its time is over; take it out of the file"
         ),
-        HistoryKind::Lapsed { what } => {
+        HistoryKind::Lapsed { what, .. } => {
             tracing::info!(target: "pointsman::operator", %what, "its time is over: the override is gone");
         }
         HistoryKind::SafeToStop {

@@ -25,6 +25,8 @@ use crate::serve::counters::{Cell, Counters, Tally};
 use crate::serve::tcp::connection::{Connection, Ending};
 use crate::serve::transactions::Transactions;
 
+/// Cells for what is counted by connections, so that threads of the runtime seldom meet at one.
+const CELLS: usize = 8;
 /// Breath after file descriptors or memory ran out and nobody could be sent away.
 const SHORTAGE: Duration = Duration::from_millis(20);
 /// Time for the connections that were to make room to close.
@@ -37,7 +39,8 @@ const REMIND: Duration = Duration::from_secs(10);
 pub struct TcpServer {
     pub(in crate::serve) published: Arc<Published>,
     pub(in crate::serve) clock: SystemClock,
-    pub(in crate::serve) cell: Arc<Cell>,
+    /// Threads take turns at these, each always at the same.
+    pub(in crate::serve) cells: Box<[Arc<Cell>]>,
     pub(in crate::serve) transactions: Transactions,
     pub(in crate::serve) settings: watch::Receiver<TcpSettings>,
     room: Mutex<Room>,
@@ -67,7 +70,7 @@ impl TcpServer {
         Arc::new(Self {
             published,
             clock,
-            cell: counters.cell("tcp"),
+            cells: (0..CELLS).map(|_| counters.cell("tcp")).collect(),
             transactions,
             settings,
             room: Mutex::new(Room::default()),
@@ -186,7 +189,9 @@ impl TcpServer {
     fn count(&self, what: impl FnOnce(&mut Tally)) {
         let mut tally = Tally::default();
         what(&mut tally);
-        self.cell.add(&mut tally);
+        if let Some(cell) = self.cells.first() {
+            cell.add(&mut tally);
+        }
     }
 
     fn room(&self) -> MutexGuard<'_, Room> {
@@ -214,6 +219,8 @@ impl Drop for Place<'_> {
         let mut room = self.server.room();
         room.tokens.remove(&self.id);
         room.admission.leave(self.id);
+        drop(room);
+        self.server.count(|tally| tally.connections_ended += 1);
     }
 }
 

@@ -1,6 +1,6 @@
 //! UDP: one plain thread per core and address, each with its own socket; batches in, batches out.
 //!
-//! No task, lock, allocation or clock reading per query: the snapshot is revalidated and the time read once a batch.
+//! No task, lock, allocation or clock reading per query: the snapshot is revalidated once a batch, and the time read twice.
 //! What is a transaction goes to the runtime by a bounded channel; when that is full, it is dropped and counted, and
 //! the client asks again.
 
@@ -17,7 +17,7 @@ use tokio::sync::mpsc;
 
 use crate::answer::published::Published;
 use crate::answer::snapshot::{Ask, Client, Outcome, Prepared, Scratch, Snapshot, Transport};
-use crate::clock::{Clock, SystemClock};
+use crate::clock::SystemClock;
 use crate::model::time::Moment;
 use crate::serve::counters::{Cell, Counters, Tally};
 use crate::serve::dice::Dice;
@@ -153,7 +153,7 @@ impl Worker {
 
     fn serve(&self) {
         let mut batch = Batch::new();
-        let mut scratch = Scratch::default();
+        let mut scratch = Scratch::watching();
         let mut snapshot = Cache::new(&*self.front.published);
         let mut dice = Dice::from_system();
         let mut tally = Tally::default();
@@ -177,19 +177,19 @@ impl Worker {
                 {
                     // Nobody asked for a while. An old snapshot is let go, so that its memory comes back.
                     snapshot.load();
-                    tally.overflows += losses.look(&self.socket, self.front.clock.now().moment);
-                    self.cell.add(&mut tally);
+                    tally.overflows += losses.look(&self.socket, self.front.clock.moment());
+                    self.cell.keep(&mut tally);
                     continue;
                 }
                 Err(error) => {
                     tally.receive_errors += 1;
-                    self.cell.add(&mut tally);
+                    self.cell.keep(&mut tally);
                     tracing::debug!(%error, "a UDP socket failed to receive");
                     std::thread::sleep(AFTER_ERROR);
                     continue;
                 }
             }
-            let now = self.front.clock.now().moment;
+            let now = self.front.clock.moment();
             if now >= losses.next {
                 tally.overflows += losses.look(&self.socket, now);
             }
@@ -202,7 +202,12 @@ impl Worker {
                 &mut tally,
             );
             tally.send_errors += batch.send(&self.socket).refused as u64;
-            self.cell.add(&mut tally);
+            if scratch.has_firsts() {
+                scratch.sent(self.front.clock.moment());
+            }
+            // All answers of a batch leave together: each took as long as the batch.
+            tally.each_took(tally.answers, self.front.clock.moment().since(now));
+            self.cell.keep(&mut tally);
         }
     }
 
@@ -247,6 +252,10 @@ impl Worker {
                 Outcome::Reply { len, about } => {
                     replies.answer(index, len);
                     tally.answered(about);
+                    if let Some(served) = scratch.served() {
+                        served.ttl.into_iter().for_each(|ttl| tally.lives_for(ttl));
+                        served.lanes.iter().for_each(|lane| self.cell.keep_lane(*lane));
+                    }
                 }
                 Outcome::Transaction => {
                     tally.transactions += 1;

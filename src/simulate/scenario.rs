@@ -91,7 +91,9 @@ impl PlanBuilder {
             safety: SafetySettings::default(),
             drill: Default::default(),
             keys: Vec::new(),
+            history: Default::default(),
             hooks: Vec::new(),
+            endpoint_metrics: true,
             trust_ecs: Vec::new(),
             geo: None,
         };

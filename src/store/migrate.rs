@@ -23,6 +23,7 @@ const STEPS: &[&str] = &[
         length_ms   INTEGER,
         break_glass INTEGER NOT NULL
     ) STRICT;",
+    crate::store::history::STEP,
     "CREATE TABLE drill (
         id         INTEGER PRIMARY KEY,
         service    TEXT NOT NULL,
@@ -37,6 +38,7 @@ const STEPS: &[&str] = &[
         why        TEXT NOT NULL,
         report     TEXT
     ) STRICT;",
+    crate::store::owed::STEP,
 ];
 
 /// Sets the journal up and brings the file to the newest format.

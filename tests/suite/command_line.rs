@@ -60,6 +60,11 @@ fn bad_usage_exits_with_2_and_says_what_to_write() {
         (&["explain", "a..b"], &["`a..b`"]),
         (&["explain", "a.test", "NOPE"], &["TYPE65280"]),
         (&["explain", "a.test", "--client", "x"], &["--client"]),
+        (&["query", "a..b"], &["`a..b`"]),
+        (&["query", "a.test", "NOPE"], &["TYPE65280"]),
+        (&["query", "a.test", "--server", "x"], &["127.0.0.1:5353"]),
+        (&["practice"], &["<ADDRESS:PORT>"]),
+        (&["practice", "8080"], &["8080"]),
         (&["drain", "www", "--for", "3"], &["no unit"]),
         (&["force", "sideways", "www"], &["up", "down"]),
         (&["serve", "--log-level", "=="], &["--log-level", "info"]),
@@ -201,6 +206,8 @@ fn every_command_that_prints_data_prints_json() {
     for arguments in [
         &["status"][..],
         &["status", "www.example.test"],
+        &["query", "www.example.test"],
+        &["query", "nosuch.example.test", "AAAA"],
         &["explain", "www.example.test"],
         &["explain", "www.example.test", "--offline"],
         &["check"],
@@ -228,4 +235,75 @@ fn every_command_that_prints_data_prints_json() {
             "{arguments:?}: {printed}{said}"
         );
     }
+}
+
+#[test]
+fn a_query_is_answered_as_any_client_would_be() {
+    let folder = Folder::new("");
+    let many: Vec<String> = (1..200)
+        .map(|host| format!("{{ name = \"e{host}\", address = \"192.0.2.{host}\" }}"))
+        .collect();
+    folder.zone(&format!(
+        "{ZONE}\n[services.many]\npolicy = \"all\"\nmax_answers = 199\nendpoints = [{}]",
+        many.join(", ")
+    ));
+    let server = folder.start();
+    let said = |arguments: &[&str]| {
+        let output = folder.run(arguments);
+        assert!(output.status.success(), "{output:?}");
+        String::from_utf8(output.stdout).unwrap()
+    };
+    assert_eq!(
+        said(&["query", "www.example.test"]),
+        ";; NOERROR, authoritative\n;; answer\nwww.example.test. 10 IN A 192.0.2.1\n"
+    );
+    assert_eq!(said(&["query", "www.example.test", "--short"]), "192.0.2.1\n");
+    assert_eq!(said(&["query", "www.example.test", "AAAA", "--short"]), "");
+    assert!(said(&["query", "nosuch.example.test"]).starts_with(";; NXDOMAIN"));
+    let named = server.dns.to_string();
+    assert_eq!(
+        alone(&["query", "www.example.test", "--short", "--server", &named]).stdout,
+        b"192.0.2.1\n"
+    );
+    // What does not fit into a datagram comes over TCP.
+    assert_eq!(
+        said(&["query", "many.example.test", "--short"]).lines().count(),
+        199
+    );
+    server.kill();
+    refused(&folder.run(&["query", "www.example.test"]), 1, &[&named]);
+}
+
+#[test]
+fn practice_backends_are_well_until_they_are_stopped() {
+    let address = std::net::SocketAddr::from(([127, 0, 0, 2], crate::support::free_port()));
+    let mut child = Command::new(BINARY)
+        .args(["practice", &address.to_string()])
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut said = String::new();
+    let mut lines = std::io::BufReader::new(child.stdout.take().unwrap());
+    std::io::BufRead::read_line(&mut lines, &mut said).unwrap();
+    assert!(said.contains(&format!("http://{address}/healthz")), "{said}");
+    let mut stream = std::net::TcpStream::connect(address).unwrap();
+    stream
+        .write_all(b"GET /healthz HTTP/1.1\r\nHost: a.test\r\nConnection: close\r\n\r\n")
+        .unwrap();
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).unwrap();
+    assert!(
+        answer.starts_with("HTTP/1.1 200 OK") && answer.ends_with("ok\n"),
+        "{answer}"
+    );
+    refused(
+        &alone(&["practice", &address.to_string()]),
+        1,
+        &["cannot listen", &format!("sport = :{}", address.port())],
+    );
+    let done = Command::new("kill").arg(child.id().to_string()).status();
+    assert!(done.unwrap().success());
+    assert_eq!(child.wait().unwrap().code(), Some(0));
+    assert!(std::net::TcpStream::connect(address).is_err());
 }

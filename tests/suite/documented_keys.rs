@@ -88,10 +88,9 @@ fn placed(title: &str, line: &str) -> (String, String, &'static str) {
     match title {
         "pointsman.toml" => server_with(format!("{line}\n{server}")),
         "[zones]" => server_with(format!("[zones]\n{line}\n")),
-        "[dns]" | "[dns.tcp]" | "[state]" | "[api]" | "[defaults]" | "[defaults.check]" | "[probes]"
-        | "[isolation]" | "[drill]" | "[resolver]" | "[safety]" | "[overrides]" | "[geo]" => {
-            server_with(format!("{server}{title}\n{line}\n"))
-        }
+        "[dns]" | "[dns.tcp]" | "[state]" | "[api]" | "[metrics]" | "[defaults]" | "[defaults.check]"
+        | "[probes]" | "[isolation]" | "[history]" | "[drill]" | "[resolver]" | "[safety]"
+        | "[overrides]" | "[geo]" => server_with(format!("{server}{title}\n{line}\n")),
         "[keys.NAME]" => server_with(format!("{server}[keys.\"k.test\"]\n{line}\n")),
         "[[notify]]" => {
             let other_way = ["exec", "journal", "url_file"]

@@ -1,8 +1,11 @@
 //! Rehearsed failovers: judged, detected as real ones are, always reverted.
 
+mod binary;
+mod capture;
 mod laws;
 mod reverting;
 mod rules;
+mod schedule;
 
 use std::sync::Arc;
 use std::time::Duration;

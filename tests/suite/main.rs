@@ -11,13 +11,16 @@
 )]
 
 mod aliases;
+mod announce;
 mod answers;
 mod api;
+mod book;
 mod command_line;
 mod commands;
 mod config_mistakes;
 mod config_plan;
 mod config_watch;
+mod dashboard;
 mod databases;
 mod decisions;
 mod degraded;
@@ -32,6 +35,7 @@ mod heartbeat;
 mod house;
 mod imports;
 mod manual;
+mod metrics;
 mod oracle;
 mod packaging;
 mod plan;

@@ -94,7 +94,9 @@ fn hex(octets: &[u8]) -> String {
     octets.iter().map(|octet| format!("{octet:02x}")).collect()
 }
 
-fn decode(message: Message) -> Answer {
+/// A message in presentation form.
+#[must_use]
+pub fn decode(message: Message) -> Answer {
     let lines = |records: &[Record]| records.iter().map(ToString::to_string).collect();
     Answer {
         rcode: rcode_named(message.metadata.response_code),

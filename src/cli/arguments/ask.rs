@@ -3,7 +3,7 @@
 use std::net::{IpAddr, Ipv4Addr};
 use std::time::Duration;
 
-use clap::Args;
+use clap::{Args, Subcommand};
 
 /// What `status` takes.
 #[derive(Debug, Args)]
@@ -19,6 +19,27 @@ pub(crate) struct Status {
 pub(crate) struct Overrides {
     #[command(flatten)]
     pub(crate) watch: Watch,
+}
+
+/// What `notifications` takes.
+#[derive(Debug, Args)]
+#[command(args_conflicts_with_subcommands = true)]
+pub(crate) struct Notifications {
+    #[command(flatten)]
+    pub(crate) watch: Watch,
+    #[command(subcommand)]
+    pub(crate) what: Option<Receivers>,
+}
+
+/// What can be done with receivers of notifications.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Receivers {
+    /// Send a test to a receiver, and say how it went
+    #[command(after_help = "Example:\n  pointsman notifications test oncall")]
+    Test {
+        /// The receiver's name, as `pointsman notifications` lists it
+        name: String,
+    },
 }
 
 /// Looking again and again.
@@ -49,6 +70,22 @@ pub(crate) struct Explain {
     /// Do not ask a running server: decide on the configuration, every endpoint taken as up
     #[arg(long)]
     pub(crate) offline: bool,
+}
+
+/// What `query` takes.
+#[derive(Debug, Args)]
+pub(crate) struct Query {
+    /// The name that is asked for
+    pub(crate) name: String,
+    /// The type that is asked for
+    #[arg(value_name = "TYPE", default_value = "A")]
+    pub(crate) rtype: String,
+    /// Who is asked: an address, with a port where it is not 53 [default: `[dns] listen` of the configuration]
+    #[arg(long, value_name = "ADDRESS")]
+    pub(crate) server: Option<String>,
+    /// The records' data alone, a line each
+    #[arg(long)]
+    pub(crate) short: bool,
 }
 
 /// `2`, `0.5`, `1m`: a tenth of a second at the least, a day at the most.

@@ -12,6 +12,14 @@ pub(crate) struct Demo {
     pub(crate) once: bool,
 }
 
+/// What `practice` takes.
+#[derive(Debug, Args)]
+pub(crate) struct Practice {
+    /// Where to listen: an address and a port each, e.g. 127.0.0.2:8080
+    #[arg(value_name = "ADDRESS:PORT", required = true)]
+    pub(crate) addresses: Vec<std::net::SocketAddr>,
+}
+
 /// What `check` takes.
 #[derive(Debug, Args)]
 pub(crate) struct Check {

@@ -16,7 +16,9 @@ use crate::config::raw::document::{At, Source, Table, Value};
 use crate::config::raw::probe::RawRules;
 use crate::config::raw::zone::RawTransfer;
 use crate::model::check::Rules;
-use crate::model::plan::{IsolationSettings, NodeSettings, TcpSettings, TransferRules, TsigKey};
+use crate::model::plan::{
+    HistorySettings, IsolationSettings, NodeSettings, TcpSettings, TransferRules, TsigKey,
+};
 
 /// The server file, checked.
 #[derive(Debug)]
@@ -97,6 +99,9 @@ pub(crate) fn read(source: &Source, files: &mut Files, geo_before: Option<&Known
         record_limit: state.integer_or_default::<u64>("record_limit") << 20,
         api,
         api_token,
+        endpoint_metrics: table
+            .table("metrics", &keys::METRICS)
+            .boolean_or_default("endpoints"),
         resolvers: table
             .table("resolver", &keys::RESOLVER)
             .each("nameservers", Value::socket)
@@ -107,6 +112,7 @@ pub(crate) fn read(source: &Source, files: &mut Files, geo_before: Option<&Known
         safety: hand::safety(&table.table("safety", &keys::SAFETY)),
         drill: drill::drill(&table.table("drill", &keys::DRILL)),
         keys: tsig,
+        history: history(&table.table("history", &keys::HISTORY)),
         hooks: notify::read(&table, files),
         name,
     };
@@ -261,6 +267,13 @@ fn api(table: &Table<'_>, dns: &[SocketAddr], files: &mut Files) -> (Option<Sock
         );
     }
     (listen.map(|listen| listen.value), token)
+}
+
+fn history(table: &Table<'_>) -> HistorySettings {
+    HistorySettings {
+        keep: table.duration_or_default("keep"),
+        octets: table.integer_or_default::<u64>("size") << 20,
+    }
 }
 
 fn isolation(table: &Table<'_>) -> IsolationSettings {

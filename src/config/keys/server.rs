@@ -34,6 +34,12 @@ pub static SERVER: Section = Section {
         ),
         key("api", Kind::Table("[api]"), Fallback::Nothing, "the local API"),
         key(
+            "metrics",
+            Kind::Table("[metrics]"),
+            Fallback::Nothing,
+            "what `/metrics` shows",
+        ),
+        key(
             "defaults",
             Kind::Table("[defaults.check]"),
             Fallback::Nothing,
@@ -80,6 +86,12 @@ pub static SERVER: Section = Section {
             Kind::Table("[keys.NAME]"),
             Fallback::Nothing,
             "TSIG keys by name",
+        ),
+        key(
+            "history",
+            Kind::Table("[history]"),
+            Fallback::Nothing,
+            "how much of what happened is kept",
         ),
         key(
             "notify",

@@ -53,10 +53,12 @@ pub enum Call {
 #[must_use]
 pub fn call(settings: &DrillSettings, past: Past, since: UnixTime, now: UnixTime) -> Option<Call> {
     let every = settings.every?;
-    let due = past.ran.map_or(since, |ran| ran.after(every));
-    let from = match past.failed {
-        Some(failed) if failed >= due => begins_after(settings.window, failed),
-        _ => due,
+    let due = past.ran.map(|ran| ran.after(every));
+    let from = match (due, past.failed) {
+        (Some(due), Some(failed)) if failed < due => due,
+        (_, Some(failed)) => begins_after(settings.window, failed),
+        (Some(due), None) => due,
+        (None, None) => since,
     };
     let (begin, last) = window(settings.window, from, settings.lasting);
     let from = from.max(begin);

@@ -8,6 +8,7 @@ use std::cell::RefCell;
 use std::io;
 use std::net::SocketAddr;
 use std::pin::{Pin, pin};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::task::{Context, Poll, ready};
 
 use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt, ReadBuf};
@@ -16,8 +17,8 @@ use tokio::time::{Instant, sleep_until, timeout};
 use tokio_util::sync::CancellationToken;
 
 use crate::answer::snapshot::{Ask, Client, Outcome, Scratch, Transport};
-use crate::clock::Clock;
-use crate::serve::counters::Tally;
+use crate::model::time::Moment;
+use crate::serve::counters::{Cell, Tally};
 use crate::serve::dice::Dice;
 use crate::serve::framing::{LONGEST, Messages, Outgoing, framed};
 use crate::serve::tcp::Place;
@@ -33,14 +34,22 @@ struct Desk {
     outgoing: Outgoing,
     scratch: Scratch,
     dice: Dice,
+    tally: Tally,
+    /// Which of the server's cells it counts into.
+    seat: usize,
 }
+
+/// Numbers the threads that answer.
+static SEATS: AtomicUsize = AtomicUsize::new(0);
 
 thread_local! {
     static DESK: RefCell<Desk> = RefCell::new(Desk {
         input: vec![0; LONGEST + READ].into_boxed_slice(),
         outgoing: Outgoing::new(),
-        scratch: Scratch::default(),
+        scratch: Scratch::watching(),
         dice: Dice::from_system(),
+        tally: Tally::default(),
+        seat: SEATS.fetch_add(1, Ordering::Relaxed),
     });
 }
 
@@ -165,7 +174,17 @@ impl<'a, S: AsyncRead + AsyncWrite + Unpin> Connection<'a, S> {
             outgoing,
             scratch,
             dice,
+            tally,
+            seat,
         } = desk;
+        let Some(cell) = self
+            .place
+            .server
+            .cells
+            .get(*seat % self.place.server.cells.len().max(1))
+        else {
+            return Poll::Ready(Err(io::ErrorKind::NotConnected.into()));
+        };
         let carried = self.carry.len().min(LONGEST + READ);
         let mut filled = carried;
         if !self.ended && !Messages::of(&self.carry).is_whole() {
@@ -181,10 +200,10 @@ impl<'a, S: AsyncRead + AsyncWrite + Unpin> Connection<'a, S> {
             place.copy_from_slice(carry);
         }
         let mut messages = Messages::of(input.get(..filled).unwrap_or(&[]));
-        let mut tally = Tally::default();
-        let transaction = self.answer(&mut messages, outgoing, scratch, dice, &mut tally);
+        let began = self.place.server.clock.moment();
+        let transaction = self.answer(&mut messages, outgoing, scratch, dice, (tally, cell), began);
         let rest = messages.rest();
-        let (queries, answered) = (tally.queries, tally.answers > 0);
+        let (queries, answers) = (tally.queries, tally.answers);
         self.carry.clear();
         if rest.is_empty() {
             self.carry = Vec::new();
@@ -197,7 +216,7 @@ impl<'a, S: AsyncRead + AsyncWrite + Unpin> Connection<'a, S> {
         }
         if queries > 0 {
             self.active = Instant::now();
-            self.place.server.cell.add(&mut tally);
+            cell.add(tally);
         }
         if !outgoing.octets().is_empty() {
             let written = match Pin::new(&mut self.stream).poll_write(context, outgoing.octets()) {
@@ -209,9 +228,16 @@ impl<'a, S: AsyncRead + AsyncWrite + Unpin> Connection<'a, S> {
                     .extend_from_slice(outgoing.octets().get(written..).unwrap_or(&[]));
             }
             outgoing.clear();
+            if scratch.has_firsts() {
+                // What the client does not take at once goes out as it does: the answer is made, and on its way.
+                scratch.sent(self.place.server.clock.moment());
+            }
+            // All answers to what was read at once leave together.
+            tally.each_took(answers, self.place.server.clock.moment().since(began));
+            cell.add(tally);
             written?;
         }
-        if answered {
+        if answers > 0 {
             self.place.progressed(!self.pending.is_empty());
         }
         Poll::Ready(Ok(match transaction {
@@ -228,11 +254,10 @@ impl<'a, S: AsyncRead + AsyncWrite + Unpin> Connection<'a, S> {
         outgoing: &mut Outgoing,
         scratch: &mut Scratch,
         dice: &mut Dice,
-        tally: &mut Tally,
+        (tally, cell): (&mut Tally, &Cell),
+        now: Moment,
     ) -> Option<Vec<u8>> {
-        let server = self.place.server;
-        let snapshot = server.published.load();
-        let now = server.clock.now().moment;
+        let snapshot = self.place.server.published.load();
         let client = Client {
             address: self.peer.ip().to_canonical(),
             transport: Transport::Tcp,
@@ -250,6 +275,10 @@ impl<'a, S: AsyncRead + AsyncWrite + Unpin> Connection<'a, S> {
                 Outcome::Reply { len, about } => {
                     outgoing.commit(len);
                     tally.answered(about);
+                    if let Some(served) = scratch.served() {
+                        served.ttl.into_iter().for_each(|ttl| tally.lives_for(ttl));
+                        served.lanes.iter().for_each(|lane| cell.add_lane(*lane, 1));
+                    }
                 }
                 Outcome::Transaction => {
                     tally.transactions += 1;

@@ -126,7 +126,9 @@ pub(crate) fn settings() -> NodeSettings {
         safety: SafetySettings::default(),
         drill: Default::default(),
         keys: Vec::new(),
+        history: Default::default(),
         hooks: Vec::new(),
+        endpoint_metrics: true,
         trust_ecs: Vec::new(),
         geo: None,
     }

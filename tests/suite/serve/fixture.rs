@@ -50,7 +50,9 @@ pub(crate) fn plan() -> Plan {
         safety: SafetySettings::default(),
         drill: Default::default(),
         keys: Vec::new(),
+        history: Default::default(),
         hooks: Vec::new(),
+        endpoint_metrics: true,
         trust_ecs: Vec::new(),
         geo: None,
     };

@@ -89,7 +89,7 @@ fn a_burst_is_answered_whole_and_counted() {
     let counters = Arc::clone(&server.counters);
     end(server);
     let total = counters.total("udp");
-    assert_eq!((total.queries, total.answers, total.rcodes[5]), (800, 800, 800));
+    assert_eq!((total.queries, total.answers, total.of_rcode(5)), (800, 800, 800));
     assert_eq!(
         (
             total.dropped,

@@ -1,6 +1,7 @@
 //! The real binary in a fresh folder, practice backends, a DNS client.
 
 pub(crate) mod backend;
+pub(crate) mod browser;
 pub(crate) mod dns;
 pub(crate) mod http;
 pub(crate) mod mmdb;

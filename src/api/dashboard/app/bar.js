@@ -19,9 +19,10 @@ export function showBar(store, live) {
     document.body.classList.toggle("stale", lost);
     const box = byId("lost");
     if (lost && box.hidden) {
-      const at = heard === null ? "" : ` What stands below was true at ${clock(heard)}.`;
+      const at = heard === null ? "" : ` What stands below was true at ${clock(heard)}`;
       const what = state === "refused" ? "The server refuses the token; reload the page to give another." : "The connection to the server is lost; trying again.";
       box.replaceChildren(h("b", {}, what), at, heard !== null && h("span", { class: "ago", id: "ago" }));
+      tick(heard);
     }
     box.hidden = !lost;
   };
@@ -49,7 +50,7 @@ export function showBar(store, live) {
 /** Lets every time on the page go on. */
 function tick(heard) {
   const ago = byId("ago");
-  if (ago !== null && heard !== null) say(ago, ` ${length(now() - heard)} ago.`);
+  if (ago !== null && heard !== null) say(ago, `, ${length(now() - heard)} ago.`);
 }
 
 function chooseTheme() {

@@ -3,7 +3,7 @@
 import { post, Problem } from "./api.js";
 import { toast } from "./bar.js";
 import { closeDialog, field, openDialog } from "./dialog.js";
-import { h, redraw } from "./dom.js";
+import { h, redraw, soon } from "./dom.js";
 import { lamp } from "./lamp.js";
 import { reason } from "./words.js";
 
@@ -125,7 +125,7 @@ export function command({ title, intro, path, body, verb, asks = [], fields = []
   glass.addEventListener("change", ask);
   for (const { control } of fields) {
     control.addEventListener("change", ask);
-    if (control.tagName === "INPUT") control.addEventListener("input", debounced(ask));
+    if (control.tagName === "INPUT") control.addEventListener("input", soon(ask));
   }
   const form = h(
     "form",
@@ -139,14 +139,6 @@ export function command({ title, intro, path, body, verb, asks = [], fields = []
   );
   ask();
   return openDialog(title, form);
-}
-
-function debounced(work) {
-  let timer = null;
-  return () => {
-    clearTimeout(timer);
-    timer = setTimeout(work, 250);
-  };
 }
 
 /** Takes an endpoint out gently. */

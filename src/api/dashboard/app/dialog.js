@@ -13,7 +13,8 @@ export function openDialog(title, content, { wide = false } = {}) {
     content,
   );
   dialog.showModal();
-  dialog.querySelector("[autofocus]")?.focus();
+  const first = dialog.querySelector("[autofocus]") ?? dialog.querySelector("form input, form select, form textarea");
+  first?.focus();
   return new Promise((resolve) => {
     dialog.addEventListener(
       "close",

@@ -58,3 +58,12 @@ export function once(work) {
     });
   };
 }
+
+/** Calls `work` once when it has not been asked for during a quarter of a second. */
+export function soon(work) {
+  let timer = null;
+  return () => {
+    clearTimeout(timer);
+    timer = setTimeout(work, 250);
+  };
+}

@@ -76,7 +76,8 @@ export function strip(shares, { name, span, height = 14, gap = 0.25 } = {}) {
 
 /** Strips of several endpoints, one above the other, as thin lanes. */
 export function lanes(endpoints, most = 4) {
-  const shown = endpoints.slice(0, most);
+  const shown = endpoints.filter((one) => one.day.length > 0).slice(0, most);
+  if (shown.length === 0) return null;
   const words = shown.map((one) => `${one.name} ${mean(one.day) === null ? "unknown" : percent(mean(one.day))}`);
   return h(
     "span",

@@ -3,7 +3,7 @@
 import { getIfThere } from "./api.js";
 import { drill } from "./command.js";
 import { field, openDialog } from "./dialog.js";
-import { h, redraw } from "./dom.js";
+import { h, redraw, soon } from "./dom.js";
 import { lamp } from "./lamp.js";
 import { latency, reason, whole } from "./words.js";
 
@@ -97,14 +97,16 @@ export function makeDrills(store, news) {
       }
     };
     look();
-    news.addEventListener("entry", look);
+    const lookSoon = soon(look);
+    const onEntry = ({ detail }) => detail.kind.startsWith("drill") && lookSoon();
+    news.addEventListener("entry", onEntry);
     const timer = setInterval(look, 3_000);
     return {
       element,
       title: "Drills",
       leave: () => {
         clearInterval(timer);
-        news.removeEventListener("entry", look);
+        news.removeEventListener("entry", onEntry);
       },
     };
   };

@@ -106,14 +106,14 @@ function actions(service, endpoint, key) {
 }
 
 function history(strips) {
-  if (strips === undefined) return null;
+  if (strips === undefined || strips.latency_us.length + strips.day.length === 0) return null;
   const row = (label, span, shares) => h("div", { class: "uptime" }, h("span", { class: "label" }, label), strip(shares, { name: `${strips.name} ${strips.address}`, span }), h("span", { class: "share" }, mean(shares) === null ? "–" : percent(mean(shares))));
   return h(
     "div",
     { class: "history" },
     strips.latency_us?.length > 0 && h("div", { class: "uptime" }, h("span", { class: "label" }, "latency"), sparkline(strips.latency_us, strips.name, { width: 240, height: 34 }), h("span", { class: "share" }, latencyNow(strips.latency_us))),
-    row("24 h", "last 24 hours", strips.day),
-    row("30 d", "last 30 days", strips.month),
+    strips.day.length > 0 && row("24 h", "last 24 hours", strips.day),
+    strips.month.length > 0 && row("30 d", "last 30 days", strips.month),
   );
 }
 

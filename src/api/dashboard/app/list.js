@@ -61,9 +61,11 @@ export class List {
     const [first, end] = this.#range();
     const wanted = new Set();
     for (let index = first; index < end; index += 1) wanted.add(this.#items[index].name);
-    const focused = document.activeElement?.closest?.(".row")?.dataset.name;
+    const focused = document.activeElement?.closest?.(".row");
     for (const [name, node] of this.#nodes) {
-      if (wanted.has(name) || name === focused) continue;
+      // What has the focus stays while it is scrolled out of sight, not when it is no longer where it was.
+      const stays = node === focused && this.#items[node.index]?.name === name;
+      if (wanted.has(name) || stays) continue;
       node.remove();
       this.#nodes.delete(name);
       this.#leave(name);

@@ -8,6 +8,8 @@ const SILENCE = 25_000;
 /** Waits between attempts, in milliseconds. */
 const FIRST_WAIT = 400;
 const LONGEST_WAIT = 4_000;
+/** How often the server is asked by a page that nobody sees, in milliseconds: its title still tells of trouble. */
+const UNSEEN = 30_000;
 /** How often a server without a stream is asked, in milliseconds. */
 const POLL = 2_000;
 
@@ -17,30 +19,52 @@ const POLL = 2_000;
  */
 export class Live extends EventTarget {
   #last = null;
-  #stopped = false;
+  #abort = null;
+  #wake = null;
 
   start() {
+    // A page that nobody sees needs no connection: a browser opens six to a server, for all its tabs together.
+    document.addEventListener("visibilitychange", () => this.#seen());
+    window.addEventListener("pagehide", () => this.#abort?.abort());
+    window.addEventListener("pageshow", ({ persisted }) => persisted && this.#seen());
     this.#run();
   }
 
-  stop() {
-    this.#stopped = true;
+  #seen() {
+    if (document.visibilityState === "hidden") this.#abort?.abort();
+    this.#wake?.();
   }
 
-  /** Says that a request found nobody: the stream may not know yet. */
   #emit(type, detail) {
     this.dispatchEvent(new CustomEvent(type, { detail }));
   }
 
+  /** Waits so long, or until the page is seen again. */
+  #pause(ms) {
+    return new Promise((resolve) => {
+      const timer = setTimeout(resolve, ms);
+      this.#wake = () => {
+        clearTimeout(timer);
+        resolve();
+      };
+    });
+  }
+
   async #run() {
     let wait = FIRST_WAIT;
-    while (!this.#stopped) {
+    for (;;) {
+      if (document.visibilityState === "hidden") {
+        await this.#pause(UNSEEN);
+        this.#emit("fresh");
+        continue;
+      }
       const outcome = await this.#listen(() => {
         wait = FIRST_WAIT;
       });
       if (outcome === "absent") return this.#poll();
+      if (document.visibilityState === "hidden") continue;
       this.#emit("link", outcome);
-      await new Promise((resolve) => setTimeout(resolve, wait));
+      await this.#pause(wait);
       wait = Math.min(LONGEST_WAIT, wait * 1.6);
     }
   }
@@ -48,6 +72,7 @@ export class Live extends EventTarget {
   /** One connection, to its end. */
   async #listen(opened) {
     const abort = new AbortController();
+    this.#abort = abort;
     let watchdog = setTimeout(() => abort.abort(), SILENCE);
     try {
       const more = { Accept: "text/event-stream" };
@@ -100,7 +125,7 @@ export class Live extends EventTarget {
   }
 
   async #poll() {
-    while (!this.#stopped) {
+    for (;;) {
       try {
         const response = await fetch("/healthz", { cache: "no-store" });
         this.#emit("link", response.ok ? "polling" : "lost");
@@ -108,7 +133,7 @@ export class Live extends EventTarget {
       } catch {
         this.#emit("link", "lost");
       }
-      await new Promise((resolve) => setTimeout(resolve, POLL));
+      await this.#pause(POLL);
     }
   }
 }

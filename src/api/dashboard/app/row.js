@@ -93,5 +93,6 @@ function drawGraphs(place, line) {
   if (strips === undefined || strips.length === 0) return place.replaceChildren();
   const answered = line.endpoints.find((one) => one.answered)?.name;
   const first = strips.find((one) => one.name === answered) ?? strips[0];
-  place.replaceChildren(sparkline(first.latency_us ?? [], first.name), lanes(strips));
+  const lines = [sparkline(first.latency_us, first.name), lanes(strips)];
+  place.replaceChildren(...lines.filter((one) => one !== null));
 }

@@ -47,7 +47,9 @@ async function next() {
     const answer = await getIfThere(`/v1/services/${encodeURIComponent(name)}/strips`);
     if (answer === null && known.size === 0) absent = true;
     if (answer !== null) {
-      known.set(name, { at: performance.now(), endpoints: answer.endpoints });
+      // Without a check there is no history of it.
+      const endpoints = answer.endpoints.map((one) => ({ ...one, latency_us: one.latency_us ?? [], day: one.day ?? [], month: one.month ?? [] }));
+      known.set(name, { at: performance.now(), endpoints });
       done();
     }
   } catch {

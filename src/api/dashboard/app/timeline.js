@@ -1,14 +1,14 @@
 // The timeline: what happened, newest first, and the failovers as chains.
 
 import { getIfThere } from "./api.js";
-import { h, redraw } from "./dom.js";
+import { h, once, redraw } from "./dom.js";
 import { showFailovers } from "./failovers.js";
 import { lamp } from "./lamp.js";
 import { clock, day, reason, whole } from "./words.js";
 
 const PAGE = 60;
-/** Entries kept in the page. */
-const MOST = 1_000;
+/** Entries that are drawn while nobody asks for older ones: ten thousand may come within a second. */
+const DRAWN = 200;
 
 /** Where news come from, once set: an `EventTarget` with `entry` and `fresh`. */
 let news = new EventTarget();
@@ -21,7 +21,7 @@ export function setNews(live) {
 /** The mark of an entry. */
 function mark({ kind, alarm, facts }) {
   if (kind === "state-changed") return facts?.to === "down" ? "down" : facts?.to === "up" ? "up" : alarm ? "down" : "up";
-  if (kind === "answer-changed") return "switch";
+  if (kind === "answer-changed" || kind === "failover") return "switch";
   if (["commanded", "lapsed", "masked", "safe-to-stop", "unmatched", "proposed", "audit"].includes(kind)) return "hand";
   if (["restored", "target-restored", "rejoined", "elected"].includes(kind)) return "up";
   if (kind.endsWith("degraded") || ["held", "isolated", "braked", "not-elected", "probe-fault", "reload-refused"].includes(kind)) return "degraded";
@@ -65,26 +65,34 @@ function byDay(entries, options) {
   return days.map(({ title, entries: some }) => h("section", { class: "day" }, h("h3", {}, title), h("ol", { class: "entries" }, some.map((entry) => item(entry, options)))));
 }
 
-/** Entries of one service (or all), kept up to date; `show(entries, next)` draws them. */
+/** Entries of one service (or all), kept up to date; `show(entries, next)` draws them, once in a frame at the most. */
 function follow(query, show, failed) {
   let entries = [];
   let next = null;
+  let most = query.limit ?? DRAWN;
+  const draw = once(() => show(entries, next));
   const fits = (entry) => (!query.service || entry.services.length === 0 || entry.services.includes(query.service)) && (!query.alarm || entry.alarm);
   const load = async (before) => {
     try {
       const page = await getIfThere("/v1/events", { ...query, before, limit: query.limit ?? PAGE });
       if (page === null) return failed("This server keeps no history yet.");
       entries = before === undefined ? page.items : entries.concat(page.items);
+      most = Math.max(most, entries.length);
       next = page.next;
-      show(entries, next);
+      draw();
     } catch (error) {
       if (entries.length === 0) failed(reason(error));
     }
   };
   const onEntry = ({ detail }) => {
-    if (!fits(detail) || entries.some((entry) => entry.seq === detail.seq)) return;
-    entries = [detail, ...entries].slice(0, query.limit ?? MOST);
-    show(entries, next);
+    if (!fits(detail) || detail.seq <= (entries[0]?.seq ?? 0)) return;
+    entries.unshift(detail);
+    if (entries.length > most) {
+      entries.length = most;
+      // Older ones are asked for from there.
+      if (query.limit === undefined) next = entries.at(-1).seq;
+    }
+    draw();
   };
   const onFresh = () => load();
   news.addEventListener("entry", onEntry);
