@@ -11,6 +11,7 @@ use crate::model::force::ForceKind;
 /// Writes them.
 pub(super) fn write(text: &mut Text, panel: &Panel, reloads: &Reloads) {
     text.family(&f::PUBLISH).times("", &panel.publishes);
+    text.family(&f::SCRAPES).times("", &panel.scrapes);
     let mut samples = text.family(&f::EVENTS);
     for ((kind, alarm), count) in &panel.events {
         let alarm = if *alarm { "true" } else { "false" };

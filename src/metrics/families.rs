@@ -77,6 +77,7 @@ families! {
     BRAKED: Gauge "pointsman_addresses_braked" "" "Addresses whose verdict of down waits at the brake.";
 
     PUBLISH: Histogram "pointsman_publish_seconds" "seconds" "From decisions to the snapshot that is answered from.";
+    SCRAPES: Histogram "pointsman_scrape_collect_seconds" "seconds" "How long scrapes kept the thread that decides.";
     EVENTS: Counter "pointsman_events" "" "Entries of the timeline, by kind, and whether somebody should look.";
     HISTORY: Counter "pointsman_history_entries" "" "Entries of the timeline that were written, or given up because too many waited for the disk.";
     HISTORY_FAILURES: Counter "pointsman_history_write_failures" "" "Times that the disk did not take what was to be written.";

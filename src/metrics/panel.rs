@@ -37,6 +37,8 @@ pub struct Panel {
     pub lanes: Arc<Lanes>,
     /// How long publishing took, in nanoseconds.
     pub publishes: Histogram,
+    /// How long earlier scrapes kept the thread that decides, in nanoseconds.
+    pub scrapes: Histogram,
     /// How long failovers took.
     pub failovers: Failovers,
     /// Entries of the timeline so far, by kind, and whether somebody should look.
@@ -75,8 +77,8 @@ pub struct ProbeLoad {
     pub panics: u64,
 }
 
-/// A histogram for how long publishing takes.
+/// A histogram for how long publishing takes, and other short work of the thread that decides.
 #[must_use]
-pub fn publishes() -> Histogram {
+pub fn short_work() -> Histogram {
     Histogram::new(&PUBLISHING)
 }

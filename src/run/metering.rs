@@ -7,7 +7,7 @@ use std::time::Duration;
 use crate::control::Control;
 use crate::control::effect::HistoryEvent;
 use crate::control::failovers::Failovers;
-use crate::metrics::panel::{HistoryLoad, Panel, ProbeLoad, publishes};
+use crate::metrics::panel::{HistoryLoad, Panel, ProbeLoad, short_work};
 use crate::model::histogram::Histogram;
 use crate::model::plan::Plan;
 use crate::model::service::Service;
@@ -20,13 +20,16 @@ use crate::store::Store;
 #[derive(Debug)]
 pub(super) struct DeskMeters {
     publishes: Histogram,
+    /// How long scrapes kept the thread.
+    scrapes: Histogram,
     failovers: Failovers,
 }
 
 impl DeskMeters {
     pub(super) fn new() -> Self {
         Self {
-            publishes: publishes(),
+            publishes: short_work(),
+            scrapes: short_work(),
             failovers: Failovers::default(),
         }
     }
@@ -48,18 +51,21 @@ impl DeskMeters {
     }
 
     /// Numbers only: a millisecond or two for tens of thousands of endpoints.
-    pub(super) fn panel(&self, control: &Control, parts: &SignalBox, now: Now) -> Box<Panel> {
-        Box::new(Panel {
+    pub(super) fn panel(&mut self, control: &Control, parts: &SignalBox, now: Now) -> Box<Panel> {
+        let panel = Box::new(Panel {
             plan: Arc::clone(&parts.plan),
             gauges: control.gauges(now),
             lanes: Arc::clone(parts.publisher.lanes()),
             publishes: self.publishes.clone(),
+            scrapes: self.scrapes.clone(),
             failovers: self.failovers.clone(),
             events: parts.chronicle.counts().clone(),
             history: history(&parts.store),
             load: load(&parts.runner.load()),
             store_trouble: parts.store.trouble().is_some(),
-        })
+        });
+        self.scrapes.took(parts.clock.now().moment.since(now.moment));
+        panel
     }
 }
 
