@@ -1,6 +1,7 @@
 // Rehearsed failovers: what was measured, against what was promised.
 
-import { getIfThere } from "./api.js";
+import { getIfThere, post } from "./api.js";
+import { toast } from "./bar.js";
 import { drill } from "./command.js";
 import { field, openDialog } from "./dialog.js";
 import { h, redraw, soon } from "./dom.js";
@@ -89,9 +90,20 @@ function item(one, open) {
       h("h3", {}, h("a", { href: `#service/${encodeURIComponent(one.service)}` }, one.endpoint ? `${one.service}/${one.endpoint}` : one.service)),
       h("p", {}, h("b", {}, one.state === "done" && one.verdict ? `promise ${one.verdict}` : one.state), one.why && one.state !== "running" && `: ${one.why}`, one.standby?.length > 0 && `; ${one.standby.join(", ")} answered instead`),
       h("p", { class: "of" }, whole(one.started_unix_ms)),
+      one.state === "running" && h("div", { class: "actions" }, h("button", { type: "button", data: { key: `cancel/${one.id}` }, on: { click: () => cancel(one.id) } }, "End it now")),
       h("details", { open, data: { key: `drill/${one.id}` } }, h("summary", {}, "Report"), report(one)),
     ),
   );
+}
+
+/** Ends a drill early, which puts everything back. */
+async function cancel(id) {
+  try {
+    const { detail } = await post(`/v1/drills/${id}/cancel`, {});
+    toast(detail);
+  } catch (error) {
+    toast(reason(error), "bad");
+  }
 }
 
 function choose(store) {
