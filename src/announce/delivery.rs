@@ -23,8 +23,11 @@ const LAST_WORDS: Duration = Duration::from_millis(1500);
 
 /// Keeps over restarts what is owed. Nothing of it waits for a disk.
 pub trait Ledger: Send + Sync + 'static {
-    /// `entry` is owed to `hooks` under the number `id`, and changes what problems are open.
+    /// `entry` was looked at: it is owed to `hooks` (perhaps to none) under the number `id`, and changes what problems
+    /// are open.
     fn owe(&self, id: u64, entry: &Arc<Entry>, hooks: &[Arc<str>], change: Option<&Change>);
+    /// There are no receivers: what happens from now on is owed to nobody, whoever is configured later.
+    fn unheard(&self, change: Option<&Change>);
     /// It is not owed to `hook` any more.
     fn settle(&self, hook: &Arc<str>, id: u64);
     /// Nothing is owed to `hook` any more: it was taken out of the configuration.

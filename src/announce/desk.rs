@@ -184,6 +184,8 @@ impl Desk {
             desk: self.clone(),
             sorter: Sorter::new(open),
             last,
+            // Unless the store says so, which is written once.
+            unheard: false,
         }
     }
 }
@@ -218,6 +220,8 @@ pub struct Postbox {
     desk: Desk,
     sorter: Sorter,
     last: u64,
+    /// Whether the store knows that nobody is told.
+    unheard: bool,
 }
 
 impl Postbox {
@@ -227,16 +231,18 @@ impl Postbox {
         let lines = self.desk.0.lines.load();
         let wanting = || lines.iter().filter(|line| sorted.wanted(entry, &line.hook));
         let names: Vec<Arc<str>> = wanting().map(|line| Arc::clone(&line.name)).collect();
-        if names.is_empty() && sorted.change.is_none() {
+        let (ledger, change) = (&self.desk.0.parts.ledger, sorted.change.as_ref());
+        if lines.is_empty() {
+            if change.is_some() || !self.unheard {
+                ledger.unheard(change);
+                self.unheard = true;
+            }
             return;
         }
+        self.unheard = false;
         self.last += 1;
         // First: what is confirmed at once must not be crossed out before it is written.
-        self.desk
-            .0
-            .parts
-            .ledger
-            .owe(self.last, entry, &names, sorted.change.as_ref());
+        ledger.owe(self.last, entry, &names, change);
         for line in wanting() {
             // The task of a stopping server has ended; what is owed is in the store.
             let _ = line.orders.send(Order::Owe(self.last, Arc::clone(entry)));

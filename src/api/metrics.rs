@@ -8,7 +8,7 @@ use axum::response::{IntoResponse, Response};
 
 use crate::api::live::{Live, Request};
 use crate::api::problem::Problem;
-use crate::metrics::page::{About, page};
+use crate::metrics::page::{About, Receiver, page};
 use crate::metrics::text::Form;
 
 /// Everything that is counted, for Prometheus
@@ -25,6 +25,14 @@ pub async fn metrics(State(live): State<Live>, headers: HeaderMap) -> Result<Res
     let turn = live.meters.turn.lock().await;
     let panel = live.ask(|reply| Request::Metrics { reply }).await?;
     let (meters, ready) = (live.meters.clone(), live.ready.load(Ordering::Acquire));
+    let receivers = live.receivers.status().into_iter().map(|receiver| Receiver {
+        name: receiver.name,
+        owed: receiver.pending,
+        delivered: receiver.delivered,
+        failed: receiver.failed,
+        given_up: receiver.given_up,
+    });
+    let receivers: Vec<Receiver> = receivers.collect();
     // Names and text are work for a thread that nobody waits for.
     let made = tokio::task::spawn_blocking(move || {
         let about = About {
@@ -32,6 +40,7 @@ pub async fn metrics(State(live): State<Live>, headers: HeaderMap) -> Result<Res
             commit: env!("POINTSMAN_COMMIT"),
             ready,
             endpoints: panel.plan.node.endpoint_metrics,
+            receivers: &receivers,
         };
         page(form, about, &panel, &meters)
     });

@@ -132,11 +132,11 @@ fn addresses(text: &mut Text, panel: &Panel, shelf: &Shelf) {
     let mut samples = text.family(&f::ENDPOINT_STATE_SECONDS);
     for (address, gauges) in all() {
         for (state, spent) in State::ALL.into_iter().zip(gauges.spent) {
-            // A state that it never was in has no row; the two that matter have one from the beginning.
-            if !spent.is_zero() || matches!(state, State::Up | State::Down) {
+            // What it never was has no row, nor has the time before first verdicts; the two that matter have one from the
+            // beginning.
+            if matches!(state, State::Up | State::Down) || (state == State::Degraded && !spent.is_zero()) {
                 let more = match state {
-                    State::Unknown => ",state=\"unknown\"",
-                    State::Up => ",state=\"up\"",
+                    State::Unknown | State::Up => ",state=\"up\"",
                     State::Degraded => ",state=\"degraded\"",
                     State::Down => ",state=\"down\"",
                 };
@@ -154,7 +154,10 @@ fn addresses(text: &mut Text, panel: &Panel, shelf: &Shelf) {
     let mut samples = text.family(&f::ENDPOINT_CHANGES);
     all().for_each(|(address, gauges)| samples.count(address, gauges.changes));
     let mut samples = text.family(&f::ENDPOINT_FLAPS);
-    all().for_each(|(address, gauges)| samples.count(address, gauges.flaps));
+    // Seldom: who never flapped has no row.
+    all()
+        .filter(|(_, gauges)| gauges.flaps > 0)
+        .for_each(|(address, gauges)| samples.count(address, gauges.flaps));
     let mut samples = text.family(&f::ENDPOINT_PROBES);
     for (address, gauges) in all() {
         let good = gauges.probes.saturating_sub(gauges.failures);

@@ -82,6 +82,10 @@ families! {
     HISTORY: Counter "pointsman_history_entries" "" "Entries of the timeline that were written, or given up because too many waited for the disk.";
     HISTORY_FAILURES: Counter "pointsman_history_write_failures" "" "Times that the disk did not take what was to be written.";
     HISTORY_WAITING: Gauge "pointsman_history_waiting" "" "Entries of the timeline that wait for the disk.";
+    OWED: Gauge "pointsman_notifications_owed" "" "Entries of the timeline that a receiver of notifications is owed.";
+    DELIVERED: Counter "pointsman_notifications_delivered" "" "Entries that a receiver of notifications confirmed.";
+    UNDELIVERED: Counter "pointsman_notifications_failed" "" "Attempts to tell a receiver of notifications that failed.";
+    GIVEN_UP: Counter "pointsman_notifications_given_up" "" "Entries that were refused too often, or were too many to be owed.";
     OVERRIDES: Gauge "pointsman_overrides" "" "Overrides in force, by kind and by where they come from.";
     RELOADS: Counter "pointsman_reloads" "" "Reloads of the configuration, by outcome.";
     RELOAD_OK: Gauge "pointsman_reload_last_successful" "" "Whether the last reload succeeded; 1 before the first.";

@@ -47,6 +47,23 @@ pub struct About<'a> {
     pub ready: bool,
     /// Whether each endpoint has rows of its own.
     pub endpoints: bool,
+    /// How it goes with receivers of notifications.
+    pub receivers: &'a [Receiver],
+}
+
+/// What a receiver of notifications was told.
+#[derive(Clone, Debug, Default)]
+pub struct Receiver {
+    /// Its name.
+    pub name: String,
+    /// Entries that are owed to it.
+    pub owed: u64,
+    /// Entries that it confirmed.
+    pub delivered: u64,
+    /// Attempts that failed.
+    pub failed: u64,
+    /// Entries that were given up.
+    pub given_up: u64,
 }
 
 /// Makes the page.
@@ -75,6 +92,28 @@ pub fn page(form: Form, about: About<'_>, panel: &Panel, meters: &Meters) -> Vec
     }
     probing::write(&mut text, panel);
     deciding::write(&mut text, panel, &meters.reloads);
+    told(&mut text, about.receivers);
     process::write(&mut text);
     text.finish()
+}
+
+fn told(text: &mut Text, receivers: &[Receiver]) {
+    let rows = [
+        (&f::OWED, 0),
+        (&f::DELIVERED, 1),
+        (&f::UNDELIVERED, 2),
+        (&f::GIVEN_UP, 3),
+    ];
+    for (family, which) in rows {
+        let mut samples = text.family(family);
+        for receiver in receivers {
+            let count = match which {
+                0 => receiver.owed,
+                1 => receiver.delivered,
+                2 => receiver.failed,
+                _ => receiver.given_up,
+            };
+            samples.count(&labels(&[("receiver", &receiver.name)]), count);
+        }
+    }
 }

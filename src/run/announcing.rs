@@ -12,15 +12,19 @@ use crate::clock::Clock;
 use crate::control::timeline::Entry;
 use crate::model::plan::Plan;
 use crate::store::Store;
+use crate::store::history::query::MOST;
 use crate::store::owed::Owing;
+
+/// Pages of the history that are caught up with at a start: what one turn of the writing thread takes fits many times.
+const PAGES: usize = 16;
 
 impl Ledger for Owing {
     fn owe(&self, id: u64, entry: &Arc<Entry>, hooks: &[Arc<str>], change: Option<&Change>) {
-        let problem = change.map(|change| match change {
-            Change::Opened(key) => (key.as_str(), true),
-            Change::Closed(key) => (key.as_str(), false),
-        });
-        Self::owe(self, id, entry, hooks, problem);
+        Self::owe(self, id, entry, hooks, change.map(problem));
+    }
+
+    fn unheard(&self, change: Option<&Change>) {
+        Self::unheard(self, change.map(problem));
     }
 
     fn settle(&self, hook: &Arc<str>, id: u64) {
@@ -29,6 +33,13 @@ impl Ledger for Owing {
 
     fn forget(&self, hook: &Arc<str>) {
         Self::forget(self, hook);
+    }
+}
+
+fn problem(change: &Change) -> (&str, bool) {
+    match change {
+        Change::Opened(key) => (key, true),
+        Change::Closed(key) => (key, false),
     }
 }
 
@@ -62,6 +73,29 @@ pub(super) fn open(
         chance,
     };
     let desk = Desk::open(parts, &plan.node.hooks, owed);
-    let postbox = desk.postbox(left.open, last);
+    let mut postbox = desk.postbox(left.open, last);
+    if let Some(seq) = left.announced.filter(|_| !plan.node.hooks.is_empty()) {
+        catch_up(store, seq, &mut postbox);
+    }
     (desk, postbox)
+}
+
+/// What the history has and nobody looked at: the process died between the two.
+fn catch_up(store: &Store, mut seq: u64, postbox: &mut Postbox) {
+    let history = store.history();
+    for _ in 0..PAGES {
+        match history.after(seq, MOST) {
+            Ok(entries) if entries.is_empty() => return,
+            Ok(entries) => {
+                for entry in entries {
+                    seq = entry.seq;
+                    postbox.post(&Arc::new(entry));
+                }
+            }
+            Err(error) => {
+                tracing::error!(target: "pointsman::announce", %error, "the end of the history cannot be read");
+                return;
+            }
+        }
+    }
 }

@@ -43,21 +43,24 @@ pub struct Owed {
 pub struct Owing(pub(super) Option<Arc<Pending>>);
 
 impl Owing {
-    /// `entry` is owed to `hooks` under the number `id`; the problem is open (true) or over (false). Returns at once.
+    /// `entry` was looked at: it is owed to `hooks` under the number `id`; the problem is open (true) or over (false).
+    /// Returns at once.
     pub fn owe(&self, id: u64, entry: &Arc<Entry>, hooks: &[Arc<str>], problem: Option<(&str, bool)>) {
         self.change(|slips| {
             for hook in hooks {
                 slips.rows.insert((id, Arc::clone(hook)), Arc::clone(entry));
             }
-            if let Some((key, open)) = problem {
-                slips.problems.insert(key.to_owned(), open);
-            }
+            slips.announced = Some(Some(entry.seq));
+            slips.note(problem);
         });
     }
 
-    /// Every entry up to the one numbered `seq` was looked at.
-    pub fn announced(&self, seq: u64) {
-        self.change(|slips| slips.announced = Some(seq));
+    /// Nobody is told of what happens from now on. Returns at once.
+    pub fn unheard(&self, problem: Option<(&str, bool)>) {
+        self.change(|slips| {
+            slips.announced = Some(None);
+            slips.note(problem);
+        });
     }
 
     /// It is not owed to `hook` any more. Returns at once.
@@ -93,10 +96,17 @@ pub(super) struct Slips {
     settled: BTreeSet<(u64, Arc<str>)>,
     forgotten: BTreeSet<Arc<str>>,
     problems: BTreeMap<String, bool>,
-    announced: Option<u64>,
+    /// The last entry that was looked at; `Some(None)`: nobody looks.
+    announced: Option<Option<u64>>,
 }
 
 impl Slips {
+    fn note(&mut self, problem: Option<(&str, bool)>) {
+        if let Some((key, open)) = problem {
+            self.problems.insert(key.to_owned(), open);
+        }
+    }
+
     /// Whether nothing waits.
     pub(super) fn is_empty(&self) -> bool {
         self.rows.is_empty()
@@ -119,7 +129,7 @@ impl Slips {
         for (key, open) in older.problems {
             self.problems.entry(key).or_insert(open);
         }
-        self.announced = self.announced.max(older.announced);
+        self.announced = self.announced.or(older.announced);
     }
 
     /// Writes all of it, within the transaction that is under way.
@@ -150,10 +160,16 @@ impl Slips {
             };
             connection.prepare_cached(sql)?.execute(params![key])?;
         }
-        if let Some(seq) = self.announced {
-            connection
-                .prepare_cached("INSERT OR REPLACE INTO announced VALUES (0, ?1)")?
-                .execute(params![signed(seq)])?;
+        match self.announced {
+            None => {}
+            Some(Some(seq)) => {
+                connection
+                    .prepare_cached("INSERT OR REPLACE INTO announced VALUES (0, ?1)")?
+                    .execute(params![signed(seq)])?;
+            }
+            Some(None) => {
+                connection.prepare_cached("DELETE FROM announced")?.execute([])?;
+            }
         }
         Ok(())
     }
@@ -227,7 +243,7 @@ mod tests {
         }
         slips.problems.insert("answer www.a.test".to_owned(), true);
         slips.problems.insert("isolation".to_owned(), true);
-        slips.announced = Some(4);
+        slips.announced = Some(Some(4));
         slips.write(&connection).unwrap();
         let mut slips = Slips::default();
         slips.settled.insert(row(1, "a"));
@@ -257,7 +273,7 @@ mod tests {
         older.rows.insert(row(2, "a"), entry(2));
         older.rows.insert(row(3, "gone"), entry(3));
         older.problems.insert("isolation".to_owned(), true);
-        older.announced = Some(3);
+        older.announced = Some(Some(3));
         let mut slips = Slips::default();
         slips.settled.insert(row(1, "a"));
         slips.forgotten.insert(Arc::from("gone"));
@@ -265,6 +281,9 @@ mod tests {
         slips.put_back(older);
         assert_eq!(slips.rows.keys().collect::<Vec<_>>(), [&row(2, "a")]);
         assert!(slips.settled.is_empty());
-        assert_eq!((slips.problems["isolation"], slips.announced), (false, Some(3)));
+        assert_eq!(
+            (slips.problems["isolation"], slips.announced),
+            (false, Some(Some(3)))
+        );
     }
 }

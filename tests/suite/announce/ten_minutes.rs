@@ -35,6 +35,8 @@ impl Ledger for Book {
         self.0.lock().unwrap().insert(id, Arc::clone(entry));
     }
 
+    fn unheard(&self, _: Option<&Change>) {}
+
     fn settle(&self, _: &Arc<str>, id: u64) {
         self.0.lock().unwrap().remove(&id);
     }
