@@ -138,6 +138,7 @@ fn plan() -> Plan {
         safety: OwnSafety::default(),
         recover_within: None,
         facets: Facets::default(),
+        on_failover: None,
         exclusive: None,
     };
     Plan {

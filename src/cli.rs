@@ -6,6 +6,7 @@ mod client;
 mod demo;
 mod dig;
 mod drill;
+mod events;
 mod explain;
 mod failover;
 mod hand;
@@ -77,6 +78,7 @@ pub fn main() -> ExitCode {
         Command::Practice(options) => practice::run(&options),
         Command::Failover(options) => failover::run(&common, &options),
         Command::Drill(options) => drill::run(&common, &options),
+        Command::Events(options) => events::run(&common, &options),
         Command::Import(options) => import::run(&common, &options),
         Command::Plan(options) => plan::run(&common, &options),
         Command::Replay(options) => replay::run(&common, &options),

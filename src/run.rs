@@ -10,6 +10,7 @@
 mod announcing;
 pub mod chronicle;
 pub mod drills;
+pub mod gate;
 pub mod loader;
 mod metering;
 pub mod recorder;
@@ -39,6 +40,7 @@ use crate::model::plan::Plan;
 use crate::probe::runner::{Limits, Runner};
 use crate::publish::publisher::Publisher;
 use crate::resolve;
+use crate::run::gate::Gates;
 use crate::store::Store;
 use chronicle::Chronicle;
 use loader::Loader;
@@ -158,6 +160,7 @@ pub async fn start(file: &Path) -> Result<Running, StartError> {
         publisher,
         published: Arc::clone(&published),
         runner: runner.clone(),
+        gates: Gates::new(tokio::runtime::Handle::current(), events.clone()),
         store,
         clock: Arc::new(clock),
         open: Some(open),

@@ -7,6 +7,8 @@ mod access;
 mod ask;
 #[path = "arguments/drill.rs"]
 mod drill;
+#[path = "arguments/events.rs"]
+mod events;
 #[path = "arguments/files.rs"]
 mod files;
 #[path = "arguments/hand.rs"]
@@ -19,6 +21,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 pub(crate) use access::{RoleName, Token};
 pub(crate) use ask::{Explain, Notifications, Overrides, Query, Receivers, Status};
 pub(crate) use drill::{Drill, Look};
+pub(crate) use events::{Events, LookBack};
 pub(crate) use files::{Check, Demo, From, Import, Plan, Practice, Replay, Simulate};
 pub(crate) use hand::{Drain, Failover, Force, Lasting, State, Target};
 
@@ -136,6 +139,11 @@ pub(crate) enum Command {
         after_help = "Examples:\n  pointsman drill www.example.test --for 30s --reason monthly\n  pointsman drill list"
     )]
     Drill(Drill),
+    /// What happened, when, and who did it; whether the history is as it was written
+    #[command(
+        after_help = "Examples:\n  pointsman events www.example.test --since 2h\n  pointsman events --follow --alarms\n  pointsman events failovers\n  pointsman events verify"
+    )]
+    Events(Events),
     /// Make zones of what gdnsd, PowerDNS or Route 53 were told; lists what has no counterpart
     #[command(after_help = "Example:\n  pointsman import gdnsd /etc/gdnsd --out imported")]
     Import(Import),

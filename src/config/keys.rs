@@ -17,6 +17,7 @@ mod history;
 mod member;
 mod metrics;
 mod notify;
+mod on_failover;
 mod server;
 mod tsig;
 mod ttl;
@@ -36,6 +37,7 @@ pub use hand::{OVERRIDE, OVERRIDES, OVERRIDES_FILE, SAFETY};
 pub use history::HISTORY;
 pub use metrics::METRICS;
 pub use notify::NOTIFY;
+pub use on_failover::ON_FAILOVER;
 pub use server::{
     DEFAULTS, DEFAULTS_CHECK, DNS, DNS_TCP, GEO, ISOLATION, PROBES, RESOLVER, SERVER, STATE, ZONES,
 };
@@ -94,6 +96,7 @@ pub static SECTIONS: &[&Section] = &[
     &SRV,
     &MX,
     &BINDING,
+    &ON_FAILOVER,
     &OVERRIDES_FILE,
     &OVERRIDE,
 ];

@@ -190,6 +190,7 @@ impl PlanBuilder {
             safety: OwnSafety::default(),
             recover_within: None,
             facets: Facets::default(),
+            on_failover: None,
             exclusive: None,
         };
         change(&mut service);

@@ -223,6 +223,7 @@ fn service(id: ServiceId, zone: ZoneId, decided: &Decided, first: usize) -> Serv
         safety: OwnSafety::default(),
         recover_within: None,
         facets: facets(decided, first),
+        on_failover: None,
         exclusive: None,
     }
 }
