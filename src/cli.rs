@@ -25,6 +25,7 @@ mod simulate;
 mod status;
 mod table;
 mod terminal;
+mod token;
 mod unanswered;
 mod watch;
 
@@ -88,6 +89,7 @@ pub fn main() -> ExitCode {
         Command::Overrides(options) => hand::overrides(&common, &options),
         Command::Notifications(options) => notifications::run(&common, &options),
         Command::Reload => reload::run(&common),
+        Command::Token(options) => token::run(&common, &options),
         Command::Completions(options) => manual::completions(&options),
         Command::Man(options) => manual::pages(&options),
     };

@@ -1,6 +1,8 @@
 //! What the command line takes. This file and those in `arguments/` are also part of `build.rs`, which makes the man
 //! pages and shell completions of them: they name clap, std, and what stands beside them in `cli`, nothing else.
 
+#[path = "arguments/access.rs"]
+mod access;
 #[path = "arguments/ask.rs"]
 mod ask;
 #[path = "arguments/drill.rs"]
@@ -16,6 +18,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
+pub(crate) use access::{RoleName, Token};
 pub(crate) use ask::{Explain, Notifications, Overrides, Query, Receivers, Status};
 pub(crate) use drill::{Drill, Look};
 pub(crate) use events::{Events, LookBack};
@@ -175,6 +178,9 @@ pub(crate) enum Command {
     /// Read the configuration and zones again; mistakes change nothing
     #[command(after_help = "Example:\n  pointsman reload")]
     Reload,
+    /// Make a token for the API; prints it once, with the lines for the configuration
+    #[command(after_help = "Example:\n  pointsman token --role operate alice > alice.token")]
+    Token(Token),
     /// Print a shell's completions of this program's commands
     #[command(after_help = "\
 Examples:

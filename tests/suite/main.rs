@@ -29,6 +29,7 @@ mod drill;
 mod every_type;
 mod exclusive;
 mod failover;
+mod gates;
 mod hand;
 mod heartbeat;
 mod history;
