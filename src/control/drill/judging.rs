@@ -5,6 +5,7 @@ use std::time::Duration;
 use crate::control::deciding::seat_key;
 use crate::control::drill::{Drill, Order, State, StoredDrill, Twins};
 use crate::control::effect::Refusal;
+use crate::control::gate::gate_of;
 use crate::control::promise::{Expectation, PUBLISH, Promise};
 use crate::control::step::Control;
 use crate::control::storing::Asked;
@@ -47,6 +48,15 @@ pub fn rehearsable(plan: &Plan, service: &Service) -> Result<Expectation, Refusa
             "switch-manual",
             format!(
                 "switch = \"manual\": nothing of {name} would change by itself; rehearse `pointsman failover {name}`"
+            ),
+        );
+    }
+    if gate_of(service).is_some() {
+        return refuse(
+            "gate",
+            format!(
+                "a switch of {name} runs its gate first, and a rehearsal runs none: clients would be sent to what nobody has \
+                 promoted; rehearse the gate with `pointsman failover {name}`"
             ),
         );
     }
