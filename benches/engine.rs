@@ -102,7 +102,7 @@ fn settings() -> NodeSettings {
         record: None,
         record_limit: 0,
         api: None,
-        api_token: None,
+        access: Default::default(),
         resolvers: Vec::new(),
         isolation: IsolationSettings::default(),
         drill: Default::default(),
@@ -138,6 +138,7 @@ fn plan() -> Plan {
         safety: OwnSafety::default(),
         recover_within: None,
         facets: Facets::default(),
+        on_failover: None,
         exclusive: None,
     };
     Plan {

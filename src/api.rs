@@ -2,6 +2,7 @@
 //!
 //! It decides nothing: every request becomes a [`live::Request`] to the signal box, or to the loader.
 
+pub(crate) mod audit;
 pub mod dashboard;
 pub mod directory;
 pub mod document;
@@ -22,5 +23,8 @@ pub mod paging;
 pub mod policy;
 pub mod problem;
 pub mod routes;
+pub mod server;
 pub mod stream;
 pub mod table;
+pub mod throttle;
+pub mod tls;

@@ -6,6 +6,7 @@ mod client;
 mod demo;
 mod dig;
 mod drill;
+mod events;
 mod explain;
 mod failover;
 mod hand;
@@ -24,6 +25,7 @@ mod simulate;
 mod status;
 mod table;
 mod terminal;
+mod token;
 mod unanswered;
 mod watch;
 
@@ -76,6 +78,7 @@ pub fn main() -> ExitCode {
         Command::Practice(options) => practice::run(&options),
         Command::Failover(options) => failover::run(&common, &options),
         Command::Drill(options) => drill::run(&common, &options),
+        Command::Events(options) => events::run(&common, &options),
         Command::Import(options) => import::run(&common, &options),
         Command::Plan(options) => plan::run(&common, &options),
         Command::Replay(options) => replay::run(&common, &options),
@@ -86,6 +89,7 @@ pub fn main() -> ExitCode {
         Command::Overrides(options) => hand::overrides(&common, &options),
         Command::Notifications(options) => notifications::run(&common, &options),
         Command::Reload => reload::run(&common),
+        Command::Token(options) => token::run(&common, &options),
         Command::Completions(options) => manual::completions(&options),
         Command::Man(options) => manual::pages(&options),
     };

@@ -8,7 +8,8 @@
 //! for the disk before it does; [`overrides`] is what operators laid upon endpoints, `hand` lays and lifts it, `lasting`
 //! ends it in time, `safety` says how much may go at once, `masked` says again and again what a forced state hides, [`draining`]
 //! when a server may be stopped; `writing` elects the writers of exclusive
-//! services, `naming` judges an operator's word on them; [`ledger`] knows until when
+//! services, `naming` judges an operator's word on them; [`gate`] lets switches wait for a program, `holding` keeps the old
+//! answer meanwhile, `hooks` hears of programs; [`ledger`] knows until when
 //! caches may hold what is answered no more.
 //! [`status`], [`glance`], [`board`], [`listing`] and [`explain`] show it all, and [`timeline`] is what happened, as data; [`promise`] computes what may be expected of a service; [`foresee`] says what
 //! a new plan would change, and `losses` what any single failure would.
@@ -29,10 +30,13 @@ pub mod explain;
 pub mod failovers;
 pub mod forecast;
 pub mod foresee;
+pub mod gate;
 pub mod gauges;
 pub mod glance;
 pub(crate) mod hand;
 pub(crate) mod heartbeat;
+pub(crate) mod holding;
+pub(crate) mod hooks;
 pub(crate) mod isolating;
 pub(crate) mod lasting;
 pub mod ledger;

@@ -13,6 +13,7 @@ pub mod hook;
 pub mod human;
 pub mod id;
 pub mod near;
+pub mod on_failover;
 pub mod place;
 pub mod plan;
 pub mod reach;

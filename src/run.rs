@@ -10,6 +10,7 @@
 mod announcing;
 pub mod chronicle;
 pub mod drills;
+pub mod gate;
 pub mod loader;
 mod metering;
 pub mod recorder;
@@ -39,6 +40,7 @@ use crate::model::plan::Plan;
 use crate::probe::runner::{Limits, Runner};
 use crate::publish::publisher::Publisher;
 use crate::resolve;
+use crate::run::gate::Gates;
 use crate::store::Store;
 use chronicle::Chronicle;
 use loader::Loader;
@@ -158,6 +160,7 @@ pub async fn start(file: &Path) -> Result<Running, StartError> {
         publisher,
         published: Arc::clone(&published),
         runner: runner.clone(),
+        gates: Gates::new(tokio::runtime::Handle::current(), events.clone()),
         store,
         clock: Arc::new(clock),
         open: Some(open),
@@ -178,20 +181,19 @@ pub async fn start(file: &Path) -> Result<Running, StartError> {
 
     let meters = Arc::new(Meters::new(clock));
     let (tcp_changes, tcp) = watch::channel(plan.node.tcp);
+    let (access_changes, access) = watch::channel(Arc::new(plan.node.access.clone()));
     let loader = Loader::new(
         file.to_owned(),
         loaded,
         tables,
         messages.clone(),
-        (tcp_changes, receivers.clone()),
+        (tcp_changes, access_changes, receivers.clone()),
         (resolver, Arc::clone(&plan)),
         Arc::clone(&meters),
     );
     tracker.spawn(loader.run(reload_inbox, rehearsal_inbox, stop.clone()));
 
     tracker.spawn(desk.run(stop.clone()));
-
-    let token = plan.node.api_token.as_deref().map(Arc::from);
     let live = Live {
         requests,
         reloads: reloads.clone(),
@@ -201,8 +203,9 @@ pub async fn start(file: &Path) -> Result<Running, StartError> {
         history,
         verifying: Arc::default(),
         ready: Arc::clone(&ready),
+        access,
+        throttle: Arc::default(),
         meters: Arc::clone(&meters),
-        token,
         node: Arc::from(plan.node.name.as_str()),
         streams: Arc::new(Semaphore::new(STREAMS)),
         stop: stop.clone(),

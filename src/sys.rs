@@ -8,6 +8,7 @@
 
 pub mod batch;
 pub mod limit;
+pub mod local_time;
 pub mod memory;
 pub mod option;
 pub mod origin;

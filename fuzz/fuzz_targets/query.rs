@@ -70,7 +70,7 @@ fn node() -> NodeSettings {
         record: None,
         record_limit: 0,
         api: None,
-        api_token: None,
+        access: Default::default(),
         resolvers: Vec::new(),
         isolation: IsolationSettings::default(),
         safety: SafetySettings::default(),

@@ -47,7 +47,7 @@ fn published() -> Arc<Published> {
         record: None,
         record_limit: 0,
         api: None,
-        api_token: None,
+        access: Default::default(),
         resolvers: Vec::new(),
         isolation: IsolationSettings::default(),
         safety: SafetySettings::default(),

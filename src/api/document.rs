@@ -24,7 +24,7 @@ const CERTIFICATE: &str = "certificate";
 #[utoipa::path(get, path = "/openapi.json", tag = "server",
     responses((status = 200, description = "OpenAPI 3.1", body = serde_json::Value)))]
 pub async fn openapi(State(live): State<Live>) -> Json<OpenApi> {
-    Json(document(routes(), live.anonymous()))
+    Json(document(routes(), live.access.borrow().anonymous()))
 }
 
 /// The document of `routes`; `anonymous` is the role of whoever shows nothing.
@@ -45,7 +45,8 @@ pub fn document(routes: Vec<Route>, anonymous: Option<Role>) -> OpenApi {
     for route in routes {
         components = components.schemas_from_iter(route.schemas);
         for (path, mut item) in route.paths.paths {
-            for operation in operations(&mut item) {
+            for (method, operation) in operations(&mut item) {
+                operation.operation_id = Some(format!("{method}{}", path.replace(['/', '{', '}'], "_")));
                 complete(operation, route.access, anonymous);
             }
             match paths.paths.get_mut(&path) {
@@ -75,16 +76,16 @@ pub fn document(routes: Vec<Route>, anonymous: Option<Role>) -> OpenApi {
         .build()
 }
 
-fn operations(item: &mut PathItem) -> impl Iterator<Item = &mut Operation> {
+fn operations(item: &mut PathItem) -> impl Iterator<Item = (&'static str, &mut Operation)> {
     [
-        &mut item.get,
-        &mut item.put,
-        &mut item.post,
-        &mut item.delete,
-        &mut item.patch,
+        ("get", &mut item.get),
+        ("put", &mut item.put),
+        ("post", &mut item.post),
+        ("delete", &mut item.delete),
+        ("patch", &mut item.patch),
     ]
     .into_iter()
-    .flatten()
+    .filter_map(|(method, operation)| Some((method, operation.as_mut()?)))
 }
 
 /// Adds what the server answers on every route of its kind, and who may use it.

@@ -105,7 +105,7 @@ pub async fn start(
         }
     };
     let reason = body.reason.filter(|reason| !reason.trim().is_empty());
-    let by = hand::owner(body.owner, &caller);
+    let by = caller.owner(body.owner);
     if by.len() > WORDS || reason.as_ref().is_some_and(|reason| reason.len() > WORDS) {
         return Err(Problem::bad(format!(
             "owner and reason have at most {WORDS} octets each"
@@ -157,7 +157,7 @@ pub async fn cancel(
     Path(id): Path<u64>,
     Json(body): Json<CancelBody>,
 ) -> Result<Json<Done>, Problem> {
-    let by = hand::owner(body.owner, &caller);
+    let by = caller.owner(body.owner);
     match ask(&live, |reply| DrillRequest::Cancel { id, by, reply }).await? {
         Ok(done) => Ok(Json(Done { detail: done.0 })),
         Err(refusal) => Err(Problem::new(StatusCode::CONFLICT, refusal.to_string())),

@@ -83,9 +83,9 @@ pub struct Strip {
     /// Its last probes.
     #[serde(flatten)]
     pub probes: AddressProbes,
-    /// The last day and the last month.
+    /// The last day and the last month; empty lists for what is not probed.
     #[serde(flatten)]
-    pub uptime: Option<Uptime>,
+    pub uptime: Uptime,
 }
 
 impl From<HistoryError> for Problem {
@@ -216,7 +216,8 @@ pub async fn strips(State(live): State<Live>, Path(name): Path<String>) -> Resul
             .target
             .as_ref()
             .and_then(|target| uptimes.get(target))
-            .cloned(),
+            .cloned()
+            .unwrap_or_default(),
         probes,
     });
     Ok(Json(Strips {

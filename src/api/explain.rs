@@ -26,6 +26,7 @@ use crate::wire::name::Name;
 
 /// What is answered to one question, and why.
 #[derive(Clone, Debug, Serialize, utoipa::ToSchema)]
+#[schema(as = Explained)]
 pub struct Report {
     /// The question's name.
     pub name: String,
@@ -260,7 +261,20 @@ fn reasons(explanation: &Explanation, rtype: u16) -> Vec<String> {
         if let Some(degraded) = &status.degraded {
             sentences.push(format!("not as it should be: {degraded}"));
         }
-        if let Some(proposed) = &status.proposed {
+        if let Some(gate) = &status.gate {
+            let until = crate::model::time::UnixTime(gate.until_unix_ms);
+            sentences.push(match gate.state {
+                "running" => format!("the gate of {} runs, until {until} at the most; {} stays", gate.to, gate.from),
+                _ => format!(
+                    "the gate of {} was not passed ({}); tried again at {until}; `pointsman failover {} --to {} \
+                     --break-glass` goes past it",
+                    gate.to,
+                    gate.why.as_deref().unwrap_or_default(),
+                    status.service,
+                    gate.to
+                ),
+            });
+        } else if let Some(proposed) = &status.proposed {
             sentences.push(format!(
                 "the operator decides (switch = manual): `pointsman failover {} --to {proposed}` is proposed",
                 status.service

@@ -5,7 +5,9 @@ use axum::extract::{FromRequest, FromRequestParts, Request};
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, StatusCode, header};
 use serde::de::DeserializeOwned;
+use tokio::time::timeout;
 
+use crate::api::audit::{PATIENCE, slow};
 use crate::api::problem::Problem;
 
 /// A body of JSON, and an answer of it.
@@ -34,7 +36,7 @@ impl<S: Send + Sync, T: DeserializeOwned> FromRequest<S> for Json<T> {
                 "send `Content-Type: application/json`",
             ));
         }
-        let body = Bytes::from_request(request, state).await?;
+        let body = body(request, state).await?;
         // serde takes a list for the fields in their order, which nobody means.
         if body.trim_ascii_start().first() != Some(&b'{') {
             return Err(Problem::bad("send one object of JSON"));
@@ -72,8 +74,14 @@ impl<S: Send + Sync> FromRequest<S> for Body {
     type Rejection = Problem;
 
     async fn from_request(request: Request, state: &S) -> Result<Self, Problem> {
-        Ok(Self(Bytes::from_request(request, state).await?))
+        Ok(Self(body(request, state).await?))
     }
+}
+
+/// All of the body, unless it takes too long.
+async fn body<S: Send + Sync>(request: Request, state: &S) -> Result<Bytes, Problem> {
+    let read = timeout(PATIENCE, Bytes::from_request(request, state)).await;
+    read.map_err(|_| slow())?.map_err(Problem::from)
 }
 
 /// Whether the body says that it is JSON.

@@ -131,7 +131,7 @@ pub async fn drain(
         reason: stated(body.reason),
         lasting: lasting(body.lasting.as_deref())?,
     };
-    let by = owner(body.owner, &caller);
+    let by = caller.owner(body.owner);
     command(&live, by, what, manner(body.break_glass, body.dry_run)).await
 }
 
@@ -154,7 +154,7 @@ pub async fn force(
         reason: stated(body.reason),
         lasting: lasting(body.lasting.as_deref())?,
     };
-    let by = owner(body.owner, &caller);
+    let by = caller.owner(body.owner);
     command(&live, by, what, manner(body.break_glass, body.dry_run)).await
 }
 
@@ -168,7 +168,7 @@ pub async fn release(
     Extension(caller): Extension<Caller>,
     Json(body): Json<ReleaseBody>,
 ) -> Answer {
-    let (by, manner) = (owner(body.owner, &caller), manner(body.break_glass, body.dry_run));
+    let (by, manner) = (caller.owner(body.owner), manner(body.break_glass, body.dry_run));
     let select = body.select;
     command(&live, by, Command::Release { select }, manner).await
 }
@@ -187,7 +187,7 @@ pub async fn failover(
         service: body.service,
         to: body.to,
     };
-    let by = owner(body.owner, &caller);
+    let by = caller.owner(body.owner);
     command(&live, by, what, manner(body.break_glass, body.dry_run)).await
 }
 
@@ -212,13 +212,6 @@ fn lasting(written: Option<&str>) -> Result<Option<Duration>, Problem> {
         ));
     }
     Ok(lasting)
-}
-
-/// Who says so, when the request does not: from where it came.
-pub(super) fn owner(given: Option<String>, caller: &Caller) -> String {
-    given
-        .filter(|owner| !owner.trim().is_empty())
-        .unwrap_or_else(|| caller.words())
 }
 
 pub(super) fn manner(break_glass: bool, dry_run: bool) -> Manner {

@@ -7,13 +7,14 @@ use std::time::Duration;
 
 use arc_swap::ArcSwapOption;
 use serde::{Deserialize, Serialize};
-use tokio::sync::{Mutex, Semaphore, broadcast, mpsc, oneshot};
+use tokio::sync::{Mutex, Semaphore, broadcast, mpsc, oneshot, watch};
 use tokio_util::sync::CancellationToken;
 
 use crate::announce::desk::Desk;
 use crate::api::directory::Directory;
 use crate::api::explain::Report as Explained;
 use crate::api::problem::Problem;
+use crate::api::throttle::Throttle;
 use crate::control::drill::StoredDrill;
 use crate::control::effect::{Done, HistoryKind, Refusal};
 use crate::control::event::{Command, Manner, Word};
@@ -25,7 +26,7 @@ use crate::control::timeline::Entry;
 use crate::drill::report::Report;
 use crate::metrics::page::Meters;
 use crate::metrics::panel::Panel;
-use crate::model::access::Role;
+use crate::model::access::ApiAccess;
 use crate::model::plan::Prefix;
 use crate::model::time::Now;
 use crate::store::history::History;
@@ -244,10 +245,12 @@ pub struct Live {
     pub drills: mpsc::Sender<DrillRequest>,
     /// Whether the sockets are open.
     pub ready: Arc<AtomicBool>,
+    /// Who may use it; follows reloads.
+    pub access: watch::Receiver<Arc<ApiAccess>>,
+    /// Slows whoever guesses.
+    pub throttle: Arc<Throttle>,
     /// What counts all the time.
     pub meters: Arc<Meters>,
-    /// What a client must show, when there is one.
-    pub token: Option<Arc<str>>,
     /// The node's name.
     pub node: Arc<str>,
     /// Places for streams.
@@ -259,13 +262,6 @@ pub struct Live {
 }
 
 impl Live {
-    /// What whoever shows nothing may do.
-    #[must_use]
-    pub fn anonymous(&self) -> Option<Role> {
-        // Without a token only loopback is listened on.
-        self.token.is_none().then_some(Role::Admin)
-    }
-
     /// Hands a request to the signal box and waits for its reply.
     ///
     /// # Errors

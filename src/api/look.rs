@@ -27,9 +27,12 @@ pub async fn healthz() -> &'static str {
     responses(
         (status = 200, description = "They are", body = String, content_type = "text/plain; charset=utf-8"),
         (status = 503, description = "Not yet", body = Problem, content_type = "application/problem+json")))]
-pub async fn readyz(State(live): State<Live>) -> Result<&'static str, Problem> {
+pub async fn readyz(State(live): State<Live>) -> Result<String, Problem> {
     if live.ready.load(Ordering::Acquire) {
-        Ok("ready\n")
+        // A disk that fails stops no answer; whoever looks shall know.
+        let trouble = live.history.trouble();
+        let said = trouble.map_or_else(String::new, |why| format!("the disk fails: {why}\n"));
+        Ok(format!("ready\n{said}"))
     } else {
         let detail = "waiting for the first verdicts";
         Err(Problem::new(StatusCode::SERVICE_UNAVAILABLE, detail).retry_after(1))

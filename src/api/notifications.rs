@@ -8,7 +8,6 @@ use crate::announce::queue::Outcome;
 use crate::announce::status::HookStatus;
 use crate::api::extract::{Json, Path};
 use crate::api::guard::Caller;
-use crate::api::hand;
 use crate::api::live::Live;
 use crate::api::problem::Problem;
 
@@ -56,7 +55,7 @@ pub async fn test(
     Extension(caller): Extension<Caller>,
     Json(body): Json<TestBody>,
 ) -> Result<Json<Tested>, Problem> {
-    let by = hand::owner(body.owner, &caller);
+    let by = caller.owner(body.owner);
     let outcome = live.receivers.test(&name, &by).await.ok_or_else(|| {
         Problem::missing(format!(
             "no receiver is named `{name}`; `pointsman notifications` lists them"

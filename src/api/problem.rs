@@ -82,10 +82,15 @@ impl Problem {
     }
 }
 
+/// What was wrong, left with the answer for the audit.
+#[derive(Clone, Debug)]
+pub struct Why(pub String);
+
 impl IntoResponse for Problem {
     fn into_response(self) -> Response {
-        let (code, retry) = (self.code, self.retry);
+        let (code, retry, why) = (self.code, self.retry, Why(self.detail.clone()));
         let mut response = (code, Json(self)).into_response();
+        response.extensions_mut().insert(why);
         let headers = response.headers_mut();
         headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(MEDIA_TYPE));
         if let Some(seconds) = retry {

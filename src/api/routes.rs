@@ -15,7 +15,7 @@ use crate::api::problem::Problem;
 use crate::api::table::{Access, routes};
 
 /// Octets of the largest body.
-const BODY: usize = 64 * 1024;
+pub(super) const BODY: usize = 64 * 1024;
 
 /// What every answer says: it is of this moment, it is what it says it is, and nobody else's page may use it.
 const HEADERS: [(HeaderName, &str); 7] = [

@@ -20,6 +20,7 @@ use tokio::time::{Instant, sleep_until, timeout};
 use crate::api::live::{Live, Request};
 use crate::api::problem::Problem;
 use crate::control::timeline::Entry;
+use crate::store::history::LOST;
 
 /// Streams at once: a dashboard has one, and more than a room full of them is a mistake.
 pub const STREAMS: usize = 64;
@@ -29,6 +30,13 @@ const PAUSE: Duration = Duration::from_millis(250);
 const ALIVE: Duration = Duration::from_secs(10);
 /// How long a client may leave a filled buffer unread.
 const UNREAD: Duration = Duration::from_secs(20);
+/// Entries that are sent again at the most; who missed more looks anew.
+const REPLAYED: u64 = 10_000;
+/// Entries that are read in one go.
+const PIECE: usize = 500;
+/// How long, and how often, it is waited for the disk to have the newest.
+const WAIT: Duration = Duration::from_millis(50);
+const WAITS: u32 = 20;
 /// Events that wait for the connection.
 const BUFFER: usize = 64;
 
@@ -108,7 +116,9 @@ impl Feed {
         let node = self.live.node.as_ref();
         let hello = json!({ "node": node, "version": env!("CARGO_PKG_VERSION"), "seq": self.last });
         self.say("hello", None, &hello).await?;
-        if seen.is_some_and(|seen| seen != self.last) {
+        if let Some(seen) = seen
+            && !self.replay(seen).await?
+        {
             self.say("resync", None, &json!({})).await?;
         }
         let mut changed: Option<BTreeSet<String>> = None;
@@ -144,6 +154,38 @@ impl Feed {
                 }
             }
         }
+    }
+
+    /// Sends what is behind the entry numbered `seen`, from the history; whether that is all of it.
+    async fn replay(&mut self, seen: u64) -> Result<bool, Gone> {
+        if seen > self.last || self.last - seen > REPLAYED {
+            return Ok(false);
+        }
+        let (mut at, mut waited) = (seen, 0);
+        while at < self.last {
+            let history = self.live.history.clone();
+            let read = tokio::task::spawn_blocking(move || history.after(at, PIECE)).await;
+            let Ok(Ok(entries)) = read else { return Ok(false) };
+            let before = at;
+            let last = self.last;
+            for entry in entries.iter().filter(|entry| entry.seq <= last) {
+                if entry.seq > at + 1 && entry.kind != LOST {
+                    return Ok(false); // retention has been here
+                }
+                let data = serde_json::to_value(entry).unwrap_or_default();
+                self.say("entry", Some(entry.seq), &data).await?;
+                at = entry.seq;
+            }
+            if at == before {
+                // The newest are on their way to the disk.
+                waited += 1;
+                if waited > WAITS {
+                    return Ok(false);
+                }
+                tokio::time::sleep(WAIT).await;
+            }
+        }
+        Ok(true)
     }
 
     async fn say(&mut self, event: &str, id: Option<u64>, data: &Value) -> Result<(), Gone> {

@@ -1,10 +1,14 @@
 //! What the command line takes. This file and those in `arguments/` are also part of `build.rs`, which makes the man
 //! pages and shell completions of them: they name clap, std, and what stands beside them in `cli`, nothing else.
 
+#[path = "arguments/access.rs"]
+mod access;
 #[path = "arguments/ask.rs"]
 mod ask;
 #[path = "arguments/drill.rs"]
 mod drill;
+#[path = "arguments/events.rs"]
+mod events;
 #[path = "arguments/files.rs"]
 mod files;
 #[path = "arguments/hand.rs"]
@@ -14,8 +18,10 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
+pub(crate) use access::{RoleName, Token};
 pub(crate) use ask::{Explain, Notifications, Overrides, Query, Receivers, Status};
 pub(crate) use drill::{Drill, Look};
+pub(crate) use events::{Events, LookBack};
 pub(crate) use files::{Check, Demo, From, Import, Plan, Practice, Replay, Simulate};
 pub(crate) use hand::{Drain, Failover, Force, Lasting, State, Target};
 
@@ -133,6 +139,11 @@ pub(crate) enum Command {
         after_help = "Examples:\n  pointsman drill www.example.test --for 30s --reason monthly\n  pointsman drill list"
     )]
     Drill(Drill),
+    /// What happened, when, and who did it; whether the history is as it was written
+    #[command(
+        after_help = "Examples:\n  pointsman events www.example.test --since 2h\n  pointsman events --follow --alarms\n  pointsman events failovers\n  pointsman events verify"
+    )]
+    Events(Events),
     /// Make zones of what gdnsd, PowerDNS or Route 53 were told; lists what has no counterpart
     #[command(after_help = "Example:\n  pointsman import gdnsd /etc/gdnsd --out imported")]
     Import(Import),
@@ -167,6 +178,9 @@ pub(crate) enum Command {
     /// Read the configuration and zones again; mistakes change nothing
     #[command(after_help = "Example:\n  pointsman reload")]
     Reload,
+    /// Make a token for the API; prints it once, with the lines for the configuration
+    #[command(after_help = "Example:\n  pointsman token --role operate alice > alice.token")]
+    Token(Token),
     /// Print a shell's completions of this program's commands
     #[command(after_help = "\
 Examples:

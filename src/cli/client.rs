@@ -9,9 +9,13 @@ use serde::de::DeserializeOwned;
 
 use crate::cli::unanswered::{Access, Unanswered, Whereabouts};
 use crate::cli::{Common, Usage};
+use crate::config::defaults;
 
 /// How long one answer may take: a rehearsal of a large configuration takes seconds.
 const PATIENCE: Duration = Duration::from_secs(30);
+
+/// What has no end is waited for, all the same: the client has one limit for everything else.
+const ENDLESS: Duration = Duration::from_secs(10 * 365 * 86_400);
 
 /// A running server, as the command line sees it.
 #[derive(Debug)]
@@ -24,31 +28,32 @@ pub(super) struct Client {
 
 /// What is needed of the server's configuration, read leniently: a mistake elsewhere must not keep an operator
 /// from asking the running server.
-#[derive(Debug, Default, serde::Deserialize)]
+#[derive(Debug, Default)]
 struct Glance {
-    #[serde(default)]
-    api: Api,
-    #[serde(default)]
-    dns: Dns,
-}
-
-#[derive(Debug, Default, serde::Deserialize)]
-struct Dns {
-    #[serde(default)]
-    listen: Vec<String>,
-}
-
-#[derive(Debug, Default, serde::Deserialize)]
-struct Api {
-    listen: Option<String>,
+    api: Option<String>,
     token_file: Option<PathBuf>,
-    tls: Option<Tls>,
+    /// Whether there is `[api.tls]`: who is asked on this very machine shows its certificate.
+    tls: bool,
+    certificate: Option<PathBuf>,
+    dns: Option<String>,
 }
 
-/// `[api.tls]`: who is asked on this very machine shows this certificate.
-#[derive(Debug, serde::Deserialize)]
-struct Tls {
-    certificate: Option<PathBuf>,
+impl Glance {
+    /// What is not of the kind that it should be is not seen here; `check` says it.
+    fn at(table: &toml::Table) -> Self {
+        let api = table.get("api");
+        let text = |value: Option<&toml::Value>| value.and_then(toml::Value::as_str).map(str::to_owned);
+        let of = |table: Option<&toml::Value>, key: &str| text(table.and_then(|table| table.get(key)));
+        let tls = api.and_then(|api| api.get("tls"));
+        let listen = table.get("dns").and_then(|dns| dns.get("listen"));
+        Self {
+            api: of(api, "listen"),
+            token_file: of(api, "token_file").map(PathBuf::from),
+            tls: tls.is_some(),
+            certificate: of(tls, "certificate").map(PathBuf::from),
+            dns: text(listen).or_else(|| text(listen.and_then(|listen| listen.get(0)))),
+        }
+    }
 }
 
 impl Client {
@@ -62,9 +67,8 @@ impl Client {
             Some(file) => glance(file)?,
             None => Glance::default(),
         };
-        let api = &glance.api;
-        let listen = api.listen.as_deref().unwrap_or("127.0.0.1:8053");
-        let scheme = if api.tls.is_some() { "https" } else { "http" };
+        let listen = glance.api.as_deref().unwrap_or(defaults::API_LISTEN);
+        let scheme = if glance.tls { "https" } else { "http" };
         let base = match &common.api {
             Some(url) => checked(url)?,
             None => format!("{scheme}://{}", reachable(listen)),
@@ -73,16 +77,15 @@ impl Client {
         // A token of this machine's server goes to no other address than its own.
         let own = common.api.is_none() || common.config.is_some();
         let token_file = common.token_file.clone().or_else(|| {
-            let token = api.token_file.as_ref().filter(|_| own)?;
+            let token = glance.token_file.as_ref().filter(|_| own)?;
             Some(folder.join(token))
         });
         let token = token_file.as_deref().map(token).transpose()?;
         // Without a provider a TLS request would panic; a second installation is no harm.
         let _ = rustls::crypto::ring::default_provider().install_default();
         let mut http = reqwest::Client::builder().no_proxy().timeout(PATIENCE);
-        let own_certificate = api.tls.as_ref().and_then(|tls| tls.certificate.as_ref());
         let trusted = common.ca_file.clone().or_else(|| {
-            let certificate = own_certificate.filter(|_| common.api.is_none())?;
+            let certificate = glance.certificate.as_ref().filter(|_| common.api.is_none())?;
             Some(folder.join(certificate)).filter(|path| path.is_file())
         });
         if let Some(file) = &trusted {
@@ -149,6 +152,36 @@ impl Client {
         self.send(self.http.post(format!("{}{path}", self.base())).json(body))
     }
 
+    /// A stream of events at `path`, from behind the one numbered `seen` on; it has no end.
+    ///
+    /// # Errors
+    /// [`Unanswered`].
+    pub(super) fn stream(&self, path: &str, seen: Option<u64>) -> Result<reqwest::Response, Unanswered> {
+        let mut request = self
+            .http
+            .get(format!("{}{path}", self.base()))
+            .header("accept", "text/event-stream")
+            .timeout(ENDLESS);
+        if let Some(seen) = seen {
+            request = request.header("last-event-id", seen);
+        }
+        if let Some(token) = &self.token {
+            request = request.bearer_auth(token);
+        }
+        self.runtime.block_on(async {
+            let response = request
+                .send()
+                .await
+                .map_err(|error| self.whereabouts.unanswered(error))?;
+            let status = response.status();
+            if status.is_success() {
+                return Ok(response);
+            }
+            let body = response.bytes().await.context("the server's answer broke off")?;
+            Err(self.whereabouts.refused(status, &body))
+        })
+    }
+
     fn send<T: DeserializeOwned>(&self, request: reqwest::RequestBuilder) -> Result<T, Unanswered> {
         let request = match &self.token {
             Some(token) => request.bearer_auth(token),
@@ -190,7 +223,7 @@ fn checked(said: &str) -> Result<String, Usage> {
 pub(super) fn dns_of(common: &Common) -> Result<SocketAddr, Usage> {
     let file = common.config.clone().or_else(crate::config::load::default_path);
     let glance = file.as_deref().map(glance).transpose()?.unwrap_or_default();
-    let listen = glance.dns.listen.first().map_or("127.0.0.1:5353", String::as_str);
+    let listen = glance.dns.as_deref().unwrap_or(defaults::LISTEN);
     reachable(listen).parse().map_err(|_| {
         Usage(format!(
             "[dns] listen: `{listen}` is no address and port; name one with --server"
@@ -210,13 +243,14 @@ fn glance(file: &Path) -> Result<Glance, Usage> {
             file.display()
         ))
     })?;
-    toml::from_str(&text).map_err(|error| {
+    let table = toml::from_str(&text).map_err(|error| {
         Usage(format!(
             "{}: {}; `pointsman check` shows every mistake",
             file.display(),
             error.message()
         ))
-    })
+    })?;
+    Ok(Glance::at(&table))
 }
 
 fn token(file: &Path) -> Result<String, Usage> {

@@ -9,6 +9,7 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use anyhow::{Context, bail};
+use serde_json::json;
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::time::Instant;
@@ -50,50 +51,66 @@ pub(super) fn run(common: &Common, options: &arguments::Demo) -> anyhow::Result<
         let mut interrupt = signal(SignalKind::interrupt())?;
         let mut terminate = signal(SignalKind::terminate())?;
         tokio::select! {
-            result = tour(options) => result,
+            result = tour(options, Teller { silent: common.json }) => result,
             _ = interrupt.recv() => Ok(ExitCode::SUCCESS),
             _ = terminate.recv() => Ok(ExitCode::SUCCESS),
         }
     })
 }
 
-async fn tour(options: &arguments::Demo) -> anyhow::Result<ExitCode> {
+/// Tells the tour, or keeps quiet where only its result is asked for.
+#[derive(Clone, Copy)]
+struct Teller {
+    silent: bool,
+}
+
+impl Teller {
+    fn line(self, text: &str) {
+        if !self.silent {
+            output::line(text);
+        }
+    }
+}
+
+async fn tour(options: &arguments::Demo, told: Teller) -> anyhow::Result<ExitCode> {
     let folder = Folder::new()?;
     let dns = free_dns_port().await?;
     let api = free_port(API_PORT).await?;
     let (first_listener, second_listener, port) = practice_listeners().await?;
     let first = Backend::start(first_listener, "first".to_owned());
     let _second = Backend::start(second_listener, "second".to_owned());
-    output::line(&format!(
+    told.line(&format!(
         "Two practice backends: http://{FIRST}:{port}/healthz (first) and http://{SECOND}:{port}/healthz (second)."
     ));
 
     write_configuration(folder.path(), dns, api, port)?;
-    output::line(&format!(
+    told.line(&format!(
         "Configuration: {}\n",
         folder.path().join("pointsman.toml").display()
     ));
-    output::line(&indented(&zone_text(port)));
+    told.line(&indented(&zone_text(port)));
     let mut running = start(folder.path()).await?;
     running.opened().await?;
-    output::line(&format!(
+    told.line(&format!(
         "\nServing on {dns} (UDP and TCP). The first answers waited for the first verdicts.\n"
     ));
 
     let server = dns;
     show(
+        told,
         "Both are healthy: the first in the order written is answered.",
         server,
     )
     .await?;
     expect(server, FIRST).await?;
 
-    output::line(&format!("Stopping the first backend ({FIRST})."));
+    told.line(&format!("Stopping the first backend ({FIRST})."));
     first.stop().await;
     let stopped = Instant::now();
     await_answer(server, SECOND).await?;
     let took = stopped.elapsed();
     show(
+        told,
         &format!(
             "The answer changed {:.2} s after the backend stopped (promised: at most 7.1 s).",
             took.as_secs_f64()
@@ -102,7 +119,7 @@ async fn tour(options: &arguments::Demo) -> anyhow::Result<ExitCode> {
     )
     .await?;
 
-    output::line(&format!("Starting the first backend ({FIRST}) again."));
+    told.line(&format!("Starting the first backend ({FIRST}) again."));
     let listener = TcpListener::bind((FIRST, port))
         .await
         .context("the practice backend's port is gone")?;
@@ -111,6 +128,7 @@ async fn tour(options: &arguments::Demo) -> anyhow::Result<ExitCode> {
     await_answer(server, FIRST).await?;
     let back = started.elapsed();
     show(
+        told,
         &format!(
             "It is answered again after {:.2} s: two good probes, and at least 10 s down (min_down).",
             back.as_secs_f64()
@@ -119,7 +137,7 @@ async fn tour(options: &arguments::Demo) -> anyhow::Result<ExitCode> {
     )
     .await?;
 
-    output::line(&format!(
+    told.line(&format!(
         "Measured recovery: {:.2} s until the answer changed, plus at most the TTL in caches.\n\
          Dashboard: http://{api}/\n\
          Try:  dig -p {} @{} {SERVICE} A\n      pointsman status --api http://{api}\n      pointsman explain {SERVICE} A --api http://{api}",
@@ -127,8 +145,13 @@ async fn tour(options: &arguments::Demo) -> anyhow::Result<ExitCode> {
         dns.port(),
         dns.ip()
     ));
+    if told.silent {
+        output::json(&json!({
+            "dns": dns, "api": api, "changed_seconds": took.as_secs_f64(), "back_seconds": back.as_secs_f64(),
+        }))?;
+    }
     if !options.once {
-        output::line("Ctrl-C ends the demo.");
+        told.line("Ctrl-C ends the demo.");
         running.failed().await;
         bail!("the server broke off");
     }
@@ -149,10 +172,10 @@ async fn start(folder: &Path) -> anyhow::Result<Running> {
     }
 }
 
-async fn show(what: &str, server: SocketAddr) -> anyhow::Result<()> {
+async fn show(told: Teller, what: &str, server: SocketAddr) -> anyhow::Result<()> {
     let answer = ask(server, SERVICE, A).await?;
     let (rcode, answers) = (answer.rcode, answer.answers);
-    output::line(&format!(
+    told.line(&format!(
         "{what}\n  $ dig -p {} @{} {SERVICE} A\n  ;; {rcode}\n  {}\n",
         server.port(),
         server.ip(),

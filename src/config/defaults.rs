@@ -30,6 +30,13 @@ pub const TCP_TOTAL: Duration = Duration::from_secs(300);
 /// A message is one or two segments: ten seconds cover several retransmissions, and a stalled client costs no more.
 pub const TCP_MESSAGE: Duration = Duration::from_secs(10);
 
+/// A promotion takes a few seconds; whoever needs longer should know that clients wait.
+pub const ON_FAILOVER_TIMEOUT: Duration = Duration::from_secs(30);
+/// A promotion that failed leaves a standby: answering with it would break writes for certain.
+pub const ON_FAILURE: &str = "hold";
+/// What hangs has often done its work; a service that is down for good helps nobody.
+pub const ON_TIMEOUT: &str = "proceed";
+
 /// Each probe under way holds one socket; 512 leave half of the usual 1,024 open files to clients.
 pub const PROBE_CONCURRENCY: i64 = 512;
 /// Programs take memory and processor time that answers need.

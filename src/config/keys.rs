@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use crate::config::duration;
 
+mod api;
 mod check;
 mod database;
 mod drill;
@@ -16,12 +17,14 @@ mod history;
 mod member;
 mod metrics;
 mod notify;
+mod on_failover;
 mod server;
 mod tsig;
 mod ttl;
 mod unprobed;
 mod zone;
 
+pub use api::{API, API_CLIENT, API_TLS, API_TOKEN};
 pub use check::{
     BODY_JSON, CHECK, CHECK_DNS, CHECK_GRPC, CHECK_HTTP, CHECK_ICMP, CHECK_SECURITY, CHECK_TCP, CHECK_TLS,
     CHECK_TYPES, LATER_CHECK_TYPES, ROLE_TYPES,
@@ -34,8 +37,9 @@ pub use hand::{OVERRIDE, OVERRIDES, OVERRIDES_FILE, SAFETY};
 pub use history::HISTORY;
 pub use metrics::METRICS;
 pub use notify::NOTIFY;
+pub use on_failover::ON_FAILOVER;
 pub use server::{
-    API, DEFAULTS, DEFAULTS_CHECK, DNS, DNS_TCP, GEO, ISOLATION, PROBES, RESOLVER, SERVER, STATE, ZONES,
+    DEFAULTS, DEFAULTS_CHECK, DNS, DNS_TCP, GEO, ISOLATION, PROBES, RESOLVER, SERVER, STATE, ZONES,
 };
 pub use tsig::KEY;
 pub use ttl::TTL;
@@ -51,6 +55,9 @@ pub static SECTIONS: &[&Section] = &[
     &STATE,
     &HISTORY,
     &API,
+    &API_TLS,
+    &API_TOKEN,
+    &API_CLIENT,
     &METRICS,
     &DEFAULTS,
     &DEFAULTS_CHECK,
@@ -89,6 +96,7 @@ pub static SECTIONS: &[&Section] = &[
     &SRV,
     &MX,
     &BINDING,
+    &ON_FAILOVER,
     &OVERRIDES_FILE,
     &OVERRIDE,
 ];

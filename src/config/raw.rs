@@ -12,6 +12,7 @@ pub(crate) mod facets;
 pub(crate) mod heartbeat;
 pub(crate) mod http;
 pub(crate) mod keyed;
+pub(crate) mod on_failover;
 pub(crate) mod policy;
 pub(crate) mod probe;
 pub(crate) mod security;

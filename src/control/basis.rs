@@ -43,6 +43,8 @@ pub struct Basis {
     pub families: &'static str,
     /// `safe`, `fast`; `None`: the service is not exclusive.
     pub exclusive: Option<&'static str>,
+    /// While a gate stands before a switch: what is said of it. Then `current` is answered, as if it were in doubt.
+    pub gate: Option<String>,
     /// Whether this node seems cut off.
     pub cut_off: bool,
     /// Whether endpoints have host names of their own, so that any of them could change an answer.
@@ -227,6 +229,11 @@ impl Control {
                 Families::Together => "together",
             },
             exclusive: service.exclusive.map(|handover| handover.as_str()),
+            gate: desk
+                .decided
+                .as_ref()
+                .filter(|_| desk.gate.holds)
+                .and_then(|decided| decided.why.first().cloned()),
             cut_off: self.isolation.is_frozen(),
             hosts: !service.facets.hosts.is_empty(),
             group: eye.group(&service.group),

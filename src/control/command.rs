@@ -58,6 +58,10 @@ impl Control {
                     Ok(Done(format!("would do: {}", switch.said))),
                 ));
             }
+            Ok(switch) if self.knock(now, switch.service, &switch.to, &asked, effects) => {
+                let said = format!("{service}: {} is active when its gate was passed", switch.to);
+                effects.push(Effect::Answer(asked.ticket, Ok(Done(said))));
+            }
             Ok(switch) => {
                 let to = switch.to.clone();
                 let awaiting = Awaiting::Failover { asked, service, to };
@@ -101,7 +105,7 @@ impl Control {
     }
 
     /// What must survive of a switch: as [`Control::remember`] keeps it.
-    fn switch_records(&self, switch: &Switching) -> Vec<Record> {
+    pub(super) fn switch_records(&self, switch: &Switching) -> Vec<Record> {
         let Some(service) = self.plan.services.get(switch.service.index()) else {
             return Vec::new();
         };
@@ -156,7 +160,7 @@ impl Control {
     }
 
     /// Whether a switch by hand stands to reason, and what it would do.
-    fn judge_failover(
+    pub(super) fn judge_failover(
         &self,
         now: Now,
         name: &str,

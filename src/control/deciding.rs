@@ -4,6 +4,7 @@ use std::net::IpAddr;
 
 use crate::control::drill::Twins;
 use crate::control::effect::{Effect, HistoryKind, Record};
+use crate::control::gate::{actives, gate_of};
 use crate::control::schedule::Due;
 use crate::control::step::Control;
 use crate::control::watch::Desk;
@@ -152,7 +153,12 @@ impl Control {
         let mut desk = std::mem::take(self.desks.get_mut(id.index())?);
         desk.dirty = false;
         // What is true is remembered, whatever is rehearsed.
-        let real = self.weigh_true(service, &mut desk.memory, desk.fresh, now);
+        let before = actives(service, &desk.memory);
+        let real = if gate_of(service).is_some() && service.exclusive.is_none() {
+            self.weigh_behind_gate(now, service, &mut desk, said)
+        } else {
+            self.weigh_true(service, &mut desk.memory, desk.fresh, now)
+        };
         let decided = self.rehearsed(now, service, &real, said).unwrap_or(real);
         let changed = desk.last.as_ref() != Some(&decided.decision);
         desk.count(&decided, changed);
@@ -177,6 +183,8 @@ impl Control {
         self.remember(service, &service.group, &desk.memory, said);
         if service.exclusive.is_some() {
             self.see_to_writer(now, service, &mut desk, &decided, said);
+        } else if service.on_failover.is_some() {
+            self.hook_after(service, before, &desk, &decided, said);
         }
         let decision = changed.then(|| decided.decision.clone());
         desk.decided = Some(decided);

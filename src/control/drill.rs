@@ -22,6 +22,8 @@ pub(crate) mod judging;
 pub(crate) mod reverting;
 pub(crate) mod twins;
 
+pub use judging::rehearsable;
+
 use std::collections::BTreeMap;
 use std::time::Duration;
 
@@ -53,7 +55,7 @@ pub struct Order {
 }
 
 /// How far a drill came.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum State {
     /// It is going on; found on disk at a start: the process ended in the middle.

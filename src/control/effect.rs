@@ -1,7 +1,8 @@
 //! Everything the signal box can ask for.
 
 use crate::control::drill::{News, Stage, StoredDrill};
-use crate::control::event::{CommandTicket, ProbeBudget, ProbeTicket, StoreTicket};
+use crate::control::event::{CommandTicket, GateTicket, ProbeBudget, ProbeTicket, StoreTicket};
+use crate::control::gate::GateOrder;
 use crate::control::overrides::StoredOverride;
 use crate::health::observation::Evidence;
 use crate::health::standing::Health;
@@ -40,6 +41,10 @@ pub enum Effect {
     Answer(CommandTicket, Result<Done, Refusal>),
     /// A drill came so far: for whoever measures it.
     Drilled(Stage),
+    /// Run a program of `on_failover`; `Event::Gated` says how it ended.
+    Gate(Box<GateOrder>),
+    /// Kill this program with its children: it is not waited for any more. No event is owed.
+    Ungate(GateTicket),
     /// Every endpoint has a verdict, or `startup_wait` is over: serve.
     OpenSockets,
 }
@@ -85,6 +90,79 @@ pub struct HistoryEvent {
     pub alarm: bool,
     /// What.
     pub kind: HistoryKind,
+}
+
+/// News of a gate or hook.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct GateNews {
+    /// The service.
+    pub service: String,
+    /// The endpoint that is active, or was.
+    pub from: String,
+    /// The endpoint that is to be, or is.
+    pub to: String,
+    /// What became of it.
+    pub stage: GateStage,
+    /// Why, and what the program wrote.
+    pub text: String,
+}
+
+/// What became of a program of `on_failover`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum GateStage {
+    /// It runs; the old answer stands.
+    Started,
+    /// It ended with success.
+    Passed,
+    /// It ended otherwise.
+    Failed,
+    /// It did not end in time.
+    TimedOut,
+    /// It was stopped: the switch is not called for any more.
+    Cancelled,
+    /// A hook that nothing waits for ended with success.
+    HookRan,
+    /// A hook that nothing waits for failed.
+    HookFailed,
+}
+
+/// A sentence for people.
+impl std::fmt::Display for GateNews {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let (service, from, to) = (&self.service, &self.from, &self.to);
+        let what = match self.stage {
+            GateStage::Started => "its gate runs",
+            GateStage::Passed => "its gate was passed",
+            GateStage::Failed => "its gate failed",
+            GateStage::TimedOut => "its gate took too long",
+            GateStage::Cancelled => "its gate was stopped",
+            GateStage::HookRan => "its hook ran",
+            GateStage::HookFailed => "its hook failed",
+        };
+        write!(f, "{service}, from {from} to {to}: {what}: {}", self.text)
+    }
+}
+
+impl GateStage {
+    /// As entries of the timeline are called.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Started => "gate-started",
+            Self::Passed => "gate-passed",
+            Self::Failed => "gate-failed",
+            Self::TimedOut => "gate-timed-out",
+            Self::Cancelled => "gate-cancelled",
+            Self::HookRan => "hook-ran",
+            Self::HookFailed => "hook-failed",
+        }
+    }
+
+    /// Whether somebody should look.
+    #[must_use]
+    pub fn is_alarming(self) -> bool {
+        matches!(self, Self::Failed | Self::TimedOut | Self::HookFailed)
+    }
 }
 
 /// What happened.
@@ -133,6 +211,8 @@ pub enum HistoryKind {
         /// Why, in a sentence.
         why: String,
     },
+    /// What became of a gate, or of a hook that nothing waits for.
+    Gate(Box<GateNews>),
     /// A manual switch is proposed.
     Proposed {
         /// The service.

@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::control::drill::{Order, StoredDrill};
+use crate::control::gate::GateResult;
 use crate::control::overrides::StoredOverride;
 use crate::health::monitor::Role;
 use crate::health::observation::Observation;
@@ -43,6 +44,10 @@ pub struct CommandTicket(pub u64);
 /// Names one `Effect::Persist`, so that the disk's word finds what waits for it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct StoreTicket(pub u64);
+
+/// Names one program of `on_failover` that was started; never reused within a process.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct GateTicket(pub u64);
 
 /// Something happened.
 #[derive(Clone, Debug)]
@@ -91,6 +96,13 @@ pub enum Event {
         ticket: StoreTicket,
         /// Why not.
         result: Result<(), String>,
+    },
+    /// A program of `on_failover` has ended.
+    Gated {
+        /// Which.
+        ticket: GateTicket,
+        /// How.
+        result: GateResult,
     },
     /// An endpoint reports itself; whether it may was asked before.
     Heartbeat {

@@ -71,7 +71,11 @@ impl Control {
         };
         let mut notebook = Notebook::default();
         let mut memory = desk.memory.clone();
-        self.weigh(described, &mut memory, desk.fresh, now, &mut notebook);
+        if desk.gate.holds {
+            self.weigh_held(described, &mut memory, desk.fresh, now, &mut notebook);
+        } else {
+            self.weigh(described, &mut memory, desk.fresh, now, &mut notebook);
+        }
         Explanation {
             status: Some(self.service_status(described, now)),
             considered: notebook

@@ -133,6 +133,12 @@ impl Promise {
                 );
             }
         }
+        if let Some(gate) = service.on_failover.as_ref().filter(|hook| hook.gate) {
+            // A gate that is passed ends sooner; one that holds is beyond any promise.
+            for sum in [&mut hard.worst, &mut silent.worst] {
+                sum.add(format!("gate at most {}", Span(gate.timeout)), gate.timeout);
+            }
+        }
         match service.switch {
             Switch::Auto => Self::Automatic { hard, silent },
             Switch::Manual => Self::Manual { hard, silent },

@@ -51,9 +51,11 @@ impl Control {
             watch.strict = false;
             self.watches.push(watch);
         }
+        let gates = self.take_gates(&old);
         self.move_desks(&old, &plan);
         self.move_pending(&matched);
         self.reschedule(now, &new, trial);
+        self.move_gates(now, &old, gates, effects);
         self.move_overrides(now, &old, effects);
         self.wait_for_the_disk_again(now);
         self.move_isolation(now, &old, effects);

@@ -33,6 +33,8 @@ pub enum Due {
     TrialEnds,
     /// The disk's word on something that was to be stored: it does not answer.
     Stored(StoreTicket),
+    /// The end of a gate's time, or another try.
+    Gate(ServiceId),
     /// The end of an override.
     Lapse,
     /// To look at the wall clock, on which an override's end depends.

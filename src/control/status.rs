@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::control::deciding::choice_in_words;
+use crate::control::gate::GateStatus;
 use crate::control::listing::ForcedStatus;
 use crate::control::probe_status::ProbeStatus;
 use crate::control::step::Control;
@@ -48,6 +49,8 @@ pub struct ServiceStatus {
     pub degraded: Option<String>,
     /// Who should be active, when an operator must switch.
     pub proposed: Option<String>,
+    /// What the gate before a switch is doing; `None`: nothing.
+    pub gate: Option<GateStatus>,
     /// In the order written.
     pub endpoints: Vec<EndpointStatus>,
 }
@@ -175,6 +178,7 @@ impl Control {
             },
             degraded: desk.last.as_ref().and_then(Decision::degraded),
             proposed: desk.proposed.as_ref().map(|(_, proposed)| proposed.clone()),
+            gate: Self::gate_status(desk),
             endpoints: ids
                 .iter()
                 .filter_map(|id| self.endpoint_status(*id, answered.contains(id), now))

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use crate::control::chance::Chance;
 use crate::control::drill::{Drill, State, StoredDrill};
 use crate::control::effect::{Effect, HistoryEvent, HistoryKind};
-use crate::control::event::{Event, ProbeTicket, Remembered, StoreTicket};
+use crate::control::event::{Event, GateTicket, ProbeTicket, Remembered, StoreTicket};
 use crate::control::ledger::Ledger;
 use crate::control::metering::Meters;
 use crate::control::overrides::Overrides;
@@ -37,6 +37,10 @@ pub struct Control {
     /// What waits for the disk.
     pub(super) awaiting: BTreeMap<StoreTicket, Awaiting>,
     pub(super) last_store_ticket: u64,
+    /// Hooks that nothing waits for: service, who was active, who is.
+    pub(super) hooks: BTreeMap<GateTicket, (String, String, String)>,
+    /// The number of the latest program of `on_failover`.
+    pub(super) last_gate: u64,
     /// What operators laid upon endpoints.
     pub(super) overrides: Overrides,
     /// The number of the latest override.
@@ -95,6 +99,8 @@ impl Control {
             listens: false,
             awaiting: BTreeMap::new(),
             last_store_ticket: 0,
+            hooks: BTreeMap::new(),
+            last_gate: 0,
             overrides: Overrides::default(),
             last_override: 0,
             watching_clock: false,
@@ -165,6 +171,7 @@ impl Control {
                 let asked = Asked { ticket, by, manner };
                 self.obey(now, asked, command, effects);
             }
+            Event::Gated { ticket, result } => self.gated(now, ticket, result, effects),
             Event::Stored { ticket, result } => self.stored(now, ticket, result, effects),
             Event::Heartbeat { target, word } => self.beat(now, target, word, effects),
             Event::Planned(plan) => self.replan(now, plan, effects),
@@ -211,6 +218,7 @@ impl Control {
             Due::References => {}
             Due::TrialEnds => self.trial_ends(now, effects),
             Due::Drains => self.look_at_drains(now, at, effects),
+            Due::Gate(service) => self.gate_due(now, service, effects),
             Due::Lapse => self.lapse(now, effects),
             Due::Clock => self.look_at_clock(now, effects),
             Due::Remind(endpoint) => self.remind(now, at, endpoint, effects),

@@ -234,6 +234,15 @@ fn said(kind: &HistoryKind) -> Said<'_> {
                 json!({ "to": to }),
             )
         },
+        HistoryKind::Gate(news) => Said {
+            endpoint: Some(news.to.clone()),
+            ..plain(
+                news.stage.as_str(),
+                one(&news.service),
+                news.to_string(),
+                json!({ "from": news.from, "to": news.to, "text": news.text }),
+            )
+        },
         HistoryKind::NotElected { service, to, why } => Said {
             endpoint: Some(to.clone()),
             ..plain(

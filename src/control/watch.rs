@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use crate::control::event::ProbeTicket;
+use crate::control::gate::Barrier;
 use crate::control::metering::{Meter, State};
 use crate::control::recent::Recent;
 use crate::health::degradation::Degradation;
@@ -110,6 +111,8 @@ pub(crate) struct Desk {
     /// Since when it answers that.
     pub since: Option<UnixTime>,
     pub decided: Option<Decided>,
+    /// The gate before its switches.
+    pub gate: Barrier,
     /// When that was decided.
     pub decided_at: Moment,
     pub dirty: bool,

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use crate::control::deciding::{by_hand_key, seat_key};
 use crate::control::effect::{Effect, HistoryKind, Record};
+use crate::control::gate::gate_of;
 use crate::control::ledger::GRACE;
 use crate::control::schedule::Due;
 use crate::control::step::Control;
@@ -50,11 +51,20 @@ impl Control {
             self.take_at_its_word(now, service, desk, decided);
         }
         let Some(member) = decided.elect.and_then(|index| service.group.members.get(index)) else {
+            self.at_rest(now, service, &mut desk.gate, said);
             return;
         };
         let to = member_name(&self.plan.endpoints, member);
         if self.is_electing(&name) {
             return;
+        }
+        let key = seat_key(service, &service.group, Family::V4);
+        let from = self.remembered.get(&key).cloned().filter(|from| *from != to);
+        if let Some(from) = from.filter(|_| gate_of(service).is_some()) {
+            let why = decided.why.first().map_or("", String::as_str);
+            if !self.admit(now, service, &mut desk.gate, (&from, &to), why, said) {
+                return;
+            }
         }
         let records = self.writer_records(service, &to, false);
         self.persist(now, records, Awaiting::Writer { service: name, to }, said);
@@ -190,6 +200,8 @@ impl Control {
             self.mark(service.id);
             return;
         }
+        let key = seat_key(service, &service.group, Family::V4);
+        let from = self.remembered.get(&key).cloned().unwrap_or_default();
         for record in self.writer_records(service, to, false) {
             if let Record::Active { group, active } = record {
                 self.remembered.insert(group, active);
@@ -201,6 +213,9 @@ impl Control {
             to: to.to_owned(),
         };
         Self::tell(now, false, kind, effects);
+        if from != to {
+            self.run_hook(service, &from, to, "it is the writer", effects);
+        }
     }
 
     fn seat(&mut self, service: &Service, index: Option<usize>, by_hand: bool) {

@@ -54,6 +54,7 @@ pub struct Report {
 
 /// What happened when, in milliseconds since the endpoint seemed to fail.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize, utoipa::ToSchema)]
+#[schema(as = DrillChain)]
 pub struct Chain {
     /// The end of the first probe that was taken for failed.
     pub first_failed_ms: Option<f64>,
@@ -101,6 +102,7 @@ pub struct Row {
 
 /// One promise.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, utoipa::ToSchema)]
+#[schema(as = DrillLine)]
 pub struct Line {
     /// Of what.
     pub what: String,

@@ -42,3 +42,84 @@ impl std::fmt::Display for Role {
         f.write_str(self.as_str())
     }
 }
+
+/// `[api]` without its address: by what people and programs are known, and what that allows.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct ApiAccess {
+    /// Those of the file and of `token_file`.
+    pub tokens: Vec<ApiToken>,
+    /// `[[api.clients]]`.
+    pub clients: Vec<ApiClient>,
+    /// `[api.tls]`; `None`: plain HTTP, on loopback only.
+    pub tls: Option<ApiTls>,
+    /// `loopback`; `None`: not written.
+    pub loopback: Option<Loopback>,
+}
+
+/// What whoever shows nothing may do from this machine.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Loopback {
+    /// Nothing.
+    Nothing,
+    /// What this role may.
+    Role(Role),
+}
+
+impl ApiAccess {
+    /// What whoever shows nothing may do from this machine: what is written; else everything, as long as nobody can
+    /// be told from anybody else.
+    #[must_use]
+    pub fn anonymous(&self) -> Option<Role> {
+        match self.loopback {
+            Some(Loopback::Role(role)) => Some(role),
+            Some(Loopback::Nothing) => None,
+            None => (!self.knows_somebody()).then_some(Role::Admin),
+        }
+    }
+
+    /// Whether there is anything to be known by.
+    #[must_use]
+    pub fn knows_somebody(&self) -> bool {
+        !self.tokens.is_empty() || self.tls.as_ref().is_some_and(|tls| !tls.client_ca.is_empty())
+    }
+}
+
+/// A token, by its hash.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ApiToken {
+    /// Who has it, for the audit.
+    pub name: String,
+    /// What it allows.
+    pub role: Role,
+    /// SHA-256 of the token.
+    pub sha256: [u8; 32],
+}
+
+/// A client certificate, by a name that stands in it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ApiClient {
+    /// Its common name, or one of its alternative names.
+    pub name: String,
+    /// What it allows.
+    pub role: Role,
+}
+
+/// What the API shows and believes as TLS.
+#[derive(Clone, PartialEq, Eq)]
+pub struct ApiTls {
+    /// The certificate and those that lead to its authority, in DER.
+    pub chain: Vec<Vec<u8>>,
+    /// Its key, in PEM.
+    pub key: Vec<u8>,
+    /// Authorities of client certificates, in DER; none: no client has one.
+    pub client_ca: Vec<Vec<u8>>,
+}
+
+impl std::fmt::Debug for ApiTls {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("ApiTls")
+            .field("chain", &self.chain.len())
+            .field("client_ca", &self.client_ca.len())
+            .finish_non_exhaustive()
+    }
+}

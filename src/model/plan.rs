@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::model::access::ApiAccess;
 use crate::model::check::{Check, Target};
 use crate::model::drill::DrillSettings;
 use crate::model::force::{FileOverride, SafetySettings};
@@ -165,8 +166,8 @@ pub struct NodeSettings {
     pub record_limit: u64,
     /// `[api] listen`; `None`: no API.
     pub api: Option<SocketAddr>,
-    /// `[api] token_file`, its content.
-    pub api_token: Option<String>,
+    /// Who may use it.
+    pub access: ApiAccess,
     /// `[metrics] endpoints`: whether each endpoint has series of its own.
     pub endpoint_metrics: bool,
     /// `[resolver] nameservers`; none: those of the system.

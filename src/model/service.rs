@@ -9,6 +9,7 @@ use crate::model::alias::Alias;
 use crate::model::facets::Facets;
 use crate::model::force::OwnSafety;
 use crate::model::id::{EndpointId, GroupId, ServiceId, TargetId, ZoneId};
+use crate::model::on_failover::OnFailover;
 use crate::model::place::{Point, Region};
 use crate::model::plan::Prefix;
 use crate::model::time::Ttl;
@@ -43,6 +44,8 @@ pub struct Service {
     pub recover_within: Option<Duration>,
     /// What it answers besides addresses.
     pub facets: Facets,
+    /// What is run when the active endpoint changes, under `failover`.
+    pub on_failover: Option<OnFailover>,
     /// At most one endpoint is ever named; `None`: as the policy says.
     pub exclusive: Option<Handover>,
 }

@@ -206,6 +206,8 @@ impl<R: Readings> Readings for Unforced<'_, R> {
 pub struct Memory {
     /// Per failover group and family: who is active.
     pub seats: BTreeMap<(GroupId, Family), Seat>,
+    /// Whether nobody may leave the seat of the service's own group for now.
+    pub held: bool,
     /// Per group under `fastest` and family: whose turn it is.
     pub fastest: BTreeMap<(GroupId, Family), usize>,
     /// Per family (A, AAAA): the last answer made of healthy endpoints.

@@ -253,14 +253,16 @@ impl<R: Readings, W: Witness> Walk<'_, R, W> {
         let own = group.pool.is_none();
         let rule = Rule {
             // An operator who takes the active one out has decided already.
-            switch: if own && !self.is_taken_out(group) {
+            switch: if own && self.memory.held {
+                Switch::Manual
+            } else if own && !self.is_taken_out(group) {
                 self.service.switch
             } else {
                 Switch::Auto
             },
             failback: match self.demand.tier {
-                // Among members that nobody trusts there is no coming home; and the last answer, after a restart,
-                // is the one that is remembered.
+                _ if own && self.memory.held => Failback::Manual,
+                // Among members nobody trusts there is no coming home; the last answer is the remembered one.
                 Tier::Held => Failback::Manual,
                 Tier::Down if self.service.when_all_down == WhenAllDown::Last => Failback::Manual,
                 Tier::Up | Tier::Degraded | Tier::Down => self.service.failback,
@@ -299,6 +301,7 @@ impl<R: Readings, W: Witness> Walk<'_, R, W> {
             }
         }
         let reason = match ruling.reason {
+            _ if own && self.memory.held => "stays active until the gate of another is passed",
             Reason::FirstInOrder => "first usable in the order written",
             Reason::ByHand => "chosen by an operator",
             Reason::FailbackManual => "stays active: failback is manual",

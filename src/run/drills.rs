@@ -5,7 +5,7 @@
 
 mod schedule;
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
@@ -25,10 +25,10 @@ use crate::model::service::Service;
 use crate::model::time::{Moment, UnixTime};
 
 /// How often the calendar is looked at.
-const LOOK: Duration = Duration::from_secs(1);
+const LOOK: Duration = Duration::from_secs(2);
 /// How long the clients stay to see the old answer come back.
 const AFTER: Duration = Duration::from_millis(1500);
-/// Drills that are kept, as many as in the store.
+/// Drills that are kept, as in the store: so many, and of each service the last one of each state.
 const KEPT: usize = 1000;
 
 /// What the desk works with.
@@ -63,6 +63,8 @@ pub struct Desk {
     running: Option<Running>,
     /// Since when each service is known, for those that were never drilled.
     known: HashMap<String, UnixTime>,
+    /// Whom the calendar is for.
+    calendar: Option<schedule::Calendar>,
     /// The panel of the drill that is about to begin.
     waiting: Option<(Panel, SocketAddr)>,
 }
@@ -79,6 +81,7 @@ impl Desk {
             drills,
             running: None,
             known: HashMap::new(),
+            calendar: None,
             waiting: None,
         }
     }
@@ -318,9 +321,7 @@ impl Desk {
     async fn keep(&mut self, drill: StoredDrill, on_disk: bool) {
         self.last = self.last.max(drill.id);
         self.drills.insert(drill.id, drill.clone());
-        while self.drills.len() > KEPT {
-            self.drills.pop_first();
-        }
+        prune(&mut self.drills);
         if on_disk {
             // A signal box that is gone has no store either.
             let _ = self.parts.requests.send(Request::Keep(drill)).await;
@@ -333,6 +334,21 @@ impl Desk {
             kind: HistoryKind::Drill(news),
         };
         let _ = self.parts.requests.send(request).await;
+    }
+}
+
+/// Lets the oldest go that nobody asks for any more.
+fn prune(drills: &mut BTreeMap<u64, StoredDrill>) {
+    while drills.len() > KEPT {
+        let mut later = HashSet::new();
+        let superseded = drills
+            .iter()
+            .rev()
+            .filter(|(_, drill)| !later.insert((drill.service.clone(), drill.state)))
+            .last();
+        let Some((id, _)) = superseded else { return };
+        let id = *id;
+        drills.remove(&id);
     }
 }
 

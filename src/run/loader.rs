@@ -14,6 +14,7 @@ use crate::config::diagnostic::render;
 use crate::config::load::{Loaded, load_with};
 use crate::config::watch::Watch;
 use crate::metrics::page::Meters;
+use crate::model::access::ApiAccess;
 use crate::model::diagnostic::Diagnostic;
 use crate::model::plan::{NodeSettings, Plan, TcpSettings};
 use crate::publish::tables::Tables;
@@ -30,6 +31,7 @@ pub struct Loader {
     tables: Tables,
     messages: mpsc::Sender<Message>,
     tcp: watch::Sender<TcpSettings>,
+    access: watch::Sender<Arc<ApiAccess>>,
     receivers: Desk,
     resolver: Resolver,
     /// What was loaded, with the addresses that names had when they were looked at last.
@@ -45,7 +47,7 @@ impl Loader {
         current: Loaded,
         tables: Tables,
         messages: mpsc::Sender<Message>,
-        (tcp, receivers): (watch::Sender<TcpSettings>, Desk),
+        (tcp, access, receivers): (watch::Sender<TcpSettings>, watch::Sender<Arc<ApiAccess>>, Desk),
         (resolver, in_force): (Resolver, Arc<Plan>),
         meters: Arc<Meters>,
     ) -> Self {
@@ -55,6 +57,7 @@ impl Loader {
             tables,
             messages,
             tcp,
+            access,
             receivers,
             resolver,
             in_force,
@@ -173,10 +176,11 @@ impl Loader {
         for warning in loaded.diagnostics.iter().filter(|d| !d.is_error()) {
             tracing::warn!(target: "pointsman::config", "{warning}");
         }
-        let (said, tcp) = (said(&plan), plan.node.tcp);
+        let (said, tcp, access) = (said(&plan), plan.node.tcp, plan.node.access.clone());
         let plan = with_names(&plan, &mut self.resolver).await;
         self.put_in_force(&plan, &tables).await?;
         self.tcp.send_replace(tcp);
+        self.access.send_replace(Arc::new(access));
         self.receivers.follow(&plan.node.hooks);
         (self.current, self.tables, self.in_force) = (Arc::new(loaded), tables, plan);
         Ok(said)
@@ -239,7 +243,7 @@ fn needs_restart(old: &NodeSettings, new: &NodeSettings) -> Vec<&'static str> {
             "[state] record",
             (&old.record, old.record_limit) != (&new.record, new.record_limit),
         ),
-        ("[api]", old.api != new.api || old.api_token != new.api_token),
+        ("[api] listen", old.api != new.api),
         ("[zones] watch", old.watch != new.watch),
     ]
     .into_iter()

@@ -24,6 +24,7 @@ use crate::probe::runner::Runner;
 use crate::publish::publisher::Publisher;
 use crate::publish::tables::Tables;
 use crate::run::chronicle::{Chronicle, Swap};
+use crate::run::gate::Gates;
 use crate::run::metering::DeskMeters;
 use crate::run::recorder::Recorder;
 use crate::simulate::recording::Entry;
@@ -58,6 +59,8 @@ pub struct SignalBox {
     pub published: Arc<Published>,
     /// Carries out probes.
     pub runner: Runner,
+    /// Runs programs of `on_failover`.
+    pub gates: Gates,
     /// Keeps what must survive.
     pub store: Store,
     /// Both clocks.
@@ -335,6 +338,8 @@ impl Desk {
                         self.probe_reference(reference, address);
                     }
                 }
+                Effect::Gate(order) => self.parts.gates.start(*order),
+                Effect::Ungate(ticket) => self.parts.gates.stop(ticket),
                 Effect::Forget(ticket) => self.parts.runner.forget(ticket),
                 Effect::Remember(record) => self.parts.store.remember(record),
                 Effect::Persist(ticket, records) => self.persist(ticket, records),

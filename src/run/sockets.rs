@@ -10,6 +10,7 @@ use tokio_util::task::TaskTracker;
 use crate::answer::published::Published;
 use crate::api::live::Live;
 use crate::api::routes::router;
+use crate::api::server::Server;
 use crate::clock::SystemClock;
 use crate::model::plan::{Plan, TcpSettings};
 use crate::serve::counters::Counters;
@@ -115,13 +116,11 @@ pub(super) async fn open_api(
             transport: "the API",
             error,
         })?;
-    // Handlers are told who asks: an override without an owner names the address.
-    let service = router(live).into_make_service_with_connect_info::<std::net::SocketAddr>();
-    let serving = axum::serve(listener, service).with_graceful_shutdown(stop.cancelled_owned());
-    tracker.spawn(async move {
-        if let Err(error) = serving.await {
-            tracing::error!(target: "pointsman::api", %error, "the API ended");
-        }
-    });
+    let server = Server {
+        access: live.access.clone(),
+        router: router(live),
+        stop,
+    };
+    tracker.spawn(server.run(listener));
     Ok(())
 }

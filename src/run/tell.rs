@@ -142,6 +142,15 @@ pub(super) fn tell(event: &HistoryEvent, published: Moment) {
         HistoryKind::Elected { service, to } => {
             tracing::info!(target: "pointsman::answer", %service, writer = %to, "the writer is on disk");
         }
+        HistoryKind::Gate(news) => {
+            let (service, from, to, text) = (&news.service, &news.from, &news.to, &news.text);
+            let stage = news.stage.as_str();
+            if event.alarm {
+                tracing::warn!(target: "pointsman::gate", %service, %from, %to, stage, %text, "gate");
+            } else {
+                tracing::info!(target: "pointsman::gate", %service, %from, %to, stage, %text, "gate");
+            }
+        }
         HistoryKind::NotElected { service, to, why } => {
             tracing::error!(
                 target: "pointsman::answer",

@@ -85,7 +85,7 @@ impl PlanBuilder {
             record: None,
             record_limit: 0,
             api: None,
-            api_token: None,
+            access: Default::default(),
             resolvers: Vec::new(),
             isolation: IsolationSettings::default(),
             safety: SafetySettings::default(),
@@ -190,6 +190,7 @@ impl PlanBuilder {
             safety: OwnSafety::default(),
             recover_within: None,
             facets: Facets::default(),
+            on_failover: None,
             exclusive: None,
         };
         change(&mut service);

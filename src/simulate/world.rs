@@ -1,7 +1,6 @@
 //! Virtual time around the signal box: effects become events, later.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::net::{IpAddr, Ipv4Addr};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -9,15 +8,14 @@ use crate::control::Control;
 use crate::control::chance::Chance;
 use crate::control::drill::{Stage, StoredDrill};
 use crate::control::effect::{Effect, HistoryEvent, Record};
-use crate::control::event::{Event, ProbeTicket, Remembered};
+use crate::control::event::{Event, GateTicket, ProbeTicket, Remembered};
+use crate::control::gate::{GateOrder, GateResult};
 use crate::control::overrides::StoredOverride;
 use crate::health::observation::Observation;
 use crate::model::id::ServiceId;
 use crate::model::plan::Plan;
-use crate::model::time::{Moment, Now, Ttl, UnixTime};
-use crate::policy::choice::client::ClientKey;
-use crate::policy::choice::{Choice, Decision};
-use crate::policy::readings::Family;
+use crate::model::time::{Moment, Now, UnixTime};
+use crate::policy::choice::Decision;
 use crate::simulate::network::{Network, looks_at_certificates};
 use crate::simulate::recording::Entry;
 
@@ -64,6 +62,12 @@ pub struct World {
     pub wall_step: i64,
     /// What the disk says to everything that it is asked to keep, when it is broken.
     pub disk_fails: Option<String>,
+    /// After how long programs of `on_failover` end, and how; `None`: never. They pass at once.
+    pub gates: (Option<Duration>, GateResult),
+    /// Those that were started.
+    pub gated: Vec<(Moment, GateOrder)>,
+    /// Those that were killed.
+    pub ungated: Vec<(Moment, GateTicket)>,
     /// Answers to commands.
     pub answers: Vec<String>,
     /// How late each batch of probes was sent, with the batch's size.
@@ -72,12 +76,12 @@ pub struct World {
     pub probes: u64,
     /// What a recorder would write down, when there is one.
     pub recording: Option<Vec<Entry>>,
-    now: Moment,
-    decisions: BTreeMap<ServiceId, Decision>,
+    pub(super) now: Moment,
+    pub(super) decisions: BTreeMap<ServiceId, Decision>,
     waiting: BTreeMap<(Moment, u64), Happening>,
     forgotten: BTreeSet<ProbeTicket>,
     entered: u64,
-    chance: Chance,
+    pub(super) chance: Chance,
     effects: Vec<Effect>,
 }
 
@@ -134,6 +138,9 @@ impl World {
             opened: None,
             wall_step: i64::try_from(now.wall.0).unwrap_or(i64::MAX) - wall,
             disk_fails: None,
+            gates: (Some(Duration::ZERO), GateResult::Passed(String::new())),
+            gated: Vec::new(),
+            ungated: Vec::new(),
             answers: Vec::new(),
             lateness: Vec::new(),
             probes: 0,
@@ -314,8 +321,20 @@ impl World {
                 Err(refusal) => refusal.to_string(),
             }),
             Effect::Drilled(stage) => self.stages.push(stage),
+            Effect::Gate(order) => self.gate(&order),
+            // What comes of it is not heard any more.
+            Effect::Ungate(ticket) => self.ungated.push((self.now, ticket)),
             Effect::OpenSockets => self.opened = Some(self.now),
         }
+    }
+
+    fn gate(&mut self, order: &GateOrder) {
+        let (after, result) = self.gates.clone();
+        if let Some(after) = after {
+            let ticket = order.ticket;
+            self.enter(self.now.after(after), Event::Gated { ticket, result });
+        }
+        self.gated.push((self.now, order.clone()));
     }
 
     fn store(&mut self, record: Record) {
@@ -334,57 +353,7 @@ impl World {
             }
         }
     }
-
-    /// What is answered for a family now; `None` before the sockets are open.
-    #[must_use]
-    pub fn choice(&self, service: ServiceId, family: Family) -> Option<&Choice> {
-        self.opened?;
-        let decision = self.decisions.get(&service)?;
-        Some(match family {
-            Family::V4 => &decision.a,
-            Family::V6 => &decision.aaaa,
-        })
-    }
-
-    /// The decision in force.
-    #[must_use]
-    pub fn decision(&self, service: ServiceId) -> Option<&Decision> {
-        self.decisions.get(&service)
-    }
-
-    /// One answer with its TTL; `None` before the sockets are open.
-    pub fn answer(&mut self, service: ServiceId, family: Family) -> Option<(Vec<IpAddr>, Ttl)> {
-        let dice = self.chance.throw();
-        let now = self.now;
-        let choice = self.choice(service, family)?;
-        let client = ClientKey::whole(CLIENT, None);
-        let ttl = self.decisions.get(&service)?.lifetime.at(now);
-        let addresses = choice.pick(&client, dice).map_or_else(Vec::new, |picked| {
-            let run = usize::from(picked.count).max(1);
-            (0..usize::from(picked.take))
-                .filter_map(|nth| {
-                    let at = usize::from(picked.first) + (usize::from(picked.start) + nth) % run;
-                    choice.addresses.get(at).copied()
-                })
-                .collect()
-        });
-        Some((addresses, ttl))
-    }
-
-    /// What an earlier life would find on disk.
-    #[must_use]
-    pub fn remembered(&self) -> Remembered {
-        Remembered {
-            actives: self.disk.clone().into_iter().collect(),
-            overrides: self.overrides.values().cloned().collect(),
-            drills: self.drills.values().cloned().collect(),
-            lost: false,
-        }
-    }
 }
-
-/// Who asks, for policies that want to know.
-const CLIENT: IpAddr = IpAddr::V4(Ipv4Addr::new(192, 0, 2, 1));
 
 fn clock(moment: Moment) -> Now {
     Now {

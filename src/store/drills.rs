@@ -5,7 +5,7 @@ use rusqlite::{Connection, Result, Row, params};
 use crate::control::drill::{State, StoredDrill};
 use crate::model::time::UnixTime;
 
-/// Drills that are kept: a service drilled every month for its life, and a few hundred more.
+/// So many drills are kept, and of each service the last one of each state: the calendar goes by them.
 const KEPT: u32 = 1000;
 
 /// All that are kept, oldest first. States of a later version are left out: what they mean is not known.
@@ -66,7 +66,7 @@ pub(super) fn write(connection: &Connection, drill: &StoredDrill) -> Result<()> 
             drill.report,
         ])?;
     connection
-        .prepare_cached("DELETE FROM drill WHERE id <= ?1 - ?2")?
+        .prepare_cached("DELETE FROM drill WHERE id <= ?1 - ?2 AND id NOT IN (SELECT MAX(id) FROM drill GROUP BY service, state)")?
         .execute(params![signed(drill.id), KEPT])?;
     Ok(())
 }

@@ -64,6 +64,7 @@ struct Shared {
 
 /// What there is of the history, and how writing goes.
 #[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, utoipa::ToSchema)]
+#[schema(as = HistoryOverview)]
 pub struct Overview {
     /// The oldest entry that is kept; 0: there is none.
     pub first: u64,

@@ -1,8 +1,10 @@
 //! The API from outside: what is answered to whom, and that every error is a problem.
 
+mod access;
 mod document;
 mod lists;
 mod problems;
+mod secured;
 mod streams;
 
 use std::io::{Read, Write};

@@ -307,3 +307,46 @@ fn practice_backends_are_well_until_they_are_stopped() {
     assert_eq!(child.wait().unwrap().code(), Some(0));
     assert!(std::net::TcpStream::connect(address).is_err());
 }
+
+#[test]
+fn the_demo_shows_a_failover_and_where_to_go_on() {
+    let told = alone(&["demo", "--once"]);
+    let said = String::from_utf8_lossy(&told.stdout).into_owned();
+    assert!(
+        told.status.success(),
+        "{said}{}",
+        String::from_utf8_lossy(&told.stderr)
+    );
+    for part in [
+        "www.demo.test. 10 IN A 127.0.0.2",
+        "The answer changed",
+        "www.demo.test. 10 IN A 127.0.0.3",
+        "Measured recovery",
+        "Dashboard: http://127.0.0.1:",
+        "pointsman status --api http://127.0.0.1:",
+    ] {
+        assert!(said.contains(part), "{part} is not in: {said}");
+    }
+    // One after the other: two demos at once would look for the same free ports.
+    let json = alone(&["demo", "--once", "--json"]);
+    let data: serde_json::Value = serde_json::from_slice(&json.stdout).unwrap();
+    let changed = data["changed_seconds"].as_f64().unwrap();
+    assert!(changed > 0.0 && changed < 60.0, "{data}");
+}
+
+#[test]
+fn a_mistake_in_the_file_does_not_keep_anybody_from_asking_the_running_server() {
+    let folder = Folder::new("");
+    folder.zone(ZONE);
+    let _server = folder.start();
+    folder.server("[safety]\nmin_live = \"nonsense\"\n[api.nonsense]\nx = 1");
+    assert!(!folder.run(&["check"]).status.success());
+    assert!(folder.run(&["status"]).status.success());
+    assert!(folder.run(&["query", "www.example.test"]).status.success());
+    folder.write("pointsman.toml", "nonsense = = 1\n");
+    refused(
+        &folder.run(&["status"]),
+        2,
+        &["pointsman.toml", "`pointsman check`"],
+    );
+}

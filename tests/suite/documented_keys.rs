@@ -88,9 +88,11 @@ fn placed(title: &str, line: &str) -> (String, String, &'static str) {
     match title {
         "pointsman.toml" => server_with(format!("{line}\n{server}")),
         "[zones]" => server_with(format!("[zones]\n{line}\n")),
-        "[dns]" | "[dns.tcp]" | "[state]" | "[api]" | "[metrics]" | "[defaults]" | "[defaults.check]"
-        | "[probes]" | "[isolation]" | "[history]" | "[drill]" | "[resolver]" | "[safety]"
-        | "[overrides]" | "[geo]" => server_with(format!("{server}{title}\n{line}\n")),
+        "[dns]" | "[dns.tcp]" | "[state]" | "[api]" | "[api.tls]" | "[[api.tokens]]" | "[[api.clients]]"
+        | "[metrics]" | "[defaults]" | "[defaults.check]" | "[probes]" | "[isolation]" | "[history]"
+        | "[drill]" | "[resolver]" | "[safety]" | "[overrides]" | "[geo]" => {
+            server_with(format!("{server}{title}\n{line}\n"))
+        }
         "[keys.NAME]" => server_with(format!("{server}[keys.\"k.test\"]\n{line}\n")),
         "[[notify]]" => {
             let other_way = ["exec", "journal", "url_file"]
@@ -137,6 +139,7 @@ fn placed(title: &str, line: &str) -> (String, String, &'static str) {
         )),
         "endpoint" => zone_with(format!("[[services.s.endpoints]]\n{line}\n")),
         "srv" => zone_with(format!("[[services.s.srv]]\n{line}\n")),
+        "on_failover" => zone_with(format!("[services.s.on_failover]\n{line}\n")),
         "mx" | "https" => zone_with(format!("[services.s.{title}]\n{line}\n")),
         "overrides.toml" => (server, format!("{zone}{OVERRIDES}{line}\n"), "overrides.toml"),
         "[[override]]" => (
@@ -246,9 +249,14 @@ fn every_default_that_is_written_out_changes_nothing() {
             // Tables that mean something by being there.
             let service = |rest: &str| match section.title {
                 "srv" => format!("srv = [{{ name = \"_x._tcp\", port = 1{rest} }}]\n"),
+                "on_failover" => {
+                    // What a gate has, a hook that nothing waits for has not.
+                    let gate = if key.name == "gate" { "" } else { ", gate = true" };
+                    format!("on_failover = {{ exec = [\"/bin/true\"]{gate}{rest} }}\n")
+                }
                 title => format!("{title} = {{ {} }}\n", rest.trim_start_matches(',')),
             };
-            if ["srv", "mx", "https"].contains(&section.title) {
+            if ["srv", "mx", "https", "on_failover"].contains(&section.title) {
                 let with = |rest: &str| show(server, &base_zone("", &service(rest), "", "", ""));
                 let written = with(&format!(", {}", line.trim()));
                 assert_eq!(written, with(""), "{} {}", section.title, key.name);

@@ -2,6 +2,7 @@
 
 mod binary;
 mod capture;
+mod kinds;
 mod laws;
 mod reverting;
 mod rules;

@@ -79,11 +79,7 @@ const ADDED: &[(&str, &str, &str)] = &[
         "publish::lanes",
         "whose lane is whose: the publisher gives them, the front ends count by them",
     ),
-    (
-        "api",
-        "store::history",
-        "the history is read on connections of its own; nothing is decided in between",
-    ),
+    ("api", "store::history", "it is read on connections of its own"),
     (
         "api",
         "policy::choice",
@@ -119,6 +115,12 @@ const ADDED: &[(&str, &str, &str)] = &[
         "cli",
         "simulate",
         "`simulate` and `replay` run the core on virtual time",
+    ),
+    ("cli", "store::history", "it is verified where no server runs"),
+    (
+        "cli",
+        "sys::local_time",
+        "times are shown in the time of the place",
     ),
     ("cli", "model", "what is printed is described in the model"),
     ("cli", "wire", "the demo asks its server over DNS"),

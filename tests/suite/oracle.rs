@@ -22,6 +22,7 @@ use pointsman::api::explain::explain;
 use pointsman::api::live::Question;
 use pointsman::control::chance::Chance;
 use pointsman::control::event::Event;
+use pointsman::control::gate::GateResult;
 use pointsman::model::plan::{Plan, Prefix};
 use pointsman::model::time::Moment;
 use pointsman::publish::publisher::Publisher;
@@ -144,6 +145,9 @@ fn note(tally: &mut Tally, report: &Report, rtype: u16) {
     if rtype != 16 {
         let said = &decided.said[usize::from(rtype == 28)];
         count(said.as_ref().map_or("as it should be".to_owned(), |(_, text)| {
+            if basis.gate.is_some() {
+                return "held by a gate".to_owned();
+            }
             text.split_once(" is down; ")
                 .map_or(text.as_str(), |(_, rest)| rest)
                 .to_owned()
@@ -190,6 +194,15 @@ fn history(seed: u64, contents: &Arc<Contents>, tally: &mut Tally) {
     let mut at = Moment::from_millis(chance.throw() % 2000);
     while at < Moment::from_secs(SECS) {
         world.run_until(at);
+        world.gates = of(
+            &mut chance,
+            &[
+                (Some(Duration::ZERO), GateResult::Passed(String::new())),
+                (Some(Duration::from_secs(3)), GateResult::Passed(String::new())),
+                (Some(Duration::from_secs(1)), GateResult::Failed(String::new())),
+                (None, GateResult::Passed(String::new())),
+            ],
+        );
         let new = world.published.split_off(taken.min(world.published.len()));
         let mut snapshot = publisher.snapshot();
         for (_, decisions) in &new {
@@ -237,6 +250,7 @@ fn explain_replayed_from_its_report_alone_gives_what_is_sent() {
         "nothing decided yet",
         "fewer endpoints up than min_up",
         "waiting for an operator to switch",
+        "held by a gate",
         "all endpoints down; last answer kept",
         "all endpoints down; answered as if they were up",
         "all endpoints down; no data by configuration",

@@ -1,7 +1,7 @@
 //! Probes against real nginx and against servers that misbehave: each failure has its class, its phase and a sentence
 //! that an operator understands.
 
-mod authority;
+pub(crate) mod authority;
 mod database_cases;
 mod dns_kind;
 mod exec;

@@ -3,16 +3,16 @@
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
-use toml::de::{DeTable, DeValue};
+use toml::de::DeTable;
 
 use crate::config::atlas::{self, Known};
 use crate::config::check::drill;
 use crate::config::check::hand::{self, OverridesFile};
-use crate::config::check::{notify, probe, tsig};
+use crate::config::check::{api, notify, probe, tsig};
 use crate::config::defaults;
 use crate::config::keys;
 use crate::config::load::files::Files;
-use crate::config::raw::document::{At, Source, Table, Value};
+use crate::config::raw::document::{Source, Table, Value};
 use crate::config::raw::probe::RawRules;
 use crate::config::raw::zone::RawTransfer;
 use crate::model::check::Rules;
@@ -59,7 +59,7 @@ pub(crate) fn read(source: &Source, files: &mut Files, geo_before: Option<&Known
         .unwrap_or_else(host_name);
     let dns = table.table("dns", &keys::DNS);
     let listen = listen(&dns);
-    let (api, api_token) = api(&table.table("api", &keys::API), &listen, files);
+    let (api, access) = api::read(&table, &listen, files);
     let check = table
         .table("defaults", &keys::DEFAULTS)
         .table("check", &keys::DEFAULTS_CHECK);
@@ -98,7 +98,7 @@ pub(crate) fn read(source: &Source, files: &mut Files, geo_before: Option<&Known
             .map(|written| files.below(source, &written.value)),
         record_limit: state.integer_or_default::<u64>("record_limit") << 20,
         api,
-        api_token,
+        access,
         endpoint_metrics: table
             .table("metrics", &keys::METRICS)
             .boolean_or_default("endpoints"),
@@ -211,62 +211,6 @@ fn tcp(table: &Table<'_>) -> TcpSettings {
         );
     }
     settings
-}
-
-fn api(table: &Table<'_>, dns: &[SocketAddr], files: &mut Files) -> (Option<SocketAddr>, Option<String>) {
-    let listen = match table.value("listen") {
-        None => defaults::API_LISTEN
-            .parse()
-            .ok()
-            .map(|socket| At::new(table.at, socket)),
-        Some(value) if matches!(value.toml, DeValue::Boolean(false)) => None,
-        Some(value) => value.socket(),
-    };
-    let token = table.text("token_file").and_then(|written| {
-        let path = files.below(table.source, &written.value);
-        let problem = match files.text(&path) {
-            Ok(text) if text.trim().is_empty() => "it is empty".to_owned(),
-            Ok(text) if text.trim().contains(char::is_whitespace) => {
-                "it holds more than one token".to_owned()
-            }
-            Ok(text) => return Some(text.trim().to_owned()),
-            Err(reason) => reason,
-        };
-        table.source.error(
-            written.at,
-            format!("cannot use {}: {problem}", path.display()),
-            "put one long random token into it, for example by `openssl rand -hex 32`",
-        );
-        None
-    });
-    // Both take TCP connections; port 0 is any free one.
-    let same = |api: SocketAddr, dns: &SocketAddr| {
-        let shared = api.ip() == dns.ip() || api.ip().is_unspecified() || dns.ip().is_unspecified();
-        api.port() == dns.port() && api.port() != 0 && api.is_ipv4() == dns.is_ipv4() && shared
-    };
-    if let Some(listen) = &listen
-        && let Some(taken) = dns.iter().find(|dns| same(listen.value, dns))
-    {
-        table.source.error(
-            listen.at,
-            format!(
-                "{} takes connections for DNS already (`[dns] listen` has {taken})",
-                listen.value
-            ),
-            "give one of them another port",
-        );
-    }
-    if let Some(listen) = listen
-        && !listen.value.ip().is_loopback()
-        && !table.has("token_file")
-    {
-        table.source.error(
-            listen.at,
-            format!("the API would be open to everybody on {}", listen.value),
-            "add `token_file = \"api.token\"`, or listen on \"127.0.0.1:8053\"",
-        );
-    }
-    (listen.map(|listen| listen.value), token)
 }
 
 fn history(table: &Table<'_>) -> HistorySettings {

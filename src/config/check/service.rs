@@ -216,8 +216,15 @@ fn service_of(
             raw.failback.filter(|f| f.value != Failback::Auto).map(|f| f.at),
             "failback",
         ),
+        (
+            raw.on_failover
+                .as_ref()
+                .filter(|_| group.policy != Policy::Failover)
+                .map(|hook| hook.at),
+            "on_failover",
+        ),
     ] {
-        if let Some(at) = at.filter(|_| !fails_over) {
+        if let Some(at) = at.filter(|_| !fails_over || key == "on_failover") {
             around.source.warn(
                 at,
                 format!("`{key}` has no effect under policy `{}`", group.policy.as_str()),
@@ -254,6 +261,7 @@ fn service_of(
         safety: raw.safety,
         recover_within: raw.recover_within.map(|length| length.value),
         facets,
+        on_failover: raw.on_failover.as_ref().map(|hook| hook.value.clone()),
         exclusive,
         group,
     }

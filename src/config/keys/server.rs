@@ -255,26 +255,6 @@ pub static STATE: Section = Section {
     later: &[],
 };
 
-/// `[api]`
-pub static API: Section = Section {
-    title: "[api]",
-    keys: &[
-        key(
-            "listen",
-            Kind::SocketOrFalse,
-            Fallback::Text(defaults::API_LISTEN),
-            "REST API, metrics and dashboard; `false` for none",
-        ),
-        key(
-            "token_file",
-            Kind::Path,
-            Fallback::Nothing,
-            "file with the token that clients must show; required when `listen` is not loopback",
-        ),
-    ],
-    later: &[],
-};
-
 /// `[defaults]`
 pub static DEFAULTS: Section = Section {
     title: "[defaults]",

@@ -168,6 +168,12 @@ pub static SERVICE: Section = Section {
             "whether A and AAAA are judged apart",
         ),
         key(
+            "on_failover",
+            Kind::Table("on_failover"),
+            Fallback::Nothing,
+            "program that is run when the active endpoint changes, before the answer does or after (policy `failover`)",
+        ),
+        key(
             "recover_within",
             Kind::Duration(Duration::from_secs(1), Duration::from_secs(86_400)),
             Fallback::Nothing,

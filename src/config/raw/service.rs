@@ -7,14 +7,17 @@ use toml::de::DeValue;
 
 use super::document::{At, Table, Value};
 use super::facets::RawFacets;
+use super::on_failover;
 use super::policy::{self, RawServes};
 use super::ttl;
 use crate::config::check::elsewhere::one_way;
 use crate::config::check::hand;
 use crate::config::diagnostic::suggestion;
 use crate::config::keys;
+use crate::config::load::files::Files;
 use crate::model::cname::is_stand_in;
 use crate::model::force::OwnSafety;
+use crate::model::on_failover::OnFailover;
 use crate::model::service::{Failback, Families, Handover, Policy, Spread, Switch, TtlRule, WhenAllDown};
 use crate::wire::name::Name;
 
@@ -34,6 +37,7 @@ pub(crate) struct RawService {
     pub(crate) families: Families,
     /// Where that is written.
     pub(crate) families_at: Option<usize>,
+    pub(crate) on_failover: Option<At<OnFailover>>,
     pub(crate) recover_within: Option<At<Duration>>,
     pub(crate) safety: OwnSafety,
     pub(crate) facets: RawFacets,
@@ -85,7 +89,7 @@ pub(crate) struct RawEndpoint {
 
 impl RawService {
     /// Reads a service.
-    pub(crate) fn read(label: At<&str>, value: &Value<'_>) -> Option<Self> {
+    pub(crate) fn read(label: At<&str>, value: &Value<'_>, files: &mut Files) -> Option<Self> {
         let table = value.table(vec![&keys::SERVICE])?;
         let handover = match table.choice_or_default("handover") {
             "fast" => Handover::Fast,
@@ -116,6 +120,7 @@ impl RawService {
                 "together" => Families::Together,
                 _ => Families::Apart,
             },
+            on_failover: on_failover::read(&table, files),
             recover_within: table.duration("recover_within"),
             safety: hand::own_safety(&table),
             facets: RawFacets::read(&table),

@@ -91,7 +91,7 @@ impl RawZone {
             services: table
                 .named("services")
                 .into_iter()
-                .filter_map(|(name, value)| RawService::read(name, &value))
+                .filter_map(|(name, value)| RawService::read(name, &value, files))
                 .collect(),
         };
         if zone.records.is_some() {

@@ -1,5 +1,6 @@
 //! When a service is to be rehearsed by itself: every so often, within a window of the day.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use crate::control::drill::{State, StoredDrill};
@@ -18,22 +19,26 @@ pub struct Past {
 }
 
 impl Past {
-    /// What became of the drills of `service`. One that an operator broke off proves nothing, and is no failure of the
-    /// schedule's.
+    /// What became of each service's drills, by name.
     #[must_use]
-    pub fn of<'d>(drills: impl Iterator<Item = &'d StoredDrill>, service: &str) -> Self {
-        let mut past = Self::default();
-        for drill in drills.filter(|drill| drill.service == service) {
-            let at = Some(drill.started);
-            match drill.state {
-                State::Running | State::Done => past.ran = past.ran.max(at),
-                State::Cancelled | State::Aborted | State::Refused | State::Missed if drill.scheduled => {
-                    past.failed = past.failed.max(at);
-                }
-                State::Cancelled | State::Aborted | State::Refused | State::Missed => {}
-            }
+    pub fn of<'d>(drills: impl Iterator<Item = &'d StoredDrill>) -> BTreeMap<&'d str, Self> {
+        let mut all: BTreeMap<&str, Self> = BTreeMap::new();
+        for drill in drills {
+            all.entry(&drill.service).or_default().note(drill);
         }
-        past
+        all
+    }
+
+    /// One that an operator asked for and that broke off proves nothing, and is no failure of the calendar's.
+    fn note(&mut self, drill: &StoredDrill) {
+        let at = Some(drill.started);
+        match drill.state {
+            State::Running | State::Done => self.ran = self.ran.max(at),
+            State::Cancelled | State::Aborted | State::Refused | State::Missed if drill.scheduled => {
+                self.failed = self.failed.max(at);
+            }
+            State::Cancelled | State::Aborted | State::Refused | State::Missed => {}
+        }
     }
 }
 

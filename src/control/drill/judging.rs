@@ -5,12 +5,14 @@ use std::time::Duration;
 use crate::control::deciding::seat_key;
 use crate::control::drill::{Drill, Order, State, StoredDrill, Twins};
 use crate::control::effect::Refusal;
-use crate::control::promise::{PUBLISH, Promise};
+use crate::control::gate::gate_of;
+use crate::control::promise::{Expectation, PUBLISH, Promise};
 use crate::control::step::Control;
 use crate::control::storing::Asked;
 use crate::model::force::ForceKind;
 use crate::model::human;
 use crate::model::id::EndpointId;
+use crate::model::plan::Plan;
 use crate::model::service::{Group, MemberKind, Policy, Service, Switch};
 use crate::model::time::{Moment, Now};
 use crate::policy::choice::{Choice, Pick};
@@ -24,6 +26,78 @@ const LONGEST: Duration = Duration::from_secs(3600);
 fn refuse<T>(rule: &'static str, detail: impl Into<String>) -> Result<T, Refusal> {
     let detail = detail.into();
     Err(Refusal { rule, detail })
+}
+
+/// What is promised of a hard failure of `service`, when it is one that can be rehearsed at all.
+///
+/// # Errors
+/// The rule that stands against it, now and ever.
+pub fn rehearsable(plan: &Plan, service: &Service) -> Result<Expectation, Refusal> {
+    let name = service.display_name();
+    if service.exclusive.is_some() {
+        return refuse(
+            "exclusive",
+            format!(
+                "{name} is exclusive: while its writer seems to fail but lives, no other may be named, and a rehearsal \
+                 would leave it without one; rehearse the promotion with its own tools, then `pointsman failover`"
+            ),
+        );
+    }
+    if service.switch == Switch::Manual {
+        return refuse(
+            "switch-manual",
+            format!(
+                "switch = \"manual\": nothing of {name} would change by itself; rehearse `pointsman failover {name}`"
+            ),
+        );
+    }
+    if gate_of(service).is_some() {
+        return refuse(
+            "gate",
+            format!(
+                "a switch of {name} runs its gate first, and a rehearsal runs none: clients would be sent to what nobody has \
+                 promoted; rehearse the gate with `pointsman failover {name}`"
+            ),
+        );
+    }
+    if depends_on_client(&service.group) {
+        return refuse(
+            "by-client",
+            format!(
+                "{name} answers each client by where it is, and a rehearsal asks from this host alone: it would show \
+                 nothing of the others"
+            ),
+        );
+    }
+    match Promise::of(plan, service) {
+        Promise::Automatic { hard, .. } => Ok(hard),
+        Promise::Manual { .. } | Promise::Unchecked => refuse(
+            "not-checked",
+            format!("nothing of {name} is probed: a failure of it would never be noticed"),
+        ),
+    }
+}
+
+/// How long it shall last: long enough to see anything, and no outage of its own.
+fn judge_length(promised: &Expectation, name: &str, lasting: Duration) -> Result<(), Refusal> {
+    let least = promised.detection.saturating_add(PUBLISH);
+    if lasting < least {
+        return refuse(
+            "too-short",
+            format!(
+                "a failure of {name} may take {:.1} s to be detected and answered; give it longer: --for {}s",
+                least.as_secs_f64(),
+                least.as_secs() + 5
+            ),
+        );
+    }
+    if lasting > LONGEST {
+        return refuse(
+            "too-long",
+            format!("a drill lasts {} at the most", human::length(LONGEST)),
+        );
+    }
+    Ok(())
 }
 
 impl Control {
@@ -56,7 +130,7 @@ impl Control {
                 "this node seems to be cut off: no state changes now, and none can be rehearsed",
             );
         }
-        self.judge_kind(service, &name, order.lasting)?;
+        judge_length(&rehearsable(&self.plan, service)?, &name, order.lasting)?;
         let desk = self.desks.get(service.id.index());
         let memory = desk.map(|desk| desk.memory.clone()).unwrap_or_default();
         let endpoint = self.judge_drilled(now, service, &name, order.endpoint.as_deref())?;
@@ -105,60 +179,6 @@ impl Control {
             again: None,
             touched: false,
         })
-    }
-
-    /// What the service is, and how long it shall last.
-    fn judge_kind(&self, service: &Service, name: &str, lasting: Duration) -> Result<(), Refusal> {
-        if service.exclusive.is_some() {
-            return refuse(
-                "exclusive",
-                format!(
-                    "{name} is exclusive: while its writer seems to fail but lives, no other may be named, and a rehearsal \
-                     would leave it without one; rehearse the promotion with its own tools, then `pointsman failover`"
-                ),
-            );
-        }
-        if service.switch == Switch::Manual {
-            return refuse(
-                "switch-manual",
-                format!(
-                    "switch = \"manual\": nothing of {name} would change by itself; rehearse `pointsman failover {name}`"
-                ),
-            );
-        }
-        if depends_on_client(&service.group) {
-            return refuse(
-                "by-client",
-                format!(
-                    "{name} answers each client by where it is, and a rehearsal asks from this host alone: it would show \
-                     nothing of the others"
-                ),
-            );
-        }
-        let Promise::Automatic { hard, .. } = Promise::of(&self.plan, service) else {
-            return refuse(
-                "not-checked",
-                format!("nothing of {name} is probed: a failure of it would never be noticed"),
-            );
-        };
-        let least = hard.detection.saturating_add(PUBLISH);
-        if lasting < least {
-            return refuse(
-                "too-short",
-                format!(
-                    "a failure of {name} may take {:.1} s to be detected and answered; give it longer: --for {}s",
-                    least.as_secs_f64(),
-                    least.as_secs() + 5
-                ),
-            );
-        }
-        if lasting > LONGEST {
-            return refuse(
-                "too-long",
-                format!("a drill lasts {} at the most", human::length(LONGEST)),
-            );
-        }
-        Ok(())
     }
 
     /// Which endpoint shall seem to fail: it is well, answered, and nobody's hand lies upon it.

@@ -1,53 +1,62 @@
 //! Drills that the calendar asks for, one at a time; what is refused or missed is an alarm, and on disk.
 
+use std::collections::HashSet;
+use std::sync::Arc;
 use std::time::Duration;
 
 use super::Desk;
 use crate::api::live::DrillWish;
 use crate::control::drill::calendar::{Call, Past, call};
-use crate::control::drill::{News, State, StoredDrill};
+use crate::control::drill::{News, State, StoredDrill, rehearsable};
 use crate::control::event::Manner;
+use crate::model::id::ServiceId;
 use crate::model::plan::Plan;
 use crate::model::reach::matching;
 use crate::model::service::Service;
 use crate::model::time::UnixTime;
 
+/// Whom the calendar of a plan is for.
+pub(super) struct Calendar {
+    plan: Arc<Plan>,
+    services: Vec<String>,
+}
+
 /// Who asks for what the calendar asks for.
 const SCHEDULE: &str = "schedule";
 
 impl Desk {
-    /// Looks whether the calendar asks for a drill, and begins the one that is due for longest.
+    /// Looks whether the calendar asks for a drill, and begins that of the service whose last one is oldest.
     pub(super) async fn look(&mut self) {
-        if self.running.is_some() {
+        let plan = self.parts.plans.borrow().clone();
+        if self.running.is_some() || plan.node.drill.every.is_none() {
             return;
         }
-        let plan = self.parts.plans.borrow().clone();
-        if plan.node.drill.every.is_none() {
-            return;
+        if !self
+            .calendar
+            .as_ref()
+            .is_some_and(|known| Arc::ptr_eq(&known.plan, &plan))
+        {
+            self.calendar = Some(Calendar {
+                services: scheduled(&plan),
+                plan: Arc::clone(&plan),
+            });
         }
         let now = self.parts.clock.now().wall;
-        let mut due: Option<String> = None;
-        for service in plan
-            .services
-            .iter()
-            .filter(|service| is_scheduled(&plan, service))
-        {
-            let name = service.display_name();
+        let (mut due, mut missed) = (Vec::new(), Vec::new());
+        let past = Past::of(self.drills.values());
+        for name in self.calendar.iter().flat_map(|calendar| &calendar.services) {
+            let past = past.get(name.as_str()).copied().unwrap_or_default();
             let since = *self.known.entry(name.clone()).or_insert(now);
-            match call(
-                &plan.node.drill,
-                Past::of(self.drills.values(), &name),
-                since,
-                now,
-            ) {
-                Some(Call::Now) => {
-                    due.get_or_insert(name);
-                }
-                Some(Call::Missed(ended)) => self.missed(&name, ended, now).await,
+            match call(&plan.node.drill, past, since, now) {
+                Some(Call::Now) => due.push((past.ran, name.clone())),
+                Some(Call::Missed(ended)) => missed.push((name.clone(), ended)),
                 Some(Call::Wait(_)) | None => {}
             }
         }
-        if let Some(service) = due {
+        for (service, ended) in missed {
+            self.missed(&service, ended, now).await;
+        }
+        if let Some((_, service)) = due.into_iter().min() {
             self.start_scheduled(service, plan.node.drill.lasting, now).await;
         }
     }
@@ -103,13 +112,18 @@ impl Desk {
     }
 }
 
-/// Whether the calendar knows a service.
-fn is_scheduled(plan: &Plan, service: &Service) -> bool {
+/// Services that the calendar is for: those that are meant, but for those that cannot be rehearsed at all.
+fn scheduled(plan: &Plan) -> Vec<String> {
     let wanted = &plan.node.drill.services;
-    wanted.is_empty()
-        || wanted.iter().any(|select| {
-            let found = matching(select, plan);
-            let mut endpoints = found.iter().filter_map(|id| plan.endpoints.get(id.index()));
-            endpoints.any(|endpoint| endpoint.service == service.id)
-        })
+    let meant: HashSet<ServiceId> = wanted
+        .iter()
+        .flat_map(|select| matching(select, plan))
+        .filter_map(|id| Some(plan.endpoints.get(id.index())?.service))
+        .collect();
+    plan.services
+        .iter()
+        .filter(|service| wanted.is_empty() || meant.contains(&service.id))
+        .filter(|service| rehearsable(plan, service).is_ok())
+        .map(Service::display_name)
+        .collect()
 }

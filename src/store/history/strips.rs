@@ -17,7 +17,7 @@ pub const DAYS: usize = 30;
 const PAGES: usize = 200;
 
 /// Shares of the time in which an address was up, oldest first; `None`: not known.
-#[derive(Clone, Debug, PartialEq, serde::Serialize, serde::Deserialize, utoipa::ToSchema)]
+#[derive(Clone, Debug, Default, PartialEq, serde::Serialize, serde::Deserialize, utoipa::ToSchema)]
 pub struct Uptime {
     /// The last 96 quarters of an hour; the last one ends now.
     pub day: Vec<Option<f64>>,

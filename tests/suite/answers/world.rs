@@ -120,7 +120,7 @@ pub(crate) fn settings() -> NodeSettings {
         record: None,
         record_limit: 0,
         api: None,
-        api_token: None,
+        access: Default::default(),
         resolvers: Vec::new(),
         isolation: IsolationSettings::default(),
         safety: SafetySettings::default(),
@@ -223,6 +223,7 @@ fn service(id: ServiceId, zone: ZoneId, decided: &Decided, first: usize) -> Serv
         safety: OwnSafety::default(),
         recover_within: None,
         facets: facets(decided, first),
+        on_failover: None,
         exclusive: None,
     }
 }

@@ -1,6 +1,6 @@
 //! `/openapi.json` and the router are made of one table.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use pointsman::api::document::document;
 use pointsman::api::table::{Access, routes};
@@ -55,6 +55,12 @@ fn it_is_openapi_3_1_and_every_reference_leads_somewhere() {
 fn every_operation_says_what_it_is_for_who_may_and_what_may_come_back() {
     let document = usual();
     let mut ids = BTreeSet::new();
+    let mut schemas = BTreeMap::new();
+    for (name, schema) in routes().into_iter().flat_map(|route| route.schemas) {
+        let schema = serde_json::to_value(schema).unwrap();
+        let known = schemas.entry(name.clone()).or_insert_with(|| schema.clone());
+        assert_eq!(*known, schema, "two schemas are called {name}");
+    }
     for route in routes() {
         for (path, item) in &route.paths.paths {
             let item = serde_json::to_value(item).unwrap();

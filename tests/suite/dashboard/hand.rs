@@ -188,3 +188,49 @@ fn the_explain_box_shows_the_answer_and_its_ladder() {
         "return document.querySelector('.report .alert') !== null",
     );
 }
+
+#[test]
+fn a_drill_says_what_will_happen_runs_and_is_ended_from_the_page() {
+    let world = World::new(["127.0.61.7", "127.0.61.8"], "");
+    let browser = &world.browser;
+    browser.look(1280, 900, "light");
+    browser.open(&world.address("#drills"));
+    browser.wait(
+        "drills are there",
+        "return document.querySelector('.drills .panel-head button') !== null",
+    );
+    browser.click(".drills .panel-head button");
+    browser.press("www.example.test\u{E007}");
+    browser.wait(
+        "it says what would happen",
+        "return document.querySelector('.changes')?.textContent.includes('nyc answers instead') === true",
+    );
+    browser.click("dialog [type=submit]");
+    browser.wait(
+        "it runs",
+        "return document.querySelector('.drill')?.textContent.includes('running') === true",
+    );
+    browser.wait(
+        "the row shows who answers meanwhile",
+        &format!(
+            "return {}.querySelector('.answer b').textContent === 'nyc'",
+            row("www.example.test")
+        ),
+    );
+    browser.wait(
+        "it can be ended",
+        "return document.querySelector('.drill .actions button') !== null",
+    );
+    browser.run("document.querySelector('.drill .actions button').click()");
+    browser.wait(
+        "it is over",
+        "return document.querySelector('.drill')?.textContent.includes('cancelled') === true",
+    );
+    browser.wait(
+        "everything is as before",
+        &format!(
+            "return {}.querySelector('.answer b').textContent === 'fra'",
+            row("www.example.test")
+        ),
+    );
+}

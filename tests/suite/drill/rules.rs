@@ -1,6 +1,7 @@
 //! What stands against a drill.
 
 use pointsman::model::force::ForceKind;
+use pointsman::model::on_failover::{OnFailover, Otherwise};
 use pointsman::model::service::{Handover, Switch};
 use pointsman::simulate::network::Condition;
 use pointsman::simulate::scenario::{pair, v6};
@@ -65,6 +66,16 @@ fn each_rule_refuses_by_its_name() {
         ),
         ("switch-manual", Policy::Failover, |service| {
             service.switch = Switch::Manual
+        }),
+        ("gate", Policy::Failover, |service| {
+            service.on_failover = Some(OnFailover {
+                program: "/usr/local/bin/promote".into(),
+                arguments: Vec::new(),
+                gate: true,
+                timeout: Duration::from_secs(10),
+                on_failure: Otherwise::Hold,
+                on_timeout: Otherwise::Hold,
+            });
         }),
         ("by-client", Policy::Geo, |_| {}),
     ] {

@@ -44,7 +44,11 @@ fn year(
             continue;
         }
         let since = *since.get_or_insert(now);
-        match call(settings, Past::of(disk.iter(), "www.example.test"), since, now) {
+        let past = Past::of(disk.iter())
+            .get("www.example.test")
+            .copied()
+            .unwrap_or_default();
+        match call(settings, past, since, now) {
             Some(Call::Now) => disk.push(row(now, becomes(minute))),
             Some(Call::Missed(_)) => disk.push(row(now, State::Missed)),
             Some(Call::Wait(_)) | None => {}

@@ -269,7 +269,12 @@ impl World {
                     self.told.push(what.clone());
                 }
             }
-            Effect::ProbeReference { .. } | Effect::Forget(_) | Effect::Drilled(_) | Effect::OpenSockets => {}
+            Effect::Gate(_)
+            | Effect::Ungate(_)
+            | Effect::ProbeReference { .. }
+            | Effect::Forget(_)
+            | Effect::Drilled(_)
+            | Effect::OpenSockets => {}
         }
     }
 

@@ -2,9 +2,9 @@
 
 use std::net::IpAddr;
 
-use super::mix::Mix;
+use super::mix::{Mix, Own};
 use super::report::{Basis, Choice, Endpoint, Group, Pick};
-use super::walk::{Demand, Memory, Tier, Walk, addresses, endpoints, holds, seen};
+use super::walk::{Demand, Memory, Tier, Walk, addresses, endpoints, holds, number, seen};
 
 /// What is answered.
 #[derive(Debug)]
@@ -47,6 +47,20 @@ pub(crate) fn decide(basis: &Basis, moment: u64) -> Decided {
             ttl: 0,
         };
     };
+    if let Some(text) = &basis.gate {
+        // The old answer stands.
+        let choices = basis.current.clone().map(Option::unwrap);
+        let said = choices.each_ref().map(|choice| match choice.pick {
+            Pick::Nothing => None,
+            _ => Some((0, text.clone())),
+        });
+        let ttl = if basis.ttl_mode == "fixed" {
+            basis.ttl_max
+        } else {
+            basis.ttl_min.min(basis.ttl_max)
+        };
+        return Decided { choices, said, ttl };
+    }
     let mut all = Vec::new();
     endpoints(&basis.group, &mut all);
     let mut case = Case {
@@ -65,7 +79,7 @@ pub(crate) fn decide(basis: &Basis, moment: u64) -> Decided {
                 .filter(|address| holds(index, *address))
                 .collect();
             if !case.has_family(index) && !fallback.is_empty() {
-                family.choice = Mix::run(fallback, None).compile();
+                family.choice = fixed(fallback);
                 family.said = Some((0, "all endpoints down; fallback answered".to_owned()));
             }
         }
@@ -90,6 +104,16 @@ const HELD: Demand = Demand {
 fn min_up(group: &Group) -> bool {
     let pools = group.members.iter().filter_map(|member| member.group.as_deref());
     group.min_up > 1 || pools.into_iter().any(min_up)
+}
+
+/// These, always.
+fn fixed(addresses: Vec<IpAddr>) -> Choice {
+    let pick = if addresses.is_empty() {
+        Pick::Nothing
+    } else {
+        Pick::Fixed
+    };
+    Choice { addresses, pick }
 }
 
 /// Whether it is of a range that only stands in for names.
@@ -209,7 +233,7 @@ impl Case<'_> {
             ("fallback", _) => {
                 let addresses = basis.fallback.iter().copied();
                 let mine = addresses.filter(|address| holds(index, *address)).collect();
-                (Mix::run(mine, None).compile(), 0, "fallback answered")
+                (fixed(mine), 0, "fallback answered")
             }
             (other, _) => panic!("when all is down: {other}"),
         };
@@ -227,9 +251,13 @@ impl Case<'_> {
         match self.basis.ttl_mode.as_str() {
             "fixed" => most,
             "stable" => {
-                let mut all = self.endpoints.iter().flat_map(|endpoint| seen(endpoint, false));
+                let of = |endpoint: &&Endpoint| {
+                    let number = number(endpoint);
+                    seen(endpoint, false).into_iter().map(move |one| (one, number))
+                };
+                let mut all = self.endpoints.iter().flat_map(of);
                 let doubt = families.iter().any(|family| family.said.is_some())
-                    || all.any(|one| one.in_doubt && answered.contains(&one.address));
+                    || all.any(|(one, of)| one.in_doubt && answered.contains(&(one.address, of)));
                 if doubt { least.min(most) } else { most }
             }
             "strict" => {
@@ -252,11 +280,8 @@ impl Case<'_> {
     }
 
     /// Endpoints whose change could change the answer.
-    fn could_matter(&self, answered: &[std::net::IpAddr]) -> Vec<&Endpoint> {
-        let is_answered = |endpoint: &Endpoint| {
-            let mut all = endpoint.addresses.iter();
-            all.any(|known| answered.contains(&known.address))
-        };
+    fn could_matter(&self, answered: &[Own]) -> Vec<&Endpoint> {
+        let is_answered = |endpoint: &Endpoint| answered.iter().any(|own| own.1 == number(endpoint));
         let group = &self.basis.group;
         let plain = !self.basis.hosts
             && group.policy == "failover"

@@ -8,11 +8,14 @@ use super::report::{Bits, Choice, Column, Node, Pick, Pinned, Point, Run, Stretc
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Mix(pub(crate) Vec<(f64, Part)>);
 
+/// An address, and which endpoint it is of.
+pub(crate) type Own = (IpAddr, usize);
+
 /// What is answered when its share is drawn.
 #[derive(Clone, Debug)]
 pub(crate) enum Part {
     /// These addresses; of rotated ones so many.
-    Run(Vec<IpAddr>, Option<usize>),
+    Run(Vec<Own>, Option<usize>),
     /// One of several, by the client.
     Branches(Box<By>, Vec<Mix>),
 }
@@ -29,7 +32,7 @@ pub(crate) enum By {
 }
 
 impl Mix {
-    pub(crate) fn run(addresses: Vec<IpAddr>, take: Option<usize>) -> Self {
+    pub(crate) fn run(addresses: Vec<Own>, take: Option<usize>) -> Self {
         match addresses.is_empty() {
             true => Self::default(),
             false => Self(vec![(1.0, Part::Run(addresses, take))]),
@@ -50,10 +53,10 @@ impl Mix {
     }
 
     pub(crate) fn all(members: Vec<Self>, most: Option<usize>) -> Self {
-        let mut addresses: Vec<IpAddr> = Vec::new();
-        for address in members.iter().flat_map(super::walk::addresses) {
-            if !addresses.contains(&address) {
-                addresses.push(address);
+        let mut addresses: Vec<Own> = Vec::new();
+        for own in members.iter().flat_map(super::walk::addresses) {
+            if addresses.iter().all(|known| known.0 != own.0) {
+                addresses.push(own);
             }
         }
         let count = addresses.len().max(1);
@@ -98,9 +101,9 @@ impl Mix {
     }
 }
 
-fn add(addresses: &[IpAddr], take: Option<usize>, choice: &mut Choice) -> Run {
+fn add(addresses: &[Own], take: Option<usize>, choice: &mut Choice) -> Run {
     let first = choice.addresses.len();
-    choice.addresses.extend(addresses);
+    choice.addresses.extend(addresses.iter().map(|own| own.0));
     let count = addresses.len();
     Run {
         first,

@@ -10,6 +10,7 @@ use pointsman::control::event::{Command, CommandTicket, Event, Manner};
 use pointsman::model::check::Treatment;
 use pointsman::model::cname::stand_ins;
 use pointsman::model::force::ForceKind;
+use pointsman::model::on_failover::{OnFailover, Otherwise};
 use pointsman::model::place::{Atlas, Located, Location, Point, Region};
 use pointsman::model::plan::{GeoDatabase, Plan, Prefix};
 use pointsman::model::service::{
@@ -192,6 +193,15 @@ fn settle(chance: &mut Chance, service: &mut Service) {
         ],
     );
     service.families = of(chance, &[Families::Apart, Families::Together]);
+    let hold = [Otherwise::Hold, Otherwise::Proceed];
+    service.on_failover = one_in(chance, 3).then(|| OnFailover {
+        program: PathBuf::from("/bin/true"),
+        arguments: Vec::new(),
+        gate: true,
+        timeout: Duration::from_secs(5),
+        on_failure: of(chance, &hold),
+        on_timeout: of(chance, &hold),
+    });
     service.ttl = of(
         chance,
         &[

@@ -85,6 +85,7 @@ pub(crate) struct Basis {
     pub(crate) when_all_down: String,
     pub(crate) fallback: Vec<IpAddr>,
     pub(crate) families: String,
+    pub(crate) gate: Option<String>,
     pub(crate) hosts: bool,
     pub(crate) group: Group,
     pub(crate) last_good: [Option<Choice>; 2],

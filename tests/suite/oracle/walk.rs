@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::net::IpAddr;
 
-use super::mix::{Mix, Part};
+use super::mix::{Mix, Own, Part};
 use super::report::{Basis, Endpoint, Group, Member, Seat};
 
 /// How good something is, worst first.
@@ -107,6 +107,11 @@ pub(crate) struct Walk<'b> {
     pub(crate) stuck: Option<String>,
 }
 
+/// What tells endpoints apart: where they stand in the report.
+pub(crate) fn number(endpoint: &Endpoint) -> usize {
+    std::ptr::from_ref(endpoint) as usize
+}
+
 pub(crate) fn removes(endpoint: &Endpoint) -> bool {
     matches!(endpoint.forced.as_deref(), Some("drain" | "down"))
 }
@@ -168,7 +173,10 @@ impl Walk<'_> {
             tier,
             capacity: None,
             latency: usable.iter().filter_map(|one| one.smooth).min(),
-            mix: Mix::run(usable.iter().map(|one| one.address).collect(), None),
+            mix: Mix::run(
+                usable.iter().map(|one| (one.address, number(endpoint))).collect(),
+                None,
+            ),
         }
     }
 
@@ -314,7 +322,7 @@ impl Walk<'_> {
 }
 
 /// Every address that may be answered.
-pub(crate) fn addresses(mix: &Mix) -> Vec<IpAddr> {
+pub(crate) fn addresses(mix: &Mix) -> Vec<Own> {
     let mut all = Vec::new();
     for (_, part) in &mix.0 {
         match part {

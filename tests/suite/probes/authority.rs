@@ -9,20 +9,20 @@ use rcgen::{
 };
 
 /// An authority of the test's own, and the folder where everything is written as PEM.
-pub(super) struct Authority {
+pub(crate) struct Authority {
     folder: PathBuf,
     issuer: CertifiedIssuer<'static, KeyPair>,
 }
 
 /// Years in which a certificate is valid.
-pub(super) type Years = (i32, i32);
+pub(crate) type Years = (i32, i32);
 
 /// Valid now.
-pub(super) const NOW: Years = (2020, 2999);
+pub(crate) const NOW: Years = (2020, 2999);
 
 impl Authority {
     /// A new one; its certificate is `NAME.pem` in `folder`.
-    pub(super) fn new(folder: &Path, name: &str) -> Self {
+    pub(crate) fn new(folder: &Path, name: &str) -> Self {
         let mut params = named(name, NOW);
         params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
         params.key_usages = vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::DigitalSignature];
@@ -35,7 +35,7 @@ impl Authority {
     }
 
     /// Writes `NAME.pem` and `NAME.key`: a certificate for `hosts`, signed by this authority.
-    pub(super) fn issue(&self, name: &str, hosts: &[&str], years: Years) {
+    pub(crate) fn issue(&self, name: &str, hosts: &[&str], years: Years) {
         let key = KeyPair::generate().unwrap();
         let certificate = for_hosts(name, hosts, years)
             .signed_by(&key, &self.issuer)
@@ -46,7 +46,7 @@ impl Authority {
 
 /// Writes `NAME.pem` and `NAME.key`: a certificate that signs itself and calls itself an authority, as
 /// `openssl req -x509` makes them.
-pub(super) fn self_signed(folder: &Path, name: &str, hosts: &[&str]) {
+pub(crate) fn self_signed(folder: &Path, name: &str, hosts: &[&str]) {
     let key = KeyPair::generate().unwrap();
     let mut params = for_hosts(name, hosts, NOW);
     params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);

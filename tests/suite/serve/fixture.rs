@@ -44,7 +44,7 @@ pub(crate) fn plan() -> Plan {
         record: None,
         record_limit: 0,
         api: None,
-        api_token: None,
+        access: Default::default(),
         resolvers: Vec::new(),
         isolation: IsolationSettings::default(),
         safety: SafetySettings::default(),

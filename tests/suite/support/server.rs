@@ -87,6 +87,41 @@ impl Folder {
         server
     }
 
+    /// Starts the server with a file system of its own, of `size` (as mount(8) has it), at the folder `name`; waits until
+    /// it answers.
+    pub(crate) fn start_on_small_disk(&self, name: &str, size: &str) -> Server {
+        std::fs::create_dir_all(self.path(name)).expect("a folder");
+        let script = format!(
+            "mount -t tmpfs -o size={size} none {} && exec {BINARY} serve --log-format json --config {}",
+            self.path(name).display(),
+            self.path("pointsman.toml").display()
+        );
+        let works = |how: &[&str]| {
+            let tried = Command::new("unshare")
+                .args(how)
+                .args(["sh", "-c", "mount -t tmpfs none /mnt"])
+                .output();
+            tried.is_ok_and(|tried| tried.status.success())
+        };
+        // Root needs no user namespace, and others cannot do without.
+        let how: &[&str] = if works(&["-m"]) { &["-m"] } else { &["-r", "-m"] };
+        let log = self.path("log");
+        let child = Command::new("unshare")
+            .args(how)
+            .args(["sh", "-c", &script])
+            .stdin(Stdio::null())
+            .stderr(std::fs::File::create(&log).expect("a log"))
+            .spawn()
+            .expect("starts");
+        let server = Server {
+            child,
+            log,
+            dns: self.dns,
+        };
+        server.wait_ready();
+        server
+    }
+
     /// Starts the server.
     pub(crate) fn start_only(&self) -> Server {
         let log = self.path("log");
@@ -125,6 +160,11 @@ impl Server {
                 probe.is_ok() && dns::udp(self.dns, "ready.invalid.", RecordType::A).is_some()
             },
         );
+    }
+
+    /// The process's number.
+    pub(crate) fn id(&self) -> u32 {
+        self.child.id()
     }
 
     /// Everything it logged so far.

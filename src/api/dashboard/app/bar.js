@@ -3,7 +3,7 @@
 import { byId, h, say } from "./dom.js";
 import { clock, length, now } from "./words.js";
 
-const LINKS = { live: "live", polling: "every 2 s", lost: "connection lost", refused: "token refused", waiting: "connecting" };
+const LINKS = { live: "live", polling: "from time to time", lost: "connection lost", refused: "token refused", waiting: "connecting" };
 const THEMES = [null, "light", "dark"];
 const THEME_WORDS = { null: "as the system", light: "light", dark: "dark" };
 

@@ -2,30 +2,35 @@
 
 import { byId, h } from "./dom.js";
 
-/** Opens it with this title and content; resolves when it is closed. */
-export function openDialog(title, content, { wide = false } = {}) {
+/** Ends what is open: the focus goes back, and whoever opened it hears of it. */
+let end = null;
+let listening = false;
+
+/** Opens it with this title and content, in place of what was open; resolves when it is closed. */
+export function openDialog(title, content) {
   const dialog = byId("dialog");
+  if (!listening) {
+    listening = true;
+    // The browser tells of a closing a little later: by then another may be open.
+    dialog.addEventListener("close", () => dialog.open || end?.());
+  }
+  end?.();
   const from = document.activeElement;
-  if (dialog.open) dialog.close();
-  dialog.className = wide ? "wide" : "";
   dialog.replaceChildren(
     h("div", { class: "head" }, h("h2", { id: "dialog-title" }, title), h("button", { type: "button", class: "close", "aria-label": "Close", on: { click: () => dialog.close() } }, "×")),
     content,
   );
-  dialog.showModal();
+  if (!dialog.open) dialog.showModal();
   const first = dialog.querySelector("[autofocus]") ?? dialog.querySelector("form input, form select, form textarea");
   first?.focus();
   return new Promise((resolve) => {
-    dialog.addEventListener(
-      "close",
-      () => {
-        dialog.replaceChildren();
-        if (from?.isConnected) from.focus({ preventScroll: true });
-        else if (from?.dataset?.key) [...document.querySelectorAll("[data-key]")].find((one) => one.dataset.key === from.dataset.key)?.focus();
-        resolve();
-      },
-      { once: true },
-    );
+    end = () => {
+      end = null;
+      dialog.replaceChildren();
+      if (from?.isConnected) from.focus({ preventScroll: true });
+      else if (from?.dataset?.key) [...document.querySelectorAll("[data-key]")].find((one) => one.dataset.key === from.dataset.key)?.focus();
+      resolve();
+    };
   });
 }
 

@@ -9,7 +9,8 @@ const SHOWN = 3;
 
 const CAUSES = { probe: "a probe", operator: "an operator", plan: "a new configuration", other: "time passing" };
 
-function station(name, at, after, known, without = "") {
+/** One stop on the way, so many microseconds after the one before. */
+export function station(name, at, after, known, without = "") {
   return h(
     "li",
     { class: known ? "station" : "station unknown" },

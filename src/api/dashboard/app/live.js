@@ -35,6 +35,11 @@ export class Live extends EventTarget {
     this.#wake?.();
   }
 
+  /** Somebody found nobody: the connection is tried, without waiting for its silence. */
+  doubt() {
+    this.#abort?.abort();
+  }
+
   #emit(type, detail) {
     this.dispatchEvent(new CustomEvent(type, { detail }));
   }
@@ -63,6 +68,13 @@ export class Live extends EventTarget {
       });
       if (outcome === "absent") return this.#poll();
       if (document.visibilityState === "hidden") continue;
+      if (outcome === "crowded") {
+        // Too many watch already: asked from time to time until there is a place.
+        this.#emit("link", "polling");
+        this.#emit("fresh");
+        await this.#pause(LONGEST_WAIT);
+        continue;
+      }
       this.#emit("link", outcome);
       await this.#pause(wait);
       wait = Math.min(LONGEST_WAIT, wait * 1.6);
@@ -79,6 +91,7 @@ export class Live extends EventTarget {
       if (this.#last !== null) more["Last-Event-ID"] = this.#last;
       const response = await fetch("/v1/stream", { headers: headers(more), cache: "no-store", signal: abort.signal });
       if (response.status === 404) return "absent";
+      if (response.status === 429) return "crowded";
       if (response.status === 401 || response.status === 403) return "refused";
       if (!response.ok || response.body === null) return "lost";
       opened();

@@ -30,6 +30,7 @@ showServices(store);
 
 store.addEventListener("change", () => started(), { once: true });
 store.addEventListener("failed", ({ detail }) => {
+  if (!(detail instanceof Problem)) live.doubt();
   if (detail instanceof Problem || store.head === null) toast(reason(detail), "bad");
   // Without an answer there is nothing to go on with; the stream finds out whether the server is there.
   if (store.head === null) setTimeout(() => store.refresh(), 2_000);

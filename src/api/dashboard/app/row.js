@@ -18,7 +18,7 @@ export function serviceName(name) {
 /** Who answers: names of endpoints, for people. */
 export function answering(line) {
   const names = line.endpoints.filter((one) => one.answered).map((one) => one.name);
-  if (names.length === 0) return line.answers_total > 0 ? "not one of its endpoints" : "nothing";
+  if (names.length === 0) return line.answers_total > 0 ? "none is usable" : "nothing";
   if (names.length <= 2) return names.join(", ");
   return `${names.length} of ${line.endpoints.length}`;
 }

@@ -120,7 +120,7 @@ export function entriesOf(service, place) {
 /** The view of everything, or of one service. */
 export function makeTimeline(service) {
   const alarms = h("input", { type: "checkbox", name: "alarms" });
-  const place = h("div", { class: "days", role: "feed", "aria-label": "Timeline" });
+  const place = h("div", { class: "days", role: "region", "aria-label": "What happened" });
   const chains = h("section", { class: "chains", "aria-label": "Failovers" });
   const older = h("button", { type: "button", hidden: true }, "Show older");
   const element = h(
