@@ -29,7 +29,7 @@ fn resident() -> usize {
 }
 
 #[test]
-fn an_idle_target_costs_less_than_a_kilobyte_and_a_service_with_its_target_less_than_four() {
+fn an_idle_target_costs_less_than_a_kilobyte_and_a_half_and_a_service_with_its_target_less_than_four() {
     const TARGETS: usize = 40_000;
     let addresses: Vec<Part> = (0..TARGETS)
         .map(|n| Part::Endpoint("e", vec![v4(u32::try_from(n).expect("small"))], 1))
@@ -40,7 +40,8 @@ fn an_idle_target_costs_less_than_a_kilobyte_and_a_service_with_its_target_less_
     // Kept, so that its memory is not used again and counted as nothing.
     let (_one, cost) = cost_of(one);
     let per_target = cost / TARGETS;
-    assert!(per_target < 1024, "{per_target} octets per target");
+    // A quarter of a kilobyte is the latencies of the last sixty probes.
+    assert!(per_target < 1536, "{per_target} octets per target");
     let mut builder = PlanBuilder::new(DEFAULT_RULES);
     for part in &addresses {
         builder = builder.service("many", Policy::Failover, std::slice::from_ref(part), |_| {});

@@ -161,7 +161,8 @@ fn fit(columns: &[Column], natural: &[usize], limit: Option<usize>) -> Vec<Optio
             None => break,
         }
     }
-    for least in [READABLE / 2, 1] {
+    // Two: some letters are that wide.
+    for least in [READABLE / 2, 2] {
         if let Some(widths) = squeezed(&shown, limit, |_| least) {
             return widths;
         }
