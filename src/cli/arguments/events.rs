@@ -12,7 +12,7 @@ pub(crate) struct Events {
     #[arg(long, short)]
     pub(crate) follow: bool,
     /// Only these kinds, e.g. state-changed,answer-changed
-    #[arg(long, value_name = "KIND,…")]
+    #[arg(long, value_name = "KIND,...")]
     pub(crate) kind: Option<String>,
     /// Only what happened in so much time, e.g. 2h
     #[arg(long, value_name = "TIME")]
