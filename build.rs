@@ -123,9 +123,18 @@ fn page(command: clap::Command, folder: &Path, names: &mut Vec<String>) -> Resul
     if !own {
         text.push_str(".SH SEE ALSO\n\\fBpointsman\\fR(1)\n");
     }
-    write(&folder.join(&name), text.as_bytes())?;
+    write(&folder.join(&name), ascii(&text).as_bytes())?;
     names.push(name);
     Ok(())
+}
+
+/// groff reads Latin-1 unless it is told otherwise; it knows other letters by their numbers.
+fn ascii(text: &str) -> String {
+    let escaped = |letter: char| match letter {
+        '\0'..='\x7f' => letter.to_string(),
+        _ => format!("\\[u{:04X}]", u32::from(letter)),
+    };
+    text.chars().map(escaped).collect()
 }
 
 /// Leaves a file alone that has its text already: a newer time would build the program anew.
