@@ -115,6 +115,7 @@ mod tests {
         assert_eq!(began.elapsed(), PAUSE);
         assert!(throttle.wait(other).await.is_ok());
         assert_eq!(began.elapsed(), PAUSE);
+        throttle.wrong(guesser);
         assert!(!throttle.is_strained(other) && throttle.is_strained(guesser));
         sleep(Duration::from_secs(2)).await;
         assert!(!throttle.is_strained(guesser));

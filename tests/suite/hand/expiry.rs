@@ -120,7 +120,9 @@ fn what_lapsed_while_the_server_was_down_is_gone_and_told() {
     assert_eq!(answered(&world, WWW), [v4(1)]);
     let told = format!("{:?}", world.told);
     assert!(
-        told.contains("Lapsed { what: \"www.example.test/fra: drained by alice@ops (test)\""),
+        told.contains(
+            "Lapsed { services: [\"www.example.test\"], what: \"www.example.test/fra: drained by alice@ops (test)\""
+        ),
         "{told}"
     );
     assert!(world.overrides.is_empty());
