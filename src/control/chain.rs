@@ -58,8 +58,8 @@ impl Chain {
 /// What may have begun a change of answers, until the change comes.
 #[derive(Debug, Default)]
 pub struct Causes {
-    /// When an operator was obeyed, or an override lapsed.
-    operator: Option<Moment>,
+    /// When an operator was obeyed, or an override lapsed: of what is told in one go.
+    operator: Vec<Moment>,
     /// When another plan came in force.
     plan: Option<Moment>,
     /// By service: verdicts since its last change.
@@ -82,12 +82,22 @@ const KEPT: usize = 8;
 const LASTING: Duration = Duration::from_secs(600);
 
 impl Causes {
+    /// Looks at all that is about to be told in one go: what a command changed is told before the command.
+    pub fn expect<'e>(&mut self, events: impl Iterator<Item = &'e HistoryEvent>) {
+        let operator = |event: &&HistoryEvent| {
+            matches!(
+                event.kind,
+                HistoryKind::Commanded { .. } | HistoryKind::Lapsed { .. }
+            )
+        };
+        self.operator.clear();
+        self.operator
+            .extend(events.filter(operator).map(|event| event.at.moment));
+    }
+
     /// Takes in what may be a cause of what is told later.
     pub fn hear(&mut self, event: &HistoryEvent) {
         match &event.kind {
-            HistoryKind::Commanded { .. } | HistoryKind::Lapsed { .. } => {
-                self.operator = Some(event.at.moment)
-            }
             HistoryKind::Planned { .. } => {
                 self.plan = Some(event.at.moment);
                 // Services may be gone, or be others.
@@ -151,7 +161,7 @@ impl Causes {
             .or_else(|| newest().find(at_once));
         let (cause, verdict) = match verdict {
             Some(verdict) => ("probe", Some(verdict)),
-            None if self.operator == Some(now) => ("operator", None),
+            None if self.operator.contains(&now) => ("operator", None),
             None if self.plan == Some(now) => ("plan", None),
             None => match newest().filter(latest).find(concerns) {
                 Some(verdict) => ("probe", Some(verdict)),
@@ -277,11 +287,12 @@ mod tests {
             services: Vec::new(),
             what: String::new(),
         };
-        causes.hear(&HistoryEvent {
+        let lapsed = HistoryEvent {
             at: at(1000),
             alarm: false,
             kind,
-        });
+        };
+        causes.expect([&lapsed].into_iter());
         assert_eq!(changed(&mut causes, 1000).cause, "operator");
         assert_eq!(changed(&mut causes, 1001).cause, "other");
     }

@@ -108,6 +108,11 @@ impl Chronicle {
         self.look(now, store);
     }
 
+    /// Looks at all that is about to be told in one go.
+    pub fn expect<'e>(&mut self, events: impl Iterator<Item = &'e HistoryEvent>) {
+        self.causes.expect(events);
+    }
+
     /// Tells one event; `swap` is when the last snapshot was swapped in, `firsts` who will know when a service's new
     /// answers were first sent.
     pub fn tell(

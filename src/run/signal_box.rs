@@ -319,7 +319,7 @@ impl Desk {
             self.publish(&decisions);
         }
         self.retired.retain(|snapshot| Arc::strong_count(snapshot) > 1);
-        let changed = self.changed(&decisions);
+        let changed = self.look_over(&decisions, &effects);
         for effect in effects {
             match effect {
                 Effect::Publish(_) => {}

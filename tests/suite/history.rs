@@ -265,8 +265,11 @@ fn a_killed_server_leaves_a_valid_chain_and_the_next_one_goes_on() {
         last = verified["last"].as_u64().unwrap();
     }
     let server = folder.start();
-    let started = get(&folder, "/v1/events?kind=started&limit=1")["items"][0].clone();
-    assert_eq!(started["seq"].as_u64().unwrap(), last + 1, "{started}");
+    let newest = || get(&folder, "/v1/events?kind=started&limit=1")["items"][0].clone();
+    wait_until("the chain goes on", Duration::from_secs(10), || {
+        newest()["seq"].as_u64() == Some(last + 1)
+    });
+    let started = newest();
     assert!(started["facts"]["alive_unix_ms"].as_u64().is_some(), "{started}");
     assert_eq!(server.stop(), Some(0));
 }

@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 
 use super::{Desk, REFERENCE_BUDGET};
-use crate::control::effect::Record;
+use crate::control::effect::{Effect, HistoryEvent, Record};
 use crate::control::event::{Event, StoreTicket};
 use crate::model::id::ServiceId;
 use crate::model::plan::Plan;
@@ -33,8 +33,14 @@ impl Desk {
             .probe_reference(index, address, REFERENCE_BUDGET);
     }
 
-    /// The services that `decisions` are about, by name, once for all: a site may take thousands of them with it.
-    pub(super) fn changed(&self, decisions: &[Decision]) -> HashMap<String, ServiceId> {
+    /// Looks over what is about to be told. The services that `decisions` are about, by name, once for all: a site may
+    /// take thousands of them with it.
+    pub(super) fn look_over(
+        &mut self,
+        decisions: &[Decision],
+        effects: &[Effect],
+    ) -> HashMap<String, ServiceId> {
+        self.parts.chronicle.expect(told(effects));
         let services = decisions
             .iter()
             .filter_map(|decision| self.parts.plan.services.get(decision.service.index()));
@@ -65,4 +71,12 @@ pub(super) fn retention(plan: &Plan) -> Retention {
         keep_ms: u64::try_from(settings.keep.as_millis()).unwrap_or(u64::MAX),
         octets: settings.octets,
     }
+}
+
+/// What is about to be told.
+fn told(effects: &[Effect]) -> impl Iterator<Item = &HistoryEvent> {
+    effects.iter().filter_map(|effect| match effect {
+        Effect::Tell(event) => Some(event),
+        _ => None,
+    })
 }
