@@ -7,6 +7,7 @@
 //! compiler, which the file names.
 #![allow(
     clippy::unwrap_used,
+    clippy::expect_used,
     clippy::indexing_slicing,
     clippy::disallowed_methods,
     clippy::disallowed_macros,
