@@ -44,7 +44,8 @@ fn measure(count: u64, services: u64) -> (u64, Duration) {
         let begun = tokio::time::Instant::now();
         let page = history.newest(&filter, 100).unwrap();
         let took = begun.elapsed();
-        assert!(!page.items.is_empty(), "{filter:?}");
+        // Of many services one has few entries, and none of some kinds.
+        assert!(services > 1000 || !page.items.is_empty(), "{filter:?}");
         slowest = slowest.max(took);
     }
     (octets / count, slowest)
@@ -64,7 +65,7 @@ fn entries_are_small_and_a_service_is_found_at_once() {
 #[allow(clippy::disallowed_macros, reason = "a measurement says what it found")]
 #[ignore = "takes minutes without optimisation: cargo test --release --lib -- --ignored a_million"]
 fn a_million_entries_take_at_most_200_mb_and_a_service_is_found_within_50_ms() {
-    for services in [5, 200, 20_000] {
+    for services in [20_000, 5, 200] {
         let (octets, slowest) = measure(1_000_000, services);
         println!("{services} services: {octets} octets an entry, slowest query {slowest:?}");
         assert!(octets <= 200, "{octets} octets an entry");
