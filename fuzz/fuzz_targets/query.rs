@@ -109,6 +109,7 @@ fn snapshot() -> Arc<Snapshot> {
         recover_within: None,
         facets: Facets::default(),
         exclusive: None,
+        on_failover: None,
     };
     let zone = |(id, (origin, _)): (u32, &(&str, &str))| ZonePlan {
         id: ZoneId(id),

@@ -30,9 +30,19 @@ impl Watcher {
 
     /// Waits until `wanted` is heard.
     fn wait(&mut self, wanted: &str) {
+        self.wait_behind("", wanted);
+    }
+
+    /// Reads until `wanted` came somewhere behind `first`.
+    fn wait_behind(&mut self, first: &str, wanted: &str) {
+        let is_there = |heard: &str| {
+            heard
+                .split_once(first)
+                .is_some_and(|(_, behind)| behind.contains(wanted))
+        };
         let end = Instant::now() + Duration::from_secs(15);
         let mut octets = [0; 4096];
-        while !self.heard.contains(wanted) {
+        while !is_there(&self.heard) {
             assert!(Instant::now() < end, "{wanted} is not in: {}", self.heard);
             if let Ok(count) = self.stream.read(&mut octets) {
                 assert_ne!(count, 0, "it ended without {wanted}: {}", self.heard);
@@ -78,7 +88,8 @@ fn a_change_is_told_as_an_entry_and_names_the_service() {
     let mut watcher = Watcher::new(folder.api, "");
     watcher.wait("event: hello");
     drain(&folder, "fra");
-    watcher.wait("event: changed");
+    // The command is told after what it changed.
+    watcher.wait_behind("\"kind\":\"commanded\"", "event: changed");
     assert!(watcher.heard.starts_with("HTTP/1.1 200"), "{}", watcher.heard);
     assert!(watcher.heard.contains("content-type: text/event-stream"));
     let hello = &watcher.events("hello")[0];
