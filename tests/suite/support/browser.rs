@@ -104,8 +104,16 @@ impl Browser {
 
     /// Presses keys wherever the focus is: `\u{E004}` is Tab, `\u{E007}` Enter.
     pub(crate) fn press(&self, keys: &str) {
-        let done = async { self.client.active_element().await?.send_keys(keys).await };
-        self.runtime.block_on(done).expect("a focus takes keys");
+        // What has the focus may be drawn anew between finding it and typing; the page then puts the focus back.
+        for _ in 0..20 {
+            let done = async { self.client.active_element().await?.send_keys(keys).await };
+            match self.runtime.block_on(done) {
+                Ok(()) => return,
+                Err(error) if error.is_stale_element_reference() => {}
+                Err(error) => panic!("a focus takes keys: {error}"),
+            }
+        }
+        panic!("what has the focus is drawn anew all the time");
     }
 
     /// Clicks on what this selector finds first, as a hand would.
