@@ -12,7 +12,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use pointsman::control::drill::{Order, Stage, State};
-use pointsman::control::event::{Command, CommandTicket, Event, Manner};
+use pointsman::control::event::{Command, Manner};
 use pointsman::model::id::ServiceId;
 use pointsman::model::plan::Plan;
 use pointsman::model::service::Policy;
@@ -21,6 +21,8 @@ use pointsman::policy::readings::Family;
 use pointsman::simulate::network::Network;
 use pointsman::simulate::scenario::{DEFAULT_RULES, Part, PlanBuilder, v4};
 use pointsman::simulate::world::World;
+
+use super::hand::command;
 
 const WWW: ServiceId = ServiceId(0);
 const SHOP: ServiceId = ServiceId(1);
@@ -56,24 +58,6 @@ fn order(service: &str, seconds: u64) -> Order {
 
 fn answered(world: &World, service: ServiceId) -> Vec<std::net::IpAddr> {
     world.choice(service, Family::V4).expect("open").addresses.clone()
-}
-
-/// What the server answers to a command.
-fn command(world: &mut World, command: Command, manner: Manner) -> String {
-    let (now, answers) = (world.now().moment, world.answers.len());
-    let event = Event::Commanded {
-        ticket: CommandTicket(1),
-        by: "alice@ops".to_owned(),
-        command,
-        manner,
-    };
-    world.enter(now, event);
-    world
-        .run_while(now.after(Duration::from_secs(10)), |world| {
-            world.answers.len() == answers
-        })
-        .expect("an answer");
-    world.answers[answers].clone()
 }
 
 /// Begins a drill, which must not be refused; when it began.

@@ -82,7 +82,7 @@ fn release(select: &str) -> Command {
 }
 
 /// What the server answers to a command.
-fn command(world: &mut World, command: Command, manner: Manner) -> String {
+pub(crate) fn command(world: &mut World, command: Command, manner: Manner) -> String {
     let (now, answers) = (world.now().moment, world.answers.len());
     let event = Event::Commanded {
         ticket: CommandTicket(1),

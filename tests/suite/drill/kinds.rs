@@ -3,7 +3,7 @@
 
 use std::net::{IpAddr, SocketAddr};
 
-use pointsman::control::event::{Word, WordKind};
+use pointsman::control::event::{Event, Word, WordKind};
 use pointsman::model::id::TargetId;
 use pointsman::simulate::network::Condition;
 use pointsman::simulate::scenario::v6;

@@ -4,6 +4,7 @@
 use std::collections::BTreeMap;
 
 use pointsman::control::chance::Chance;
+use pointsman::control::event::{CommandTicket, Event};
 use pointsman::model::check::Rules;
 use pointsman::model::force::ForceKind;
 use pointsman::model::service::Failback;

@@ -1,7 +1,7 @@
 //! A drill is detected as a real failure is, and everything is as before afterwards, however it ends.
 
 use pointsman::control::effect::HistoryKind;
-use pointsman::control::event::Remembered;
+use pointsman::control::event::{Event, Remembered};
 use pointsman::model::force::ForceKind;
 use pointsman::model::service::Failback;
 use pointsman::simulate::network::Condition;
