@@ -45,7 +45,7 @@ impl<'o, 's> Reply<'o, 's> {
         let limit = match (transport, query.edns) {
             (Transport::Udp, None) => LEAST,
             (Transport::Udp, Some(edns)) => edns.payload.min(settings.udp_payload).max(LEAST),
-            (Transport::Tcp, _) => u16::MAX,
+            (Transport::Tcp | Transport::Tls | Transport::Quic | Transport::Https, _) => u16::MAX,
         };
         let mut composer = Composer::begin(out, usize::from(limit), query.question_octets(), places);
         let opt = query.edns.map(|edns| OptReply {

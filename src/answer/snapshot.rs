@@ -84,10 +84,35 @@ impl Settings {
 /// How a query came.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Transport {
-    /// UDP: answers are limited in size.
+    /// UDP: answers are limited in size, and nobody has shown that the source address is the sender's.
     Udp,
-    /// TCP and whatever else carries 65,535 octets.
+    /// TCP (RFC 7766).
     Tcp,
+    /// DNS over TLS (RFC 7858).
+    Tls,
+    /// DNS over QUIC (RFC 9250).
+    Quic,
+    /// DNS over HTTPS (RFC 8484).
+    Https,
+}
+
+impl Transport {
+    /// Every way that a query can come.
+    pub const ALL: [Self; 5] = [Self::Udp, Self::Tcp, Self::Tls, Self::Quic, Self::Https];
+
+    /// Whether answers are limited in size and the source address is only claimed; the others carry 65,535 octets.
+    #[inline]
+    #[must_use]
+    pub const fn is_datagram(self) -> bool {
+        matches!(self, Self::Udp)
+    }
+
+    /// Whether nobody on the way can read the answer, so that its length is worth hiding (RFC 8467).
+    #[inline]
+    #[must_use]
+    pub const fn is_encrypted(self) -> bool {
+        matches!(self, Self::Tls | Self::Quic | Self::Https)
+    }
 }
 
 /// Who asks.

@@ -129,7 +129,7 @@ impl Transactions {
             Err(Malformed) => return out.send(bare(&query, None, FORMERR)).await,
             Ok(layout) => layout,
         };
-        if transport == Transport::Udp {
+        if transport.is_datagram() {
             out.limit = usize::from(layout.payload.unwrap_or(512).clamp(512, PAYLOAD));
         }
         let mut key = None;
@@ -172,7 +172,8 @@ impl Transactions {
         }
         let protocol = match transport {
             Transport::Udp => Protocol::Udp,
-            Transport::Tcp => Protocol::Tcp,
+            // What carries the stream does not matter to transfers.
+            Transport::Tcp | Transport::Tls | Transport::Quic | Transport::Https => Protocol::Tcp,
         };
         let unreadable = bare(&query, Some(&layout), FORMERR);
         let Ok(request) = Request::from_bytes(query, peer, protocol) else {
