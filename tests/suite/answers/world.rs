@@ -350,7 +350,7 @@ pub(crate) fn snapshot(world: &World) -> Arc<Snapshot> {
 pub(crate) fn ask(snapshot: &Snapshot, query: &[u8], transport: Transport, dice: u64) -> Option<Vec<u8>> {
     let room = match transport {
         Transport::Udp => 4096,
-        Transport::Tcp => 65_535,
+        _ => 65_535,
     };
     let mut out = vec![0xee; room];
     let ask = Ask {
