@@ -10,6 +10,7 @@ pub mod facets;
 pub mod hash;
 pub mod node;
 pub mod published;
+mod scratch;
 pub mod served;
 pub mod service;
 pub mod snapshot;
