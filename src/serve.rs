@@ -5,6 +5,7 @@ pub mod admission;
 pub mod counters;
 pub mod dice;
 pub mod framing;
+pub mod given;
 pub mod kinds;
 mod lanes;
 pub mod listen;
