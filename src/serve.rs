@@ -3,8 +3,10 @@
 
 pub mod admission;
 pub mod counters;
+pub mod desk;
 pub mod dice;
 pub mod framing;
+pub mod given;
 pub mod kinds;
 mod lanes;
 pub mod listen;
