@@ -14,7 +14,6 @@ use crate::answer::zones::{Tenant, Zone, Zones};
 use crate::answer::{chaos, lookup};
 use crate::model::id::{ServiceId, ZoneId};
 use crate::model::plan::{TransferRules, TsigKey};
-use crate::model::time::Moment;
 use crate::policy::choice::client::ClientKey;
 use crate::wire::edns::Keepalive;
 use crate::wire::query::{Query, Question};
