@@ -3,6 +3,7 @@
 
 pub mod admission;
 pub mod counters;
+pub mod desk;
 pub mod dice;
 pub mod framing;
 pub mod given;

@@ -55,6 +55,7 @@ impl<'o, 's> Reply<'o, 's> {
             nsid: edns.nsid.then_some(&*settings.nsid),
             subnet: subnet.map(|subnet| (subnet, 0)),
             error: None,
+            padding: (edns.padded && transport.is_encrypted()).then_some(0),
         });
         // Question, OPT, NSID and the client's subnet fit into 512 octets together, see `Settings`.
         let opt = opt.filter(|opt| composer.reserve(opt.length()));
@@ -105,6 +106,9 @@ impl<'o, 's> Reply<'o, 's> {
         self.header.rcode_low = (self.rcode & 15) as u8;
         if let Some(opt) = &mut self.opt {
             opt.rcode_high = (self.rcode >> 4) as u8;
+            if opt.padding.is_some() {
+                opt.pad(self.composer.position(), self.composer.capacity());
+            }
         }
         let about = About {
             rcode: self.rcode,
