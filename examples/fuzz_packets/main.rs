@@ -74,7 +74,11 @@ struct Counts {
 
 fn udp(server: SocketAddr, count: u64, seed: u64) -> Result<String, String> {
     let open = || -> io::Result<UdpSocket> {
-        let socket = UdpSocket::bind((server.ip().is_ipv4().then_some("127.0.0.1").unwrap_or("::1"), 0))?;
+        let socket = UdpSocket::bind(if server.is_ipv4() {
+            "127.0.0.1:0"
+        } else {
+            "[::1]:0"
+        })?;
         socket.connect(server)?;
         Ok(socket)
     };
