@@ -3,11 +3,14 @@
 
 pub mod admission;
 pub mod counters;
+pub mod desk;
 pub mod dice;
 pub mod framing;
+pub mod given;
 pub mod kinds;
 mod lanes;
 pub mod listen;
+pub mod pulse;
 pub mod tcp;
 pub mod transactions;
 pub mod transfer;

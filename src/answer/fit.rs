@@ -54,7 +54,9 @@ impl<'o, 's> Reply<'o, 's> {
             dnssec_ok: edns.dnssec_ok,
             nsid: edns.nsid.then_some(&*settings.nsid),
             subnet: subnet.map(|subnet| (subnet, 0)),
+            keepalive: None,
             error: None,
+            padding: (edns.padded && transport.is_encrypted()).then_some(0),
         });
         // Question, OPT, NSID and the client's subnet fit into 512 octets together, see `Settings`.
         let opt = opt.filter(|opt| composer.reserve(opt.length()));
@@ -88,6 +90,17 @@ impl<'o, 's> Reply<'o, 's> {
         }
     }
 
+    /// Says how long the connection may be idle.
+    #[cold]
+    pub(crate) fn keep(&mut self, tenths: u16) {
+        if let Some(opt) = &mut self.opt
+            && opt.keepalive.is_none()
+            && self.composer.reserve(6)
+        {
+            opt.keepalive = Some(tenths);
+        }
+    }
+
     /// Adds an extended error, when the client speaks EDNS and there is room.
     pub(crate) fn say(&mut self, error: ExtendedError<'s>) {
         if let Some(opt) = &mut self.opt
@@ -105,6 +118,9 @@ impl<'o, 's> Reply<'o, 's> {
         self.header.rcode_low = (self.rcode & 15) as u8;
         if let Some(opt) = &mut self.opt {
             opt.rcode_high = (self.rcode >> 4) as u8;
+            if opt.padding.is_some() {
+                opt.pad(self.composer.position(), self.composer.capacity());
+            }
         }
         let about = About {
             rcode: self.rcode,

@@ -256,18 +256,7 @@ mod tests {
 
     #[test]
     fn results_are_named_as_observations_name_them() {
-        let classes = [
-            FaultClass::Refused,
-            FaultClass::Reset,
-            FaultClass::Timeout,
-            FaultClass::Unreachable,
-            FaultClass::Tls,
-            FaultClass::Status,
-            FaultClass::Content,
-            FaultClass::Garbage,
-            FaultClass::Local,
-        ];
-        for class in classes {
+        for class in FaultClass::ALL {
             let phase = Phase::Connect;
             assert_eq!(RESULTS[result(Finding::Bad { phase, class })], class.to_string());
         }

@@ -147,6 +147,19 @@ pub enum FaultClass {
 }
 
 impl FaultClass {
+    /// Every class.
+    pub const ALL: [Self; 9] = [
+        Self::Refused,
+        Self::Reset,
+        Self::Timeout,
+        Self::Unreachable,
+        Self::Tls,
+        Self::Status,
+        Self::Content,
+        Self::Garbage,
+        Self::Local,
+    ];
+
     /// Whether the endpoint itself spoke: such a failure is not explained by lost packets.
     #[must_use]
     pub fn is_spoken(self) -> bool {

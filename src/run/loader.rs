@@ -21,6 +21,7 @@ use crate::publish::tables::Tables;
 use crate::resolve::Resolver;
 use crate::run::rehearse::rehearse;
 use crate::run::signal_box::Message;
+use crate::run::supervisor::Manager;
 use crate::wire::name::Name;
 
 /// Owns what was loaded last.
@@ -37,6 +38,7 @@ pub struct Loader {
     /// What was loaded, with the addresses that names had when they were looked at last.
     in_force: Arc<Plan>,
     meters: Arc<Meters>,
+    manager: Manager,
 }
 
 impl Loader {
@@ -49,7 +51,7 @@ impl Loader {
         messages: mpsc::Sender<Message>,
         (tcp, access, receivers): (watch::Sender<TcpSettings>, watch::Sender<Arc<ApiAccess>>, Desk),
         (resolver, in_force): (Resolver, Arc<Plan>),
-        meters: Arc<Meters>,
+        (meters, manager): (Arc<Meters>, Manager),
     ) -> Self {
         Self {
             file,
@@ -62,6 +64,7 @@ impl Loader {
             resolver,
             in_force,
             meters,
+            manager,
         }
     }
 
@@ -93,7 +96,9 @@ impl Loader {
                     continue;
                 }
             };
+            self.manager.reloading();
             let outcome = self.reload(watch.as_ref()).await;
+            self.manager.reloaded(&self.in_force, outcome.is_err());
             self.meters.reloads.note(outcome.is_ok());
             match &outcome {
                 Ok(said) => tracing::info!(target: "pointsman::reload", "{said}"),

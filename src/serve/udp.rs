@@ -16,12 +16,12 @@ use arc_swap::Cache;
 use tokio::sync::mpsc;
 
 use crate::answer::published::Published;
-use crate::answer::snapshot::{Ask, Client, Outcome, Prepared, Scratch, Snapshot, Transport};
-use crate::clock::SystemClock;
+use crate::clock::{Clock, SystemClock};
 use crate::model::time::Moment;
-use crate::serve::counters::{Cell, Counters, Tally};
-use crate::serve::dice::Dice;
-use crate::sys::batch::{BATCH, Batch, Queries};
+use crate::serve::counters::{Cell, Counters};
+use crate::serve::desk::Desk;
+use crate::serve::pulse::Pulse;
+use crate::sys::batch::{Batch, Queries};
 use crate::sys::option;
 use crate::sys::origin::ReturnPath;
 
@@ -83,6 +83,7 @@ pub fn spawn(sockets: Vec<UdpSocket>, front: &Front) -> io::Result<UdpWorkers> {
             socket: Arc::clone(socket),
             stop: Arc::clone(&workers.stop),
             cell: front.counters.cell("udp"),
+            pulse: front.counters.pulses.begin(),
             front: front.clone(),
         };
         let spawned = std::thread::Builder::new()
@@ -123,12 +124,15 @@ struct Losses {
     seen: u32,
     /// When to look again.
     next: Moment,
+    /// Each look shows that the worker moves.
+    pulse: Arc<Pulse>,
 }
 
 impl Losses {
     /// How many more than last time.
     fn look(&mut self, socket: &UdpSocket, now: Moment) -> u64 {
         self.next = now.after(LOOK_UP);
+        self.pulse.beat();
         let seen = option::dropped(socket).unwrap_or(self.seen);
         let more = seen.wrapping_sub(self.seen);
         self.seen = seen;
@@ -140,6 +144,7 @@ struct Worker {
     socket: Arc<UdpSocket>,
     stop: Arc<AtomicBool>,
     cell: Arc<Cell>,
+    pulse: Arc<Pulse>,
     front: Front,
 }
 
@@ -153,11 +158,12 @@ impl Worker {
 
     fn serve(&self) {
         let mut batch = Batch::new();
-        let mut scratch = Scratch::watching();
+        let mut desk = Desk::new(Arc::clone(&self.cell));
         let mut snapshot = Cache::new(&*self.front.published);
-        let mut dice = Dice::from_system();
-        let mut tally = Tally::default();
-        let mut losses = Losses::default();
+        let mut losses = Losses {
+            pulse: Arc::clone(&self.pulse),
+            ..Losses::default()
+        };
         let mut farewell = 0;
         loop {
             let stopping = self.stop.load(Ordering::Acquire);
@@ -177,92 +183,28 @@ impl Worker {
                 {
                     // Nobody asked for a while. An old snapshot is let go, so that its memory comes back.
                     snapshot.load();
-                    tally.overflows += losses.look(&self.socket, self.front.clock.moment());
-                    self.cell.keep(&mut tally);
+                    desk.tally.overflows += losses.look(&self.socket, self.front.clock.moment());
+                    desk.keep();
                     continue;
                 }
                 Err(error) => {
-                    tally.receive_errors += 1;
-                    self.cell.keep(&mut tally);
+                    desk.tally.receive_errors += 1;
+                    desk.keep();
                     tracing::debug!(%error, "a UDP socket failed to receive");
                     std::thread::sleep(AFTER_ERROR);
                     continue;
                 }
             }
-            let now = self.front.clock.moment();
-            if now >= losses.next {
-                tally.overflows += losses.look(&self.socket, now);
+            let now = self.front.clock.now();
+            if now.moment >= losses.next {
+                desk.tally.overflows += losses.look(&self.socket, now.moment);
             }
-            self.answer(
-                &mut batch,
-                now,
-                snapshot.load(),
-                &mut scratch,
-                &mut dice,
-                &mut tally,
-            );
-            tally.send_errors += batch.send(&self.socket).refused as u64;
-            if scratch.has_firsts() {
-                scratch.sent(self.front.clock.moment());
-            }
-            // All answers of a batch leave together: each took as long as the batch.
-            tally.each_took(tally.answers, self.front.clock.moment().since(now));
-            self.cell.keep(&mut tally);
-        }
-    }
-
-    fn answer(
-        &self,
-        batch: &mut Batch,
-        now: Moment,
-        snapshot: &Snapshot,
-        scratch: &mut Scratch,
-        dice: &mut Dice,
-        tally: &mut Tally,
-    ) {
-        let (queries, mut replies) = batch.parts();
-        // Three passes: what the queries wait for in memory, their slots and then their names, is fetched at the same
-        // time.
-        let mut prepared: [Option<Prepared<'_>>; BATCH] = [None; BATCH];
-        for (index, prepared) in prepared.iter_mut().enumerate().take(queries.len()) {
-            *prepared = queries.octets(index).map(|query| snapshot.prepare(query));
-        }
-        for prepared in prepared.iter().flatten() {
-            snapshot.fetch(prepared);
-        }
-        for (index, prepared) in prepared.iter().enumerate().take(queries.len()) {
-            // A socket that is shut down for reading hands out empty messages from nobody.
-            let Some(peer) = queries.peer(index) else { continue };
-            tally.queries += 1;
-            let (Some(query), Some(prepared)) = (queries.octets(index), *prepared) else {
-                tally.dropped += 1;
-                continue;
-            };
-            let client = Client {
-                address: peer.ip(),
-                transport: Transport::Udp,
-            };
-            let ask = Ask {
-                query,
-                client,
-                now,
-                dice: dice.roll(),
-            };
-            match snapshot.finish(prepared, &ask, scratch, replies.room()) {
-                Outcome::Reply { len, about } => {
-                    replies.answer(index, len);
-                    tally.answered(about);
-                    if let Some(served) = scratch.served() {
-                        served.ttl.into_iter().for_each(|ttl| tally.lives_for(ttl));
-                        served.lanes.iter().for_each(|lane| self.cell.keep_lane(*lane));
-                    }
-                }
-                Outcome::Transaction => {
-                    tally.transactions += 1;
-                    tally.transactions_refused += u64::from(!self.hand_over(&queries, index, query));
-                }
-                Outcome::Drop => tally.dropped += 1,
-            }
+            let (queries, mut replies) = batch.parts();
+            desk.answer(now, snapshot.load(), queries, &mut replies, |index, query| {
+                self.hand_over(&queries, index, query)
+            });
+            desk.tally.send_errors += batch.send(&self.socket).refused as u64;
+            desk.sent(now.moment, || self.front.clock.moment());
         }
     }
 

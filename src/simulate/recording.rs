@@ -137,17 +137,6 @@ pub struct Probe {
     pub degraded: Option<String>,
 }
 
-const CLASSES: [FaultClass; 9] = [
-    FaultClass::Refused,
-    FaultClass::Reset,
-    FaultClass::Timeout,
-    FaultClass::Unreachable,
-    FaultClass::Tls,
-    FaultClass::Status,
-    FaultClass::Content,
-    FaultClass::Garbage,
-    FaultClass::Local,
-];
 const PHASES: [Phase; 5] = [
     Phase::Resolve,
     Phase::Connect,
@@ -349,7 +338,7 @@ impl Probe {
     /// What it found; what a later version wrote and this one does not know counts as this node's own fault.
     #[must_use]
     pub fn seen(&self, at: Now) -> Observation {
-        let class = CLASSES
+        let class = FaultClass::ALL
             .into_iter()
             .find(|class| class.to_string() == self.finding);
         let phase = PHASES

@@ -30,23 +30,11 @@ fn at(moment: Moment) -> Now {
     }
 }
 
-const CLASSES: [FaultClass; 9] = [
-    FaultClass::Refused,
-    FaultClass::Reset,
-    FaultClass::Timeout,
-    FaultClass::Unreachable,
-    FaultClass::Tls,
-    FaultClass::Status,
-    FaultClass::Content,
-    FaultClass::Garbage,
-    FaultClass::Local,
-];
-
 fn random_finding(chance: &mut Chance, bad: u64) -> Finding {
     if chance.throw() % 100 < bad {
         Finding::Bad {
             phase: Phase::Connect,
-            class: CLASSES[usize::try_from(chance.throw() % 9).unwrap()],
+            class: FaultClass::ALL[usize::try_from(chance.throw() % 9).unwrap()],
         }
     } else {
         Finding::Good

@@ -26,7 +26,7 @@ pub static CHECK_ROLE: Section = Section {
             "max_lag",
             Kind::Duration(Duration::from_millis(1), Duration::from_secs(7 * 86_400)),
             Fallback::Nothing,
-            "how far a standby may be behind its primary; one that cannot say is too far",
+            "how far a standby may be behind its primary; one that cannot say is too far. Beside `role = \"primary\"` it counts for exclusive services alone",
         ),
     ],
     later: &[],

@@ -42,14 +42,9 @@ pub(super) fn expectation(table: &Table<'_>) -> Expectation {
         "primary" => Claim::Primary,
         _ => Claim::Standby,
     });
+    // Beside role = "primary" it counts for exclusive services: who was too far behind as a standby is not named after
+    // its promotion.
     let max_lag = table.duration("max_lag");
-    if let (Some(lag), Some(Claim::Primary)) = (&max_lag, claim) {
-        table.source.warn(
-            lag.at,
-            "`max_lag` has no effect beside role = \"primary\": a primary is behind nobody",
-            "remove it, or write role = \"standby\"",
-        );
-    }
     Expectation {
         claim,
         max_lag: max_lag.map(|lag| lag.value),
