@@ -292,11 +292,15 @@ fn main() -> ExitCode {
         return ExitCode::SUCCESS;
     }
     if dearer {
-        println!("\nMore than {TOLERANCE} % above what is stored. If that is meant, `UPDATE=1` writes the new numbers.");
+        println!(
+            "\nMore than {TOLERANCE} % above what is stored. If that is meant, `UPDATE=1` writes the new numbers."
+        );
         return ExitCode::FAILURE;
     }
     if cheaper {
-        println!("\nMore than {TOLERANCE} % below what is stored: update the numbers with `UPDATE=1`, so that the gain is held.");
+        println!(
+            "\nMore than {TOLERANCE} % below what is stored: update the numbers with `UPDATE=1`, so that the gain is held."
+        );
     }
     ExitCode::SUCCESS
 }

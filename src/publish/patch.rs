@@ -33,12 +33,7 @@ struct Patch<'t> {
 /// The table of `contents`, in which only the owners `touched` (in canonical order) differ from what `before` was built
 /// from, with services at the same names; `None` when it must be built anew.
 #[must_use]
-pub fn patch(
-    before: &Table,
-    contents: &Contents,
-    services: &[Name],
-    touched: &[Box<[u8]>],
-) -> Option<Table> {
+pub fn patch(before: &Table, contents: &Contents, services: &[Name], touched: &[Box<[u8]>]) -> Option<Table> {
     let mut patch = Patch {
         before,
         contents,
@@ -202,7 +197,9 @@ impl Patch<'_> {
             .run(end, usize::MAX)
             .filter(|(at, node)| {
                 let key = node.key();
-                !self.written.contains_key(key) && !self.gone.contains(key) && offset_in_force(key) == Some(*at)
+                !self.written.contains_key(key)
+                    && !self.gone.contains(key)
+                    && offset_in_force(key) == Some(*at)
             })
             .map(|(_, node)| node.octets())
             .peekable();
@@ -214,7 +211,10 @@ impl Patch<'_> {
             .peekable();
         let key = |octets: &[u8]| {
             let length = octets.first().map_or(0, |&length| usize::from(length));
-            octets.get(NODE_HEADER..NODE_HEADER + length).map(<[u8]>::to_vec).unwrap_or_default()
+            octets
+                .get(NODE_HEADER..NODE_HEADER + length)
+                .map(<[u8]>::to_vec)
+                .unwrap_or_default()
         };
         let mut octets = Vec::with_capacity(before.patch.len() + self.fresh.len());
         let mut slots = before.slots.copy();

@@ -60,8 +60,8 @@ impl Tables {
                 .follows()
                 .and_then(|follows| Some((*before.get(&follows.before.as_ptr())?, &*follows.touched)))
                 .filter(|(built, _)| built.owners == owners);
-            let patched = earlier
-                .and_then(|(built, touched)| patch::patch(&built.table, &contents, &owners, touched));
+            let patched =
+                earlier.and_then(|(built, touched)| patch::patch(&built.table, &contents, &owners, touched));
             let table = match patched {
                 Some(table) => table,
                 None => flatten(&contents, &owners, &self.hash).ok()?,

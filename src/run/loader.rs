@@ -21,8 +21,8 @@ use crate::publish::tables::Tables;
 use crate::resolve::Resolver;
 use crate::run::rehearse::rehearse;
 use crate::run::signal_box::Message;
-use crate::sys::memory;
 use crate::run::supervisor::Manager;
+use crate::sys::memory;
 use crate::wire::name::Name;
 
 /// Niceness of the thread that reads and builds, 0..=19.

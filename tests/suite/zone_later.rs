@@ -18,7 +18,8 @@ use pointsman::zone::master::pieces::Pieces;
 use pointsman::zone::master::read;
 
 const LABELS: [&str; 9] = ["a", "b", "c", "d", "e", "f", "g", "h", "*"];
-const HEAD: &str = "$TTL 300\n@ SOA ns1 host (\n 1 7200 ; refresh\n 900 86400 300 )\n@ NS ns1\nns1 A 192.0.2.1\n";
+const HEAD: &str =
+    "$TTL 300\n@ SOA ns1 host (\n 1 7200 ; refresh\n 900 86400 300 )\n@ NS ns1\nns1 A 192.0.2.1\n";
 
 /// Lines of a zone below its head.
 type Lines = Vec<String>;
@@ -29,9 +30,7 @@ fn below(chance: &mut Chance, bound: usize) -> usize {
 
 fn owner(chance: &mut Chance) -> String {
     let depth = 1 + below(chance, 4);
-    let labels: Vec<&str> = (0..depth)
-        .map(|_| LABELS[below(chance, LABELS.len())])
-        .collect();
+    let labels: Vec<&str> = (0..depth).map(|_| LABELS[below(chance, LABELS.len())]).collect();
     labels.join(".")
 }
 
@@ -165,7 +164,11 @@ fn edits_read_in_pieces_are_what_reading_from_scratch_gives() {
             let nodes = |table: &Table| table.nodes().map(|node| described(&node)).collect::<Vec<_>>();
             let (is, should) = (nodes(&table), nodes(&expected));
             let other = is.iter().zip(&should).find(|(is, should)| is != should);
-            assert!(other.is_none() && is.len() == should.len(), "{other:?} {}", is.len());
+            assert!(
+                other.is_none() && is.len() == should.len(),
+                "{other:?} {}",
+                is.len()
+            );
             assert_eq!(table.negative().record, expected.negative().record);
             for _ in 0..30 {
                 let name = Name::from_text(&format!("{}.t.test", owner(&mut chance))).unwrap();

@@ -140,7 +140,10 @@ mod tests {
         }
         for n in 0..1_000_000u64 {
             let (x, near) = (mix(n), u64::MAX - (mix(n) >> (n % 64)));
-            assert!(at_least(x) <= exponential(x) && at_least(near) <= exponential(near), "{x} {near}");
+            assert!(
+                at_least(x) <= exponential(x) && at_least(near) <= exponential(near),
+                "{x} {near}"
+            );
         }
     }
 

@@ -190,7 +190,13 @@ impl<'i> Reader<'i> {
         self.open.pop();
     }
 
-    pub(super) fn entry(&mut self, source: Source<'_>, tokens: &[Token], indented: bool, carried: &mut Carried) {
+    pub(super) fn entry(
+        &mut self,
+        source: Source<'_>,
+        tokens: &[Token],
+        indented: bool,
+        carried: &mut Carried,
+    ) {
         let directive = tokens
             .first()
             .filter(|token| !indented && !token.quoted && token.of(source.text).starts_with(b"$"));
