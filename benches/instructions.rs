@@ -177,6 +177,7 @@ fn answer(kind: usize, queries: u64) {
                     transport: Transport::Udp,
                 },
                 now: Moment::ZERO,
+                wall: UnixTime(0),
                 dice: done.wrapping_mul(0x9e37_79b9_7f4a_7c15),
             };
             let outcome = snapshot.finish(*prepared, &ask, &mut scratch, &mut out);
