@@ -2,6 +2,7 @@
 //! more than one question and one answer to [`transactions`].
 
 pub mod admission;
+mod cores;
 pub mod counters;
 pub mod desk;
 pub mod dice;

@@ -12,6 +12,8 @@ pub const CONFIG_FILES: [&str; 2] = ["config/pointsman.toml", "/etc/pointsman/po
 pub const LISTEN: &str = "127.0.0.1:5353";
 /// One UDP thread per core: each has its own socket, so that none waits for another.
 pub const WORKERS: i64 = 0;
+/// The scheduler places threads well on a machine that does nothing else, and better on one that does.
+pub const AFFINITY: bool = false;
 /// Longer than one probe with the default timeout, shorter than a resolver's patience with a silent server.
 pub const STARTUP_WAIT: Duration = Duration::from_secs(3);
 /// Says what answers, not which version: the version helps attackers more than operators, who have `--version`.

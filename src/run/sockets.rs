@@ -97,6 +97,7 @@ impl Opening {
             clock: self.clock,
             counters: Arc::clone(&counters),
             transactions: sender,
+            affinity: self.plan.node.affinity,
         };
         let running = udp::spawn(datagrams, &front).context("cannot start the UDP workers")?;
         let stop = self.stop;

@@ -73,6 +73,7 @@ pub(crate) fn read(source: &Source, files: &mut Files, geo_before: Option<&Known
     let node = NodeSettings {
         listen,
         workers: dns.integer_or_default("workers"),
+        affinity: dns.boolean_or_default("affinity"),
         startup_wait: dns.duration_or_default("startup_wait"),
         version: dns
             .text_or_false("version")

@@ -126,6 +126,12 @@ pub static DNS: Section = Section {
             "UDP threads per address; 0 is one per core",
         ),
         key(
+            "affinity",
+            Kind::Boolean,
+            Fallback::Boolean(defaults::AFFINITY),
+            "whether each UDP thread stays on a core of its own, one after the other of those it may use",
+        ),
+        key(
             "startup_wait",
             Kind::Duration(Duration::ZERO, MINUTE),
             Fallback::Duration(defaults::STARTUP_WAIT),
