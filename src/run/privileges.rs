@@ -85,8 +85,8 @@ fn take_on(settings: &ProcessSettings) -> anyhow::Result<()> {
         }
         return Ok(());
     };
-    let account =
-        Account::find(user, settings.group.as_deref()).with_context(|| format!("[process] user = \"{user}\""))?;
+    let account = Account::find(user, settings.group.as_deref())
+        .with_context(|| format!("[process] user = \"{user}\""))?;
     if privilege::is_root() {
         privilege::become_account(&account).with_context(|| format!("cannot become the user `{user}`"))
     } else {
@@ -119,7 +119,10 @@ impl Privileges {
     ///
     /// # Errors
     /// When whoever does it broke off.
-    pub async fn open<T: Send + 'static>(&self, what: impl FnOnce() -> T + Send + 'static) -> anyhow::Result<T> {
+    pub async fn open<T: Send + 'static>(
+        &self,
+        what: impl FnOnce() -> T + Send + 'static,
+    ) -> anyhow::Result<T> {
         let (reply, done) = oneshot::channel();
         let task = Box::new(move || {
             // Whoever asked may have left.
@@ -150,7 +153,10 @@ impl Privileges {
             .take();
         if let Some(doorkeeper) = doorkeeper {
             drop(doorkeeper.tasks);
-            anyhow::ensure!(doorkeeper.thread.join().is_ok(), "the thread that opens sockets panicked");
+            anyhow::ensure!(
+                doorkeeper.thread.join().is_ok(),
+                "the thread that opens sockets panicked"
+            );
         }
         let Some(settings) = &self.settings else {
             return Ok(());
@@ -182,7 +188,10 @@ impl Privileges {
 /// Whether the server starts programs: checks, notifications, gates.
 #[must_use]
 pub fn has_programs(plan: &Plan) -> bool {
-    let checks = plan.checks.iter().any(|check| matches!(check.kind, CheckKind::Exec(_)));
+    let checks = plan
+        .checks
+        .iter()
+        .any(|check| matches!(check.kind, CheckKind::Exec(_)));
     let told = plan
         .node
         .hooks

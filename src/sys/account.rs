@@ -140,7 +140,11 @@ mod tests {
 
     #[test]
     fn who_is_not_there_is_named() {
-        for (user, group) in [("nobody-of-this-name", None), ("root", Some("no-such-group")), ("a\0b", None)] {
+        for (user, group) in [
+            ("nobody-of-this-name", None),
+            ("root", Some("no-such-group")),
+            ("a\0b", None),
+        ] {
             let error = Account::find(user, group).unwrap_err();
             assert_eq!(error.kind(), io::ErrorKind::NotFound, "{error}");
         }

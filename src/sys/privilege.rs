@@ -6,7 +6,7 @@
 use std::io;
 
 use rustix::process::{
-    DumpableBehavior, Resource, Rlimit, getrlimit, geteuid, set_dumpable_behavior, setrlimit,
+    DumpableBehavior, Resource, Rlimit, geteuid, getrlimit, set_dumpable_behavior, setrlimit,
 };
 use rustix::thread::{
     CapabilitySet, CapabilitySets, capabilities, capability_is_in_bounding_set, clear_ambient_capability_set,
@@ -19,6 +19,12 @@ use crate::sys::account::Account;
 #[must_use]
 pub fn is_root() -> bool {
     geteuid().is_root()
+}
+
+/// The user that this process is, by number.
+#[must_use]
+pub fn user() -> u32 {
+    geteuid().as_raw()
 }
 
 /// Whether the calling thread has any capability, or could take one back.
@@ -130,7 +136,12 @@ mod tests {
             empty_bounding_set().unwrap();
             give_up(false).unwrap();
             assert!(!has_any().unwrap());
-            let heir = std::thread::spawn(|| (has_any().unwrap(), std::fs::read_to_string("/proc/thread-self/status")));
+            let heir = std::thread::spawn(|| {
+                (
+                    has_any().unwrap(),
+                    std::fs::read_to_string("/proc/thread-self/status"),
+                )
+            });
             let (any, status) = heir.join().unwrap();
             assert!(!any);
             assert!(status.unwrap().contains("CapEff:\t0000000000000000"));

@@ -140,7 +140,12 @@ fn program(mode: Mode, reach: Reach) -> io::Result<BpfProgram> {
         Mode::Enforce => SeccompAction::Errno(errno.unsigned_abs()),
         Mode::Log => SeccompAction::Log,
     };
-    let plain = |calls: &[c_long]| calls.iter().map(|call| (*call, Vec::new())).collect::<BTreeMap<_, _>>();
+    let plain = |calls: &[c_long]| {
+        calls
+            .iter()
+            .map(|call| (*call, Vec::new()))
+            .collect::<BTreeMap<_, _>>()
+    };
     match reach {
         Reach::Server => {
             let mut rules = plain(ALLOWED);
@@ -222,9 +227,17 @@ mod tests {
             (libc::SYS_setresuid, 0),
             (libc::SYS_bpf, 0),
         ] {
-            assert_eq!(refusal(Mode::Enforce, Reach::Server, call, first), libc::ENOSYS, "{call}");
+            assert_eq!(
+                refusal(Mode::Enforce, Reach::Server, call, first),
+                libc::ENOSYS,
+                "{call}"
+            );
         }
-        assert_eq!(refusal(Mode::Log, Reach::Server, libc::SYS_unshare, 0), 0, "it is made");
+        assert_eq!(
+            refusal(Mode::Log, Reach::Server, libc::SYS_unshare, 0),
+            0,
+            "it is made"
+        );
     }
 
     #[test]
@@ -234,7 +247,12 @@ mod tests {
         assert_eq!(refused(libc::SYS_getpid), 0);
         std::thread::spawn(|| {
             confine_thread(Mode::Enforce, Reach::Programs).unwrap();
-            assert!(std::process::Command::new("/bin/true").status().unwrap().success());
+            assert!(
+                std::process::Command::new("/bin/true")
+                    .status()
+                    .unwrap()
+                    .success()
+            );
         })
         .join()
         .unwrap();
@@ -253,7 +271,10 @@ mod tests {
             std::thread::spawn(|| ()).join().unwrap();
             let names = std::net::ToSocketAddrs::to_socket_addrs(&("localhost", 53)).unwrap();
             assert!(names.count() > 0);
-            let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().unwrap();
+            let runtime = tokio::runtime::Builder::new_multi_thread()
+                .enable_all()
+                .build()
+                .unwrap();
             let never = std::future::pending::<()>();
             let waited = async { tokio::time::timeout(std::time::Duration::from_millis(1), never).await };
             assert!(runtime.block_on(waited).is_err());

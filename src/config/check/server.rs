@@ -16,10 +16,10 @@ use crate::config::raw::document::{Source, Table, Value};
 use crate::config::raw::probe::RawRules;
 use crate::config::raw::zone::RawTransfer;
 use crate::model::check::Rules;
-use crate::model::process::ProcessSettings;
 use crate::model::plan::{
     HistorySettings, IsolationSettings, NodeSettings, TcpSettings, TransferRules, TsigKey,
 };
+use crate::model::process::ProcessSettings;
 
 /// The server file, checked.
 #[derive(Debug)]

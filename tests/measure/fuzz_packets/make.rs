@@ -346,7 +346,12 @@ impl Maker {
                 let noise = self.noise(length);
                 message.extend(noise);
             }
-            _ => message[2] = self.below(256) as u8,
+            _ => {
+                let flags = self.below(256) as u8;
+                if let Some(place) = message.get_mut(2) {
+                    *place = flags;
+                }
+            }
         }
         if message.len() > 2 {
             return;
