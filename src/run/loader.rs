@@ -23,7 +23,11 @@ use crate::run::privileges::has_programs;
 use crate::run::rehearse::rehearse;
 use crate::run::signal_box::Message;
 use crate::run::supervisor::Manager;
+use crate::sys::memory;
 use crate::wire::name::Name;
+
+/// Niceness of the thread that reads and builds, 0..=19.
+const GIVES_WAY: i32 = 10;
 
 /// Owns what was loaded last.
 #[derive(Debug)]
@@ -153,7 +157,7 @@ impl Loader {
 
     async fn reload(&mut self, watch: Option<&Watch>) -> Result<String, String> {
         let (file, previous, before) = (self.file.clone(), Arc::clone(&self.current), self.tables.clone());
-        let read = tokio::task::spawn_blocking(move || {
+        let read = in_background(move || {
             let loaded = load_with(&file, Some(&previous.previous));
             // What is refused needs no tables.
             let plan = loaded.plan.as_ref().filter(|_| !loaded.has_errors());
@@ -194,6 +198,7 @@ impl Loader {
         self.access.send_replace(Arc::new(access));
         self.receivers.follow(&plan.node.hooks);
         (self.current, self.tables, self.in_force) = (Arc::new(loaded), tables, plan);
+        memory::give_back();
         Ok(said)
     }
 }
@@ -213,6 +218,24 @@ pub(super) async fn with_names(plan: &Arc<Plan>, resolver: &mut Resolver) -> Arc
         tracing::warn!(target: "pointsman::resolve", "not every name of an endpoint was resolved in time; it follows");
     }
     Arc::new(plan.resolved(&resolver.known()))
+}
+
+/// Runs `work` on a thread that gives way to those that answer. It ends with the work: who is not root cannot make it
+/// urgent again.
+fn in_background<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> oneshot::Receiver<T> {
+    let (done, result) = oneshot::channel();
+    let thread = std::thread::Builder::new()
+        .name("loader".to_owned())
+        .spawn(move || {
+            // A refusal leaves it as urgent as the others.
+            let _ = rustix::process::setpriority_process(None, GIVES_WAY);
+            // Whoever waited may have left.
+            let _ = done.send(work());
+            memory::give_back();
+        });
+    // Without a thread the sender is dropped, which the receiver is told.
+    drop(thread);
+    result
 }
 
 fn said(plan: &Plan) -> String {
