@@ -274,6 +274,9 @@ async fn four_hundred_idle_and_sixty_stalled_clients_keep_nobody_waiting() {
         TcpSettings {
             connections: 256,
             per_client: 64,
+            per_prefix: 100,
+            new_per_prefix: 0,
+            queries: 0,
             ..TCP
         },
     );
@@ -305,6 +308,9 @@ async fn the_client_that_works_is_not_the_one_that_makes_room() {
         TcpSettings {
             connections: 3,
             per_client: 3,
+            per_prefix: 100,
+            new_per_prefix: 0,
+            queries: 0,
             ..TCP
         },
     );
