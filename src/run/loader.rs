@@ -19,6 +19,7 @@ use crate::model::diagnostic::Diagnostic;
 use crate::model::plan::{NodeSettings, Plan, TcpSettings};
 use crate::publish::tables::Tables;
 use crate::resolve::Resolver;
+use crate::run::privileges::has_programs;
 use crate::run::rehearse::rehearse;
 use crate::run::signal_box::Message;
 use crate::run::supervisor::Manager;
@@ -174,11 +175,16 @@ impl Loader {
             let mistakes: Vec<Diagnostic> = loaded.diagnostics.iter().filter(is_mistake).cloned().collect();
             return Err(render(&mistakes, false));
         };
-        let restart = self
-            .current
-            .plan
-            .as_ref()
-            .map_or_else(Vec::new, |old| needs_restart(&old.node, &plan.node));
+        let restart = self.current.plan.as_ref().map_or_else(Vec::new, |old| {
+            let mut settings = needs_restart(&old.node, &plan.node);
+            if self.current.process != loaded.process {
+                settings.push("[process]");
+            }
+            if has_programs(&plan) && !has_programs(old) && loaded.process.no_new_privileges != Some(false) {
+                settings.push("the first program");
+            }
+            settings
+        });
         for setting in restart {
             tracing::warn!(target: "pointsman::reload", "`{setting}` takes effect at the next start");
         }
