@@ -5,6 +5,7 @@ pub mod admission;
 pub mod counters;
 pub mod desk;
 pub mod dice;
+pub mod encrypted;
 pub mod framing;
 pub mod kinds;
 mod lanes;

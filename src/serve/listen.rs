@@ -120,6 +120,31 @@ pub fn tcp(address: SocketAddr) -> Result<TcpListener, BindError> {
     })
 }
 
+/// Socket buffers of QUIC, each way: a second of handshakes.
+const QUIC_BUFFER: usize = 1 << 20;
+
+/// A UDP socket for QUIC on `address`, which nobody shares.
+///
+/// # Errors
+/// [`BindError`].
+pub fn quic(address: SocketAddr) -> Result<UdpSocket, BindError> {
+    let open = || -> io::Result<UdpSocket> {
+        let socket = Socket::new(Domain::for_address(address), Type::DGRAM, Some(Protocol::UDP))?;
+        if address.is_ipv6() {
+            socket.set_only_v6(true)?;
+        }
+        option::buffers(&socket.as_fd(), QUIC_BUFFER)?;
+        socket.set_nonblocking(true)?;
+        socket.bind(&address.into())?;
+        Ok(socket.into())
+    };
+    open().map_err(|error| BindError {
+        address,
+        transport: "QUIC",
+        error,
+    })
+}
+
 fn datagram(address: SocketAddr, shared: bool, buffer: Option<usize>) -> io::Result<UdpSocket> {
     let ipv6 = address.is_ipv6();
     let socket = Socket::new(Domain::for_address(address), Type::DGRAM, Some(Protocol::UDP))?;
