@@ -7,6 +7,7 @@ pub mod desk;
 pub mod dice;
 pub mod encrypted;
 pub mod framing;
+pub mod given;
 pub mod kinds;
 mod lanes;
 pub mod listen;
