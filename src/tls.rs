@@ -61,7 +61,11 @@ impl ResolvesServerCert for Shown {
 ///
 /// # Errors
 /// [`TlsError`] when an authority is refused.
-pub fn server(shown: Arc<Shown>, client_ca: &[Vec<u8>], protocols: &[&[u8]]) -> Result<ServerConfig, TlsError> {
+pub fn server(
+    shown: Arc<Shown>,
+    client_ca: &[Vec<u8>],
+    protocols: &[&[u8]],
+) -> Result<ServerConfig, TlsError> {
     let provider = Arc::new(rustls::crypto::ring::default_provider());
     let builder =
         ServerConfig::builder_with_provider(Arc::clone(&provider)).with_safe_default_protocol_versions()?;

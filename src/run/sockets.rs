@@ -13,8 +13,10 @@ use crate::api::live::Live;
 use crate::api::routes::router;
 use crate::api::server::Server;
 use crate::clock::SystemClock;
+use crate::model::encrypted::Encrypted;
 use crate::model::plan::{NodeSettings, Plan, TcpSettings};
 use crate::serve::counters::Counters;
+use crate::serve::encrypted::{self, EncryptedFronts};
 use crate::serve::given::{Given, Kind};
 use crate::serve::listen::BindError;
 use crate::serve::tcp::TcpServer;
@@ -32,6 +34,7 @@ pub(super) struct Opening {
     pub(super) clock: SystemClock,
     pub(super) counters: Arc<Counters>,
     pub(super) tcp: watch::Receiver<TcpSettings>,
+    pub(super) encrypted: watch::Receiver<Arc<Encrypted>>,
     pub(super) stop: CancellationToken,
     /// Sockets that are open already.
     pub(super) given: Given,
@@ -45,6 +48,7 @@ pub(super) fn try_bind(plan: &Plan, given: &Given) -> anyhow::Result<()> {
             listen::probe(address)?;
         }
     }
+    encrypted::Sockets::probe(&plan.node.encrypted, given)?;
     Ok(())
 }
 
@@ -52,6 +56,7 @@ pub(super) fn try_bind(plan: &Plan, given: &Given) -> anyhow::Result<()> {
 struct Bound {
     datagrams: Vec<UdpSocket>,
     listeners: Vec<TcpListener>,
+    encrypted: encrypted::Sockets,
 }
 
 impl Bound {
@@ -66,15 +71,24 @@ impl Bound {
             datagrams.extend(given.udp(address, workers, udp::BUFFER)?);
             listeners.push(given.tcp(address)?);
         }
+        let encrypted = encrypted::Sockets::open(&node.encrypted, &mut given)?;
         given.close_rest();
-        Ok(Self { datagrams, listeners })
+        Ok(Self {
+            datagrams,
+            listeners,
+            encrypted,
+        })
     }
 }
 
 impl Opening {
     /// Opens all sockets, then starts to read them.
     pub(super) async fn open(self, tracker: &TaskTracker) -> anyhow::Result<()> {
-        let Bound { datagrams, listeners } = Bound::open(&self.plan.node, self.given)?;
+        let Bound {
+            datagrams,
+            listeners,
+            encrypted,
+        } = Bound::open(&self.plan.node, self.given)?;
         let counters = self.counters;
         let transactions = Transactions::new(Arc::clone(&self.published), self.clock);
         let (sender, receiver) = mpsc::channel(DATAGRAMS);
@@ -83,7 +97,7 @@ impl Opening {
             self.clock,
             &counters,
             transactions.clone(),
-            self.tcp,
+            self.tcp.clone(),
             self.stop.clone(),
             tracker.clone(),
         );
@@ -91,6 +105,21 @@ impl Opening {
             tcp.listen(listener)
                 .context("the runtime cannot take a listener")?;
         }
+        let encrypted = if encrypted.is_empty() {
+            None
+        } else {
+            let fronts = EncryptedFronts {
+                published: Arc::clone(&self.published),
+                clock: self.clock,
+                counters: Arc::clone(&counters),
+                transactions: transactions.clone(),
+                tcp: self.tcp,
+                settings: self.encrypted,
+                stop: self.stop.clone(),
+            };
+            let running = fronts.spawn(encrypted).await;
+            Some(running.context("cannot serve DNS over TLS, QUIC or HTTPS")?)
+        };
         tracker.spawn(transactions.serve_datagrams(receiver, self.stop.clone()));
         let front = udp::Front {
             published: self.published,
@@ -104,9 +133,12 @@ impl Opening {
             stop.cancelled().await;
             running.stop();
             // Joining waits for threads, which a task must not.
-            let joined = tokio::task::spawn_blocking(move || running.join()).await;
-            if joined.is_err() {
-                tracing::error!(target: "pointsman::stop", "a UDP worker ended by a panic");
+            let joined = tokio::task::spawn_blocking(move || {
+                running.join();
+                encrypted.is_none_or(|thread| thread.join().is_ok())
+            });
+            if !matches!(joined.await, Ok(true)) {
+                tracing::error!(target: "pointsman::stop", "a thread that answers ended by a panic");
             }
             for (transport, tally) in counters.totals() {
                 tracing::info!(

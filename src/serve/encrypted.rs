@@ -13,7 +13,7 @@ mod quic;
 mod stream;
 
 use std::io;
-use std::net::{TcpListener, UdpSocket};
+use std::net::{SocketAddr, TcpListener, UdpSocket};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -30,6 +30,7 @@ use crate::model::plan::TcpSettings;
 use crate::serve::counters::Counters;
 use crate::serve::encrypted::entrance::{Entrance, Front, name};
 use crate::serve::encrypted::gate::Gate;
+use crate::serve::given::{Given, Kind};
 use crate::serve::listen::{self, BindError};
 use crate::serve::transactions::Transactions;
 use crate::tls::{Shown, server};
@@ -51,26 +52,39 @@ pub struct Sockets {
 }
 
 impl Sockets {
-    /// Opens what `encrypted` wants.
+    /// Opens what `encrypted` wants and is not among the `given`.
     ///
     /// # Errors
     /// [`BindError`] of the first that fails.
-    pub fn open(encrypted: &Encrypted) -> Result<Self, BindError> {
-        let of = |door: &Option<Door>| door.iter().flat_map(|door| door.listen.clone()).collect::<Vec<_>>();
-        Ok(Self {
-            tls: of(&encrypted.tls)
-                .into_iter()
-                .map(listen::tcp)
-                .collect::<Result<_, _>>()?,
-            quic: of(&encrypted.quic)
-                .into_iter()
-                .map(listen::quic)
-                .collect::<Result<_, _>>()?,
-            https: of(&encrypted.https)
-                .into_iter()
-                .map(listen::tcp)
-                .collect::<Result<_, _>>()?,
-        })
+    pub fn open(encrypted: &Encrypted, given: &mut Given) -> Result<Self, BindError> {
+        let mut sockets = Self::default();
+        for address in addresses(encrypted.tls.as_ref()) {
+            sockets.tls.push(given.tcp(address)?);
+        }
+        for address in addresses(encrypted.quic.as_ref()) {
+            sockets.quic.push(given.quic(address)?);
+        }
+        for address in addresses(encrypted.https.as_ref()) {
+            sockets.https.push(given.tcp(address)?);
+        }
+        Ok(sockets)
+    }
+
+    /// Opens what `encrypted` wants, unless it is `given`, and closes it again: what cannot work is told before anything is
+    /// waited for.
+    ///
+    /// # Errors
+    /// [`BindError`] of the first that fails.
+    pub fn probe(encrypted: &Encrypted, given: &Given) -> Result<(), BindError> {
+        let streams = addresses(encrypted.tls.as_ref()).chain(addresses(encrypted.https.as_ref()));
+        for address in streams.filter(|address| !given.has(Kind::Stream, *address)) {
+            listen::tcp(address)?;
+        }
+        let datagrams = addresses(encrypted.quic.as_ref());
+        for address in datagrams.filter(|address| !given.has(Kind::Datagram, *address)) {
+            listen::quic(address)?;
+        }
+        Ok(())
     }
 
     /// Whether there are none.
@@ -78,6 +92,10 @@ impl Sockets {
     pub fn is_empty(&self) -> bool {
         self.tls.is_empty() && self.quic.is_empty() && self.https.is_empty()
     }
+}
+
+fn addresses(door: Option<&Door>) -> impl Iterator<Item = SocketAddr> {
+    door.into_iter().flat_map(|door| door.listen.iter().copied())
 }
 
 /// What the front ends need.

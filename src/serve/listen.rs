@@ -120,6 +120,12 @@ pub fn tcp(address: SocketAddr) -> Result<TcpListener, BindError> {
     })
 }
 
+/// Makes a UDP socket ready for QUIC.
+pub(super) fn prepare_quic(socket: &Socket) -> io::Result<()> {
+    option::buffers(&socket.as_fd(), QUIC_BUFFER)?;
+    socket.set_nonblocking(true)
+}
+
 /// Socket buffers of QUIC, each way: a second of handshakes.
 const QUIC_BUFFER: usize = 1 << 20;
 
@@ -133,8 +139,7 @@ pub fn quic(address: SocketAddr) -> Result<UdpSocket, BindError> {
         if address.is_ipv6() {
             socket.set_only_v6(true)?;
         }
-        option::buffers(&socket.as_fd(), QUIC_BUFFER)?;
-        socket.set_nonblocking(true)?;
+        prepare_quic(&socket)?;
         socket.bind(&address.into())?;
         Ok(socket.into())
     };

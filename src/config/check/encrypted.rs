@@ -60,13 +60,18 @@ fn door(
     let listen = listen(table, section, protocol, taken);
     let is_own = table.has("certificate") || table.has("key");
     let identity = if is_own || section.title == keys::DNS_TLS.title {
-        complete(table, section).then(|| identity::read(table, files)).flatten()
+        complete(table, section)
+            .then(|| identity::read(table, files))
+            .flatten()
     } else if let Some(common) = common {
         Some(common.clone())
     } else {
         table.source.error(
             table.at,
-            format!("{} has no certificate, and there is no [dns.tls] whose it could show", section.title),
+            format!(
+                "{} has no certificate, and there is no [dns.tls] whose it could show",
+                section.title
+            ),
             "write `certificate = \"FILE.pem\"` and `key = \"FILE.key\"`",
         );
         None
@@ -102,7 +107,11 @@ fn listen(
     taken: &mut Vec<Taken>,
 ) -> Vec<SocketAddr> {
     let written = table.each("listen", Value::socket);
-    if table.has("listen") && table.value("listen").is_some_and(|value| value.elements().is_empty()) {
+    if table.has("listen")
+        && table
+            .value("listen")
+            .is_some_and(|value| value.elements().is_empty())
+    {
         table.source.error(
             table.place_of("listen"),
             format!("`listen` is empty: {} would answer nobody", section.title),
@@ -112,7 +121,9 @@ fn listen(
     let mut sockets = Vec::new();
     for socket in written {
         let address = socket.value;
-        let other = taken.iter().find(|(other, of, _)| *of == protocol && same(address, *other));
+        let other = taken
+            .iter()
+            .find(|(other, of, _)| *of == protocol && same(address, *other));
         if let Some((other, _, whose)) = other {
             let what = match protocol {
                 Protocol::Tcp => "TCP connections",
@@ -152,7 +163,10 @@ fn path(dns: &Table<'_>) -> String {
         table.source.error(
             written.at,
             format!("`{}` is no path", written.value.escape_debug()),
-            format!("write one of letters, digits, `-`, `.`, `_`, `~` and `/`, like \"{}\"", defaults::DOH_PATH),
+            format!(
+                "write one of letters, digits, `-`, `.`, `_`, `~` and `/`, like \"{}\"",
+                defaults::DOH_PATH
+            ),
         );
     }
     written.value

@@ -136,7 +136,13 @@ pub(super) fn freshness(message: &[u8]) -> u32 {
 fn walk(message: &[u8]) -> Option<u32> {
     const SOA: u16 = 6;
     let header = message.first_chunk::<HEADER>()?;
-    let count = |at: usize| header.get(at..at + 2)?.first_chunk::<2>().copied().map(u16::from_be_bytes);
+    let count = |at: usize| {
+        header
+            .get(at..at + 2)?
+            .first_chunk::<2>()
+            .copied()
+            .map(u16::from_be_bytes)
+    };
     let (questions, answers, authority) = (count(4)?, count(6)?, count(8)?);
     let mut rest = message.get(HEADER..)?;
     for _ in 0..questions {

@@ -83,9 +83,7 @@ fn has_keepalive(message: &[u8]) -> bool {
         if u16::from_be_bytes([a, b]) == KEEPALIVE {
             return true;
         }
-        options = tail
-            .get(usize::from(u16::from_be_bytes([c, d]))..)
-            .unwrap_or(&[]);
+        options = tail.get(usize::from(u16::from_be_bytes([c, d]))..).unwrap_or(&[]);
     }
     false
 }

@@ -11,7 +11,7 @@ use tokio_util::task::TaskTracker;
 
 use crate::answer::published::Published;
 use crate::answer::snapshot::{Ask, Client, Outcome, Scratch, Transport};
-use crate::clock::SystemClock;
+use crate::clock::{Clock, SystemClock};
 use crate::model::encrypted::{Encrypted, EncryptedLimits};
 use crate::model::plan::TcpSettings;
 use crate::serve::counters::{Cell, Counters, Tally};
@@ -122,7 +122,7 @@ impl Entrance {
             tally,
             seat,
         } = desk;
-        let began = self.front.clock.moment();
+        let began = self.front.clock.now();
         tally.queries += 1;
         let ask = Ask {
             query,
@@ -130,7 +130,8 @@ impl Entrance {
                 address: peer.to_canonical(),
                 transport: self.transport,
             },
-            now: began,
+            now: began.moment,
+            wall: began.wall,
             dice: dice.roll(),
         };
         let cell = self.cell(*seat);
@@ -149,7 +150,7 @@ impl Entrance {
                 if scratch.has_firsts() {
                     scratch.sent(now);
                 }
-                tally.each_took(1, now.since(began));
+                tally.each_took(1, now.since(began.moment));
                 Answer::Message(message)
             }
             Outcome::Transaction => {

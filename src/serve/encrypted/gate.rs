@@ -197,7 +197,11 @@ mod tests {
         let (second, _) = gate.enter(Stage::Handshake, client(2)).unwrap();
         let (third, evicted) = gate.enter(Stage::Handshake, client(2)).unwrap();
         assert!(evicted && first.cut.is_cancelled());
-        assert!(![&other, &second, &third].iter().any(|pass| pass.cut.is_cancelled()));
+        assert!(
+            ![&other, &second, &third]
+                .iter()
+                .any(|pass| pass.cut.is_cancelled())
+        );
         assert_eq!(gate.handshakes(), 3);
         drop((first, other));
         assert_eq!(gate.handshakes(), 2, "the evicted one had nothing to give back");
@@ -210,7 +214,10 @@ mod tests {
         let (connection, evicted) = gate.enter(Stage::Connection, client(1)).unwrap();
         assert!(!evicted && !handshake.cut.is_cancelled());
         connection.progressed(true);
-        assert!(gate.enter(Stage::Connection, client(1)).is_none(), "it is at work");
+        assert!(
+            gate.enter(Stage::Connection, client(1)).is_none(),
+            "it is at work"
+        );
         assert_eq!(gate.make_room(), 1);
         assert!(handshake.cut.is_cancelled() && !connection.cut.is_cancelled());
     }

@@ -63,7 +63,8 @@ pub(super) async fn serve(
     let service = {
         let (entrance, pass, activity) = (Arc::clone(entrance), Arc::clone(&pass), Arc::clone(&activity));
         service_fn(move |request: Request<Incoming>| {
-            let (entrance, pass, activity) = (Arc::clone(&entrance), Arc::clone(&pass), Arc::clone(&activity));
+            let (entrance, pass, activity) =
+                (Arc::clone(&entrance), Arc::clone(&pass), Arc::clone(&activity));
             async move {
                 activity.note();
                 let response = respond(&entrance, peer, request).await;
@@ -223,7 +224,10 @@ fn refused(refusal: Refusal) -> Response<Full<Bytes>> {
     *response.status_mut() =
         StatusCode::from_u16(refusal.status()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
     let fields = response.headers_mut();
-    fields.insert(CONTENT_TYPE, HeaderValue::from_static("text/plain; charset=utf-8"));
+    fields.insert(
+        CONTENT_TYPE,
+        HeaderValue::from_static("text/plain; charset=utf-8"),
+    );
     fields.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
     if refusal == Refusal::Method {
         fields.insert(ALLOW, HeaderValue::from_static("GET, HEAD, POST"));

@@ -34,7 +34,10 @@ const AHEAD: usize = 4;
 const CALM: usize = 8;
 
 /// What the streams and timers of a connection are limited to.
-pub(super) fn config(crypto: Arc<rustls::ServerConfig>, limits: EncryptedLimits) -> io::Result<quinn::ServerConfig> {
+pub(super) fn config(
+    crypto: Arc<rustls::ServerConfig>,
+    limits: EncryptedLimits,
+) -> io::Result<quinn::ServerConfig> {
     let crypto = QuicServerConfig::try_from(crypto).map_err(io::Error::other)?;
     let mut transport = quinn::TransportConfig::default();
     let idle = IdleTimeout::try_from(limits.idle).map_err(io::Error::other)?;
@@ -53,7 +56,12 @@ pub(super) fn config(crypto: Arc<rustls::ServerConfig>, limits: EncryptedLimits)
 
 /// An endpoint on `socket`; within a runtime.
 pub(super) fn open(socket: UdpSocket, config: quinn::ServerConfig) -> io::Result<Endpoint> {
-    Endpoint::new(EndpointConfig::default(), Some(config), socket, Arc::new(TokioRuntime))
+    Endpoint::new(
+        EndpointConfig::default(),
+        Some(config),
+        socket,
+        Arc::new(TokioRuntime),
+    )
 }
 
 /// Accepts connections until the server stops.
@@ -216,7 +224,9 @@ async fn transact(
     let handling = transactions.handle(query, peer, entrance.transport, sink);
     let forwarding = async move {
         while let Some(message) = messages.recv().await {
-            let Some(octets) = framed(&message) else { return false };
+            let Some(octets) = framed(&message) else {
+                return false;
+            };
             if !taken(send, &octets, limit).await {
                 return false;
             }

@@ -16,7 +16,8 @@ use tokio::sync::mpsc;
 use tokio::time::{Instant, sleep_until, timeout};
 
 use crate::answer::snapshot::{Ask, Client, Outcome, Scratch};
-use crate::model::time::Moment;
+use crate::clock::Clock;
+use crate::model::time::Now;
 use crate::serve::counters::{Cell, Tally};
 use crate::serve::dice::Dice;
 use crate::serve::encrypted::entrance::Entrance;
@@ -214,7 +215,7 @@ impl<'a, S: AsyncRead + AsyncWrite + Unpin> Connection<'a, S> {
             place.copy_from_slice(carry);
         }
         let mut messages = Messages::of(input.get(..filled).unwrap_or(&[]));
-        let began = entrance.front.clock.moment();
+        let began = entrance.front.clock.now();
         let transaction = self.answer(&mut messages, outgoing, scratch, dice, (tally, cell), began);
         let rest = messages.rest();
         let (queries, answers) = (tally.queries, tally.answers);
@@ -247,7 +248,7 @@ impl<'a, S: AsyncRead + AsyncWrite + Unpin> Connection<'a, S> {
                 scratch.sent(entrance.front.clock.moment());
             }
             // All answers to what was read at once leave together.
-            tally.each_took(answers, entrance.front.clock.moment().since(began));
+            tally.each_took(answers, entrance.front.clock.moment().since(began.moment));
             cell.add(tally);
             written?;
         } else if queries > 0 {
@@ -271,7 +272,7 @@ impl<'a, S: AsyncRead + AsyncWrite + Unpin> Connection<'a, S> {
         scratch: &mut Scratch,
         dice: &mut Dice,
         (tally, cell): (&mut Tally, &Cell),
-        now: Moment,
+        now: Now,
     ) -> Option<Vec<u8>> {
         let snapshot = self.entrance.front.published.load();
         let client = Client {
@@ -284,7 +285,8 @@ impl<'a, S: AsyncRead + AsyncWrite + Unpin> Connection<'a, S> {
             let ask = Ask {
                 query,
                 client,
-                now,
+                now: now.moment,
+                wall: now.wall,
                 dice: dice.roll(),
             };
             match snapshot.answer(&ask, scratch, outgoing.room()) {
