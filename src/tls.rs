@@ -8,8 +8,10 @@ use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::server::{ClientHello, ResolvesServerCert, WebPkiClientVerifier};
 use rustls::sign::CertifiedKey;
 use rustls::{RootCertStore, ServerConfig};
+use x509_parser::parse_x509_certificate;
 
 use crate::model::identity::Identity;
+use crate::model::time::UnixTime;
 
 /// Why a configuration cannot be used after all.
 #[derive(Debug, thiserror::Error)]
@@ -87,4 +89,49 @@ pub fn server(
     config.ticketer = rustls::crypto::ring::Ticketer::new()?;
     config.alpn_protocols = protocols.iter().map(|protocol| protocol.to_vec()).collect();
     Ok(config)
+}
+
+/// From when until when the certificate of `identity` holds; `None` when that cannot be read.
+#[must_use]
+pub fn validity(identity: &Identity) -> Option<(UnixTime, UnixTime)> {
+    let (_, certificate) = parse_x509_certificate(identity.chain.first()?).ok()?;
+    let validity = certificate.validity();
+    let at = |secs: i64| UnixTime(u64::try_from(secs).unwrap_or(0).saturating_mul(1000));
+    Some((
+        at(validity.not_before.timestamp()),
+        at(validity.not_after.timestamp()),
+    ))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::diagnostic::Place;
+    use std::path::Path;
+
+    fn identity(name: &str) -> Identity {
+        let made = rcgen::generate_simple_self_signed(vec![name.to_owned()]).unwrap();
+        Identity {
+            chain: vec![made.cert.der().to_vec()],
+            key: made.signing_key.serialize_pem().into_bytes(),
+            place: Place::file(Path::new("x")),
+        }
+    }
+
+    #[test]
+    fn a_certificate_that_cannot_be_used_does_not_drive_out_the_one_before() {
+        let (one, other) = (identity("one.test"), identity("other.test"));
+        let shown = Shown::nothing();
+        shown.show(&one).unwrap();
+        let of_another = Identity {
+            key: other.key.clone(),
+            ..one.clone()
+        };
+        assert!(shown.show(&of_another).is_err());
+        let chain = |shown: &Shown| shown.0.load_full().unwrap().cert.first().unwrap().to_vec();
+        assert_eq!(chain(&shown), one.chain[0]);
+        shown.show(&other).unwrap();
+        assert_eq!(chain(&shown), other.chain[0]);
+        assert!(validity(&one).is_some_and(|(from, until)| from < until));
+    }
 }

@@ -7,7 +7,7 @@ use std::pin::{Pin, pin};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use bytes::Bytes;
-use http_body_util::{BodyExt, Full, LengthLimitError, Limited};
+use http_body_util::{BodyExt, Full};
 use hyper::body::Incoming;
 use hyper::header::{ALLOW, CACHE_CONTROL, CONTENT_LENGTH, CONTENT_TYPE, HeaderValue};
 use hyper::server::conn::{http1, http2};
@@ -31,6 +31,8 @@ const FIELDS: usize = 64;
 const UNSENT: usize = 64 * 1024;
 /// Streams that a client may reset before we have looked at them (CVE-2023-44487).
 const RESETS: usize = 20;
+/// Octets of a body that are read and thrown away.
+const PATIENCE: usize = 1 << 20;
 /// How long what is under way may go on when the connection must end.
 const GOODBYE: Duration = Duration::from_secs(2);
 
@@ -165,23 +167,39 @@ async fn question(entrance: &Entrance, request: Request<Incoming>) -> Result<(Ve
         content_type: text(CONTENT_TYPE),
         content_length: text(CONTENT_LENGTH).and_then(|length| length.parse().ok()),
     };
-    let wanted = doh::read(&head, &entrance.front.settings.borrow().path)?;
+    let wanted = doh::read(&head, &entrance.front.settings.borrow().path);
+    let limit = entrance.front.tcp.borrow().message;
     match wanted {
-        Wanted::Message { octets, head_only } => Ok((octets, head_only)),
-        Wanted::Body => {
-            let limit = entrance.front.tcp.borrow().message;
-            let body = Limited::new(request.into_body(), LONGEST).collect();
-            let body = timeout(limit, body).await.map_err(|_| Refusal::Slow)?;
-            let body = body.map_err(|error| {
-                if error.is::<LengthLimitError>() {
-                    Refusal::Length
-                } else {
-                    Refusal::Message
-                }
-            })?;
-            doh::query(body.to_bytes().to_vec()).map(|query| (query, false))
+        Ok(Wanted::Message { octets, head_only }) => Ok((octets, head_only)),
+        Ok(Wanted::Body) => {
+            let body = timeout(limit, gather(request.into_body())).await;
+            doh::query(body.map_err(|_| Refusal::Slow)??).map(|query| (query, false))
+        }
+        Err(refusal) => {
+            // A client that is amid its body takes an early answer for a broken connection.
+            let _ = timeout(limit.min(GOODBYE), gather(request.into_body())).await;
+            Err(refusal)
         }
     }
+}
+
+/// A body, as far as it can be a message. What is too long is read on for a while, so that the client hears why.
+async fn gather(mut body: Incoming) -> Result<Vec<u8>, Refusal> {
+    let (mut octets, mut seen) = (Vec::new(), 0);
+    while let Some(frame) = body.frame().await {
+        let frame = frame.map_err(|_| Refusal::Message)?;
+        let data = frame.data_ref().map_or(&[][..], |data| data);
+        seen += data.len();
+        if seen <= LONGEST {
+            octets.extend_from_slice(data);
+        } else if seen > PATIENCE {
+            break;
+        }
+    }
+    if seen > LONGEST {
+        return Err(Refusal::Length);
+    }
+    Ok(octets)
 }
 
 async fn answer(entrance: &Entrance, query: Vec<u8>, peer: SocketAddr) -> Option<Vec<u8>> {

@@ -126,6 +126,11 @@ pub(super) const ADDED: &[(&str, &str, &str)] = &[
         "sys::local_time",
         "times are shown in the time of the place",
     ),
+    (
+        "cli",
+        "tls",
+        "`check` says until when the certificates hold that are shown",
+    ),
     ("cli", "model", "what is printed is described in the model"),
     ("cli", "wire", "the demo asks its server over DNS"),
 ];
