@@ -48,6 +48,7 @@ use chronicle::Chronicle;
 use loader::Loader;
 use recorder::Recorder;
 use signal_box::{Inbox, Message, SignalBox};
+use supervisor::Manager;
 
 /// Reload requests that may wait; more are told that the server is busy.
 const RELOADS: usize = 8;
@@ -81,6 +82,7 @@ pub struct Running {
     runner: Runner,
     tracker: TaskTracker,
     stop: CancellationToken,
+    manager: Manager,
 }
 
 /// Reads the configuration and starts every part; returns before the sockets are open ([`Running::opened`]). Those that
@@ -182,7 +184,7 @@ pub async fn start(file: &Path, mut given: Given) -> Result<Running, StartError>
     };
     let thread = signal_box::spawn(signal_box, inbox, failed_tx).context("cannot start a thread")?;
 
-    let meters = Arc::new(Meters::new(clock));
+    let (meters, manager) = (Arc::new(Meters::new(clock)), Manager::default());
     let (tcp_changes, tcp) = watch::channel(plan.node.tcp);
     let (access_changes, access) = watch::channel(Arc::new(plan.node.access.clone()));
     let (encrypted_changes, encrypted) = watch::channel(Arc::new(plan.node.encrypted.clone()));
@@ -193,13 +195,13 @@ pub async fn start(file: &Path, mut given: Given) -> Result<Running, StartError>
         messages.clone(),
         (tcp_changes, access_changes, encrypted_changes, receivers.clone()),
         (resolver, Arc::clone(&plan)),
-        Arc::clone(&meters),
+        (Arc::clone(&meters), manager.clone()),
     );
     tracker.spawn(loader.run(reload_inbox, rehearsal_inbox, stop.clone()));
 
     tracker.spawn(desk.run(stop.clone()));
     let live = Live {
-        requests,
+        requests: requests.clone(),
         reloads: reloads.clone(),
         rehearsals,
         drills,
@@ -228,11 +230,19 @@ pub async fn start(file: &Path, mut given: Given) -> Result<Running, StartError>
         stop: stop.clone(),
         given,
     };
-    let (open_tracker, is_ready) = (tracker.clone(), Arc::clone(&ready));
+    let watching = manager
+        .clone()
+        .watch(requests, Arc::clone(&meters.counters), stop.clone());
+    let (open_tracker, is_ready, told) = (tracker.clone(), Arc::clone(&ready), manager.clone());
+    let planned = Arc::clone(&plan);
     tracker.spawn(async move {
         if open_wanted.await.is_ok() {
             let result = opening.open(&open_tracker).await;
             is_ready.store(result.is_ok(), Ordering::Release);
+            if result.is_ok() {
+                told.opened(&planned);
+                open_tracker.spawn(watching);
+            }
             // Whoever started the server may not be waiting any more.
             let _ = opened_tx.send(result);
         }
@@ -248,6 +258,7 @@ pub async fn start(file: &Path, mut given: Given) -> Result<Running, StartError>
         runner,
         tracker,
         stop,
+        manager,
     })
 }
 
@@ -292,6 +303,7 @@ impl Running {
 
     /// Stops accepting, answers what is queued, writes what waits, and leaves.
     pub async fn stop(self) {
+        self.manager.stopping();
         self.stop.cancel();
         self.tracker.close();
         self.tracker.wait().await;

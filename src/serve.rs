@@ -11,6 +11,7 @@ pub mod given;
 pub mod kinds;
 mod lanes;
 pub mod listen;
+pub mod pulse;
 pub mod tcp;
 pub mod transactions;
 pub mod transfer;

@@ -23,6 +23,7 @@ use crate::publish::tables::Tables;
 use crate::resolve::Resolver;
 use crate::run::rehearse::rehearse;
 use crate::run::signal_box::Message;
+use crate::run::supervisor::Manager;
 use crate::wire::name::Name;
 
 /// Who is told of settings that take effect at a reload.
@@ -48,6 +49,7 @@ pub struct Loader {
     /// What was loaded, with the addresses that names had when they were looked at last.
     in_force: Arc<Plan>,
     meters: Arc<Meters>,
+    manager: Manager,
 }
 
 impl Loader {
@@ -60,7 +62,7 @@ impl Loader {
         messages: mpsc::Sender<Message>,
         (tcp, access, encrypted, receivers): Followers,
         (resolver, in_force): (Resolver, Arc<Plan>),
-        meters: Arc<Meters>,
+        (meters, manager): (Arc<Meters>, Manager),
     ) -> Self {
         Self {
             file,
@@ -74,6 +76,7 @@ impl Loader {
             resolver,
             in_force,
             meters,
+            manager,
         }
     }
 
@@ -105,7 +108,9 @@ impl Loader {
                     continue;
                 }
             };
+            self.manager.reloading();
             let outcome = self.reload(watch.as_ref()).await;
+            self.manager.reloaded(&self.in_force, outcome.is_err());
             self.meters.reloads.note(outcome.is_ok());
             match &outcome {
                 Ok(said) => tracing::info!(target: "pointsman::reload", "{said}"),
