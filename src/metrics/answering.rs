@@ -70,9 +70,6 @@ fn encrypted(text: &mut Text, totals: &[(&'static str, Tally)]) {
         .iter()
         .filter(|(transport, _)| ENCRYPTED.contains(transport))
         .collect();
-    if totals.is_empty() {
-        return;
-    }
     type Part = fn(&Tally) -> u64;
     let parts: [(_, Part); 3] = [
         (&f::ENCRYPTED, |tally| {

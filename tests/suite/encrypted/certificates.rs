@@ -27,7 +27,11 @@ async fn a_new_certificate_is_shown_and_connections_go_on() {
     site.folder.write("dns.key", &next.key);
     server.signal("HUP");
     wait_until("all three show it", Duration::from_secs(20), || {
-        server.log().matches("a new certificate is shown from now on").count() == 3
+        server
+            .log()
+            .matches("a new certificate is shown from now on")
+            .count()
+            == 3
     });
     let new = |alpn| client(&next.der, &[alpn]);
     let mut anew = connect(site.secure(), new("dot")).await.unwrap();
@@ -48,7 +52,10 @@ async fn stopping_tells_clients() {
     ask_quic(&quic, &query("static.example.test", 1, None)).await;
     let stopped = std::thread::spawn(move || server.stop());
     let ended = quic.closed().await;
-    assert!(matches!(ended, quinn::ConnectionError::ApplicationClosed(_)), "{ended}");
+    assert!(
+        matches!(ended, quinn::ConnectionError::ApplicationClosed(_)),
+        "{ended}"
+    );
     assert_eq!(stopped.join().unwrap(), Some(0));
 }
 
@@ -62,9 +69,16 @@ fn check_tells_where_dns_is_encrypted_and_what_has_ended() {
     params.not_before = rcgen::date_time_ymd(2020, 1, 1);
     params.not_after = rcgen::date_time_ymd(2021, 1, 1);
     let key = rcgen::KeyPair::generate().unwrap();
-    site.folder.write("dns.pem", &params.self_signed(&key).unwrap().pem());
+    site.folder
+        .write("dns.pem", &params.self_signed(&key).unwrap().pem());
     site.folder.write("dns.key", &key.serialize_pem());
     let said = said(&site);
-    assert!(said.contains("warning: the certificate ended 2021-01-01"), "{said}");
-    assert!(said.contains("0 errors, 1 warning"), "one certificate, told once: {said}");
+    assert!(
+        said.contains("warning: the certificate ended 2021-01-01"),
+        "{said}"
+    );
+    assert!(
+        said.contains("0 errors, 1 warning"),
+        "one certificate, told once: {said}"
+    );
 }

@@ -123,7 +123,10 @@ pub(crate) fn client(authority: &CertificateDer<'static>, alpn: &[&str]) -> Clie
     config
 }
 
-pub(crate) async fn connect(server: SocketAddr, config: ClientConfig) -> std::io::Result<TlsStream<TcpStream>> {
+pub(crate) async fn connect(
+    server: SocketAddr,
+    config: ClientConfig,
+) -> std::io::Result<TlsStream<TcpStream>> {
     let stream = TcpStream::connect(server).await?;
     stream.set_nodelay(true)?;
     let connector = TlsConnector::from(Arc::new(config));
@@ -139,10 +142,7 @@ pub(crate) async fn quic(
     let crypto = quinn::crypto::rustls::QuicClientConfig::try_from(config).unwrap();
     let endpoint = quinn::Endpoint::client(local(0)).unwrap();
     let config = quinn::ClientConfig::new(Arc::new(crypto));
-    endpoint
-        .connect_with(config, server, "localhost")
-        .unwrap()
-        .await
+    endpoint.connect_with(config, server, "localhost").unwrap().await
 }
 
 /// Asks over a stream with the framing of TCP; the answer.

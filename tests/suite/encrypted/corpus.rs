@@ -53,7 +53,10 @@ fn corpus() -> Vec<(String, Vec<u8>)> {
         ("no OPT", None),
         ("OPT", Some(opt(1232, 0, false, b""))),
         ("DO and NSID", Some(opt(4096, 0, true, b"\0\x03\0\0"))),
-        ("subnet", Some(opt(512, 0, false, b"\0\x08\0\x07\0\x01\x18\0\xc0\0\x02"))),
+        (
+            "subnet",
+            Some(opt(512, 0, false, b"\0\x08\0\x07\0\x01\x18\0\xc0\0\x02")),
+        ),
         ("version 1", Some(opt(1232, 1, false, b""))),
         ("unknown option", Some(opt(1232, 0, false, b"\xfd\xe9\0\x02ab"))),
         ("malformed option", Some(opt(1232, 0, false, b"\0\x03\0\x09"))),
@@ -62,7 +65,10 @@ fn corpus() -> Vec<(String, Vec<u8>)> {
     for name in names {
         for qtype in types {
             for (what, opt) in &opts {
-                corpus.push((format!("{name} {qtype} {what}"), query(name, qtype, opt.as_deref())));
+                corpus.push((
+                    format!("{name} {qtype} {what}"),
+                    query(name, qtype, opt.as_deref()),
+                ));
             }
         }
     }
@@ -138,7 +144,10 @@ async fn every_transport_gives_the_same_octets() {
             assert_eq!(with_id(body, &query), expected, "{how}: {what}");
         }
     }
-    assert!(truncated > 0 && sizes.last().is_some_and(|largest| *largest > 4096), "{sizes:?}");
+    assert!(
+        truncated > 0 && sizes.last().is_some_and(|largest| *largest > 4096),
+        "{sizes:?}"
+    );
 }
 
 /// The sections of what `kdig` prints.
@@ -157,14 +166,26 @@ fn kdig_and_curl_agree_with_udp() {
     let server = site.start();
     let kdig = |more: &[&str], port: u16| {
         let output = Command::new("kdig")
-            .args(["@127.0.0.1", "-p", &port.to_string(), "+nopadding", "+noedns", "+norec"])
+            .args([
+                "@127.0.0.1",
+                "-p",
+                &port.to_string(),
+                "+nopadding",
+                "+noedns",
+                "+norec",
+            ])
             .args(more)
             .output();
         output
             .ok()
             .map(|output| String::from_utf8_lossy(&output.stdout).into_owned())
     };
-    let questions = ["www.example.test A", "example.test MX", "no.example.test A", "many.example.test A"];
+    let questions = [
+        "www.example.test A",
+        "example.test MX",
+        "no.example.test A",
+        "many.example.test A",
+    ];
     for question in questions {
         let question: Vec<&str> = question.split(' ').collect();
         let Some(plain) = kdig(&[&["+tcp"], &question[..]].concat(), server.dns.port()) else {

@@ -131,6 +131,7 @@ async fn handshakes_are_limited_in_number_and_time() {
     assert!(times[10] < Duration::from_millis(900), "{times:?}");
     assert!(times[19] >= Duration::from_millis(500), "{times:?}");
     let api: SocketAddr = site.folder.api;
+    let _ = rustls::crypto::ring::default_provider().install_default();
     let page = reqwest::get(format!("http://{api}/metrics")).await.unwrap();
     let page = page.text().await.unwrap();
     let count = |series: &str| {

@@ -39,8 +39,16 @@ async fn who_breaks_the_rules_is_told_so_by_the_protocol_error() {
     let keepalive = framed(&keepalive);
     for (octets, fin, reason) in [
         (other_id, true, "the message ID is not 0"),
-        ([&good[..], &good[..]].concat(), true, "more than one message on a stream"),
-        (good[..good.len() - 1].to_vec(), true, "the stream ended amid the message"),
+        (
+            [&good[..], &good[..]].concat(),
+            true,
+            "more than one message on a stream",
+        ),
+        (
+            good[..good.len() - 1].to_vec(),
+            true,
+            "the stream ended amid the message",
+        ),
         (Vec::new(), true, "the stream ended amid the message"),
         (vec![0; 70_000], true, "more than one message on a stream"),
         (good.clone(), false, "the stream was not ended"),

@@ -31,10 +31,15 @@ async fn pipelined_queries_are_all_answered_and_a_zone_is_transferred() {
     let zone = ask(&mut stream, &query("example.test", 252, None)).await.unwrap();
     assert_eq!(zone[7], 5, "SOA, NS, two addresses, SOA");
     // And goes on after that.
-    ask(&mut stream, &query("static.example.test", 1, None)).await.unwrap();
+    ask(&mut stream, &query("static.example.test", 1, None))
+        .await
+        .unwrap();
     stream.shutdown().await.unwrap();
     let mut rest = Vec::new();
-    timeout(PATIENCE, stream.read_to_end(&mut rest)).await.unwrap().unwrap();
+    timeout(PATIENCE, stream.read_to_end(&mut rest))
+        .await
+        .unwrap()
+        .unwrap();
     assert!(rest.is_empty(), "the end was told by close_notify");
 }
 
@@ -43,14 +48,19 @@ async fn other_protocols_versions_and_authorities_end_in_the_handshake() {
     let site = Site::new("");
     let _server = site.start();
     for alpn in [&["h2"][..], &["doq"], &["http/1.1", "x"]] {
-        assert!(connect(site.secure(), site.client(alpn)).await.is_err(), "{alpn:?}");
+        assert!(
+            connect(site.secure(), site.client(alpn)).await.is_err(),
+            "{alpn:?}"
+        );
     }
     // None offered is no other offered.
     let mut plain = connect(site.secure(), site.client(&[])).await.unwrap();
-    ask(&mut plain, &query("static.example.test", 1, None)).await.unwrap();
+    ask(&mut plain, &query("static.example.test", 1, None))
+        .await
+        .unwrap();
     let stranger: CertificateDer<'static> = super::clients::made().der;
     assert!(connect(site.secure(), client(&stranger, &["dot"])).await.is_err());
-    // A greeting of TLS 1.1: the alert is protocol_version.
+    // A greeting of TLS 1.1: the alert is handshake_failure or protocol_version.
     let mut greeting = vec![0x16, 3, 1, 0, 47, 1, 0, 0, 43, 3, 2];
     greeting.extend_from_slice(&[7; 32]);
     greeting.extend_from_slice(&[0, 0, 4, 0xc0, 0x13, 0, 0x2f, 1, 0]);
@@ -58,10 +68,14 @@ async fn other_protocols_versions_and_authorities_end_in_the_handshake() {
     stream.write_all(&greeting).await.unwrap();
     let mut alert = Vec::new();
     let _ = timeout(PATIENCE, stream.read_to_end(&mut alert)).await.unwrap();
-    assert_eq!((alert.first(), alert.get(5), alert.get(6)), (Some(&0x15), Some(&2), Some(&70)));
+    assert_eq!(alert.first(), Some(&0x15), "{alert:?}");
+    assert!(matches!(alert.get(5..7), Some([2, 40 | 70])), "{alert:?}");
     // And no TLS at all.
     let mut stream = tokio::net::TcpStream::connect(site.secure()).await.unwrap();
-    stream.write_all(&framed(&query("a.test", 1, None))).await.unwrap();
+    stream
+        .write_all(&framed(&query("a.test", 1, None)))
+        .await
+        .unwrap();
     let mut rest = Vec::new();
     let _ = timeout(PATIENCE, stream.read_to_end(&mut rest)).await.unwrap();
     assert_ne!(rest.first(), Some(&0), "no answer in clear");
