@@ -13,6 +13,7 @@ pub mod drills;
 pub mod gate;
 pub mod loader;
 mod metering;
+pub mod privileges;
 pub mod recorder;
 pub mod rehearse;
 pub mod signal_box;
@@ -46,6 +47,7 @@ use crate::serve::given::Given;
 use crate::store::Store;
 use chronicle::Chronicle;
 use loader::Loader;
+use privileges::Privileges;
 use recorder::Recorder;
 use signal_box::{Inbox, Message, SignalBox};
 use supervisor::Manager;
@@ -86,11 +88,11 @@ pub struct Running {
 }
 
 /// Reads the configuration and starts every part; returns before the sockets are open ([`Running::opened`]). Those that
-/// are `given` are not opened.
+/// are `given` are not opened; what needs a privilege is done with `privileges`, which end when the sockets are open.
 ///
 /// # Errors
 /// [`StartError`]: every mistake of the files, or what the system refused.
-pub async fn start(file: &Path, mut given: Given) -> Result<Running, StartError> {
+pub async fn start(file: &Path, mut given: Given, privileges: Privileges) -> Result<Running, StartError> {
     // One provider for every TLS client; a second installation (in tests) is no harm.
     let _ = rustls::crypto::ring::default_provider().install_default();
     let clock = SystemClock::start();
@@ -106,7 +108,7 @@ pub async fn start(file: &Path, mut given: Given) -> Result<Running, StartError>
             tracing::warn!(target: "pointsman::config", "{diagnostic}");
         }
     }
-    sockets::try_bind(&plan, &given)?;
+    sockets::try_bind(&plan, &given, &privileges).await?;
     match crate::sys::limit::raise_open_files() {
         Ok(limit) => tracing::debug!(target: "pointsman::start", limit, "file descriptors"),
         Err(error) => {
@@ -218,7 +220,7 @@ pub async fn start(file: &Path, mut given: Given) -> Result<Running, StartError>
         directory: Arc::default(),
         receivers,
     };
-    sockets::open_api(&plan, &mut given, live, &tracker, stop.clone()).await?;
+    sockets::open_api(&plan, (&mut given, &privileges), live, &tracker, stop.clone()).await?;
 
     let opening = sockets::Opening {
         plan: Arc::clone(&plan),
@@ -229,6 +231,7 @@ pub async fn start(file: &Path, mut given: Given) -> Result<Running, StartError>
         encrypted,
         stop: stop.clone(),
         given,
+        privileges,
     };
     let watching = manager
         .clone()
@@ -337,7 +340,10 @@ fn open_store(plan: &Plan) -> (Store, Remembered) {
             (store, remembered)
         }
         Err(error) => {
-            tracing::error!(target: "pointsman::store", "{error}; serving without memory: nothing will survive a restart");
+            tracing::error!(
+                target: "pointsman::store", advice = privileges::advice(),
+                "{error}; serving without memory: nothing will survive a restart"
+            );
             {
                 let remembered = Remembered {
                     lost: true,

@@ -59,6 +59,13 @@ pub const PROBE_CONCURRENCY: i64 = 512;
 /// Programs take memory and processor time that answers need.
 pub const EXEC_CONCURRENCY: i64 = 8;
 
+/// What is not needed is not there: the list is as long as what systemd calls usual for services.
+pub const SECCOMP: &str = "enforce";
+/// Distributions let every group send echo requests.
+pub const KEEP_RAW_SOCKETS: bool = false;
+/// There are keys in it.
+pub const CORE_DUMPS: bool = false;
+
 /// Beside the folder of the configuration file, as in the sources' tree.
 pub const ZONES_DIRECTORY: &str = "../zones";
 /// A saved file is meant to be served; a file with mistakes changes nothing.

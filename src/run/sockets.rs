@@ -1,6 +1,6 @@
 //! The doors: DNS sockets, opened when the verdicts are in, and the API's listener.
 
-use std::net::{TcpListener, UdpSocket};
+use std::net::{SocketAddr, TcpListener, UdpSocket};
 use std::sync::Arc;
 
 use anyhow::Context;
@@ -15,6 +15,7 @@ use crate::api::server::Server;
 use crate::clock::SystemClock;
 use crate::model::encrypted::Encrypted;
 use crate::model::plan::{NodeSettings, Plan, TcpSettings};
+use crate::run::privileges::Privileges;
 use crate::serve::counters::Counters;
 use crate::serve::encrypted::{self, EncryptedFronts};
 use crate::serve::given::{Given, Kind};
@@ -38,18 +39,23 @@ pub(super) struct Opening {
     pub(super) stop: CancellationToken,
     /// Sockets that are open already.
     pub(super) given: Given,
+    /// For what needs one.
+    pub(super) privileges: Privileges,
 }
 
 /// Opens every address and closes it again: what cannot work is told before the verdicts are waited for. What is
 /// `given` is open.
-pub(super) fn try_bind(plan: &Plan, given: &Given) -> anyhow::Result<()> {
-    for &address in &plan.node.listen {
-        if !given.has(Kind::Datagram, address) && !given.has(Kind::Stream, address) {
-            listen::probe(address)?;
-        }
-    }
-    encrypted::Sockets::probe(&plan.node.encrypted, given)?;
-    Ok(())
+pub(super) async fn try_bind(plan: &Plan, given: &Given, privileges: &Privileges) -> anyhow::Result<()> {
+    let is_given =
+        |address: &SocketAddr| given.has(Kind::Datagram, *address) || given.has(Kind::Stream, *address);
+    let mut addresses = plan.node.listen.clone();
+    addresses.retain(|address| !is_given(address));
+    let encrypted = encrypted::missing(&plan.node.encrypted, given);
+    let tried = privileges.open(move || {
+        addresses.into_iter().try_for_each(listen::probe)?;
+        encrypted.into_iter().try_for_each(encrypted::probe)
+    });
+    Ok(tried.await??)
 }
 
 /// What is listened on, open and bound, but not read yet.
@@ -84,11 +90,15 @@ impl Bound {
 impl Opening {
     /// Opens all sockets, then starts to read them.
     pub(super) async fn open(self, tracker: &TaskTracker) -> anyhow::Result<()> {
+        let (plan, given) = (Arc::clone(&self.plan), self.given);
+        let opened = self.privileges.open(move || Bound::open(&plan.node, given));
         let Bound {
             datagrams,
             listeners,
             encrypted,
-        } = Bound::open(&self.plan.node, self.given)?;
+        } = opened.await??;
+        // Before the first packet is read.
+        self.privileges.settle(&self.plan)?;
         let counters = self.counters;
         let transactions = Transactions::new(Arc::clone(&self.published), self.clock);
         let (sender, receiver) = mpsc::channel(DATAGRAMS);
@@ -155,7 +165,7 @@ impl Opening {
 /// Opens the API, when there is to be one.
 pub(super) async fn open_api(
     plan: &Plan,
-    given: &mut Given,
+    (given, privileges): (&mut Given, &Privileges),
     live: Live,
     tracker: &TaskTracker,
     stop: CancellationToken,
@@ -169,10 +179,13 @@ pub(super) async fn open_api(
         error,
     };
     let listener = if given.has(Kind::Stream, address) {
-        tokio::net::TcpListener::from_std(given.tcp(address)?).map_err(failed)?
+        given.tcp(address)?
     } else {
-        tokio::net::TcpListener::bind(address).await.map_err(failed)?
+        let opened = privileges.open(move || TcpListener::bind(address));
+        opened.await?.map_err(failed)?
     };
+    listener.set_nonblocking(true).map_err(failed)?;
+    let listener = tokio::net::TcpListener::from_std(listener).map_err(failed)?;
     let server = Server {
         access: live.access.clone(),
         router: router(live),

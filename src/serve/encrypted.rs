@@ -70,27 +70,32 @@ impl Sockets {
         Ok(sockets)
     }
 
-    /// Opens what `encrypted` wants, unless it is `given`, and closes it again: what cannot work is told before anything is
-    /// waited for.
-    ///
-    /// # Errors
-    /// [`BindError`] of the first that fails.
-    pub fn probe(encrypted: &Encrypted, given: &Given) -> Result<(), BindError> {
-        let streams = addresses(encrypted.tls.as_ref()).chain(addresses(encrypted.https.as_ref()));
-        for address in streams.filter(|address| !given.has(Kind::Stream, *address)) {
-            listen::tcp(address)?;
-        }
-        let datagrams = addresses(encrypted.quic.as_ref());
-        for address in datagrams.filter(|address| !given.has(Kind::Datagram, *address)) {
-            listen::quic(address)?;
-        }
-        Ok(())
-    }
-
     /// Whether there are none.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.tls.is_empty() && self.quic.is_empty() && self.https.is_empty()
+    }
+}
+
+/// What `encrypted` wants and is not among the `given`.
+#[must_use]
+pub fn missing(encrypted: &Encrypted, given: &Given) -> Vec<(Kind, SocketAddr)> {
+    let streams = addresses(encrypted.tls.as_ref()).chain(addresses(encrypted.https.as_ref()));
+    streams
+        .map(|address| (Kind::Stream, address))
+        .chain(addresses(encrypted.quic.as_ref()).map(|address| (Kind::Datagram, address)))
+        .filter(|(kind, address)| !given.has(*kind, *address))
+        .collect()
+}
+
+/// Opens an address and closes it again: what cannot work is told before anything is waited for.
+///
+/// # Errors
+/// [`BindError`].
+pub fn probe((kind, address): (Kind, SocketAddr)) -> Result<(), BindError> {
+    match kind {
+        Kind::Stream => listen::tcp(address).map(drop),
+        Kind::Datagram => listen::quic(address).map(drop),
     }
 }
 

@@ -64,6 +64,7 @@ mod terminal;
 mod treatments;
 mod zone_data;
 mod zone_form;
+mod zone_later;
 mod zone_mistakes;
 mod zone_reading;
 mod zone_text;

@@ -32,6 +32,12 @@ pub static SERVER: Section = Section {
             Fallback::Nothing,
             "what survives restarts",
         ),
+        key(
+            "process",
+            Kind::Table("[process]"),
+            Fallback::Nothing,
+            "who the server is to the system, and what it may do",
+        ),
         key("api", Kind::Table("[api]"), Fallback::Nothing, "the local API"),
         key(
             "metrics",

@@ -41,6 +41,11 @@ const LABELS: &[&str] = &[
 ];
 const ORIGINS: &[&[u8]] = &[
     b"\x04fuzz\x04test\0",
+    b"\x04fuzz\x04test\0",
+    b"\x04fuzz\x04test\0",
+    b"\x04fuzz\x04test\0",
+    b"\x04fuzz\x04test\0",
+    b"\x04fuzz\x04test\0",
     b"\x04FuZz\x04TeSt\0",
     b"\x05child\x04fuzz\x04test\0",
     b"\x07refused\x04test\0",
@@ -54,7 +59,9 @@ const TYPES: &[u16] = &[
     1, 1, 1, 28, 28, 2, 5, 6, 12, 15, 16, 33, 35, 39, 41, 43, 46, 47, 48, 64, 65, 99, 249, 250, 251, 252,
     253, 254, 255, 255, 256, 257, 0, 65_280, 65_535,
 ];
-const CLASSES: &[u16] = &[1, 1, 1, 1, 1, 1, 1, 1, 3, 4, 254, 255, 0, 32_769];
+const CLASSES: &[u16] = &[
+    1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 3, 4, 254, 255, 0, 32_769,
+];
 const OPTIONS: &[u16] = &[
     3, 5, 8, 8, 8, 9, 10, 10, 10, 11, 11, 12, 12, 13, 14, 15, 16, 17, 18, 26_946, 65_001,
 ];
@@ -111,7 +118,7 @@ impl Maker {
             1 => known(0),
             _ => self.sensible(),
         };
-        if !self.one_in(3) {
+        if self.one_in(2) {
             for _ in 0..self.pick(&[1, 1, 1, 1, 2, 2, 3, 8, 20]) {
                 self.strike(&mut message);
             }
@@ -129,11 +136,17 @@ impl Maker {
 
     fn sensible(&mut self) -> Vec<u8> {
         let mut message = vec![0, 0];
-        let opcode = self.pick(&[0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 4, 4, 5, 5, 6, 2, 1, 3, 15]) as u8;
-        let flags = self.pick(&[0x00, 0x01, 0x00, 0x01, 0x05, 0x03, 0x80, 0x02]);
+        let opcode = if self.one_in(8) {
+            self.pick(&[4, 5, 6, 2, 1, 3, 15])
+        } else {
+            0
+        };
+        let flags = self.pick(&[
+            0x00, 0x01, 0x00, 0x01, 0x00, 0x01, 0x05, 0x03, 0x00, 0x01, 0x80, 0x02,
+        ]);
         message.push(flags & 0x87 | opcode << 3);
         message.push(self.pick(&[0x00, 0x00, 0x20, 0x10, 0x30, 0x80, 0x0F, 0x40]));
-        let questions = self.pick(&[1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 0, 2, 3]);
+        let questions = if self.one_in(25) { self.pick(&[0, 2, 3]) } else { 1 };
         message.extend([0; 8]);
         message[5] = questions;
         for _ in 0..questions {
@@ -144,18 +157,18 @@ impl Maker {
         }
         // IXFR's SOA, UPDATE's prerequisites, NOTIFY's answer, and what belongs nowhere.
         for section in [7, 9] {
-            if self.one_in(8) {
+            if self.one_in(20) {
                 for _ in 0..=self.below(3) {
                     self.record(&mut message);
                     message[section] += 1;
                 }
             }
         }
-        for _ in 0..self.pick(&[0, 0, 0, 0, 0, 0, 1, 2]) {
+        for _ in 0..self.pick(&[0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1, 2]) {
             self.record(&mut message);
             message[11] += 1;
         }
-        for _ in 0..self.pick(&[0, 1, 1, 1, 1, 1, 1, 1, 1, 2]) {
+        for _ in 0..self.pick(&[0, 0, 0, 0, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 2]) {
             self.opt(&mut message);
             message[11] += 1;
         }
@@ -227,7 +240,7 @@ impl Maker {
     /// RDLENGTH at `at`, mostly the true one.
     fn set_length(&mut self, message: &mut [u8], at: usize) {
         let mut length = message.len() - at - 2;
-        if self.one_in(12) {
+        if self.one_in(60) {
             length = length.wrapping_add_signed(self.pick(&[-1, 1, 2, 100]));
         }
         message[at..at + 2].copy_from_slice(&(length as u16).to_be_bytes());
@@ -240,7 +253,7 @@ impl Maker {
         message.extend(size.to_be_bytes());
         message.extend([
             0,
-            self.pick(&[0, 0, 0, 0, 0, 0, 1, 255]),
+            self.pick(&[0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1, 255]),
             self.pick(&[0, 0x80, 0x80, 0xFF]),
             0,
         ]);
@@ -346,7 +359,12 @@ impl Maker {
                 let noise = self.noise(length);
                 message.extend(noise);
             }
-            _ => message[2] = self.below(256) as u8,
+            _ => {
+                let flags = self.below(256) as u8;
+                if let Some(place) = message.get_mut(2) {
+                    *place = flags;
+                }
+            }
         }
         if message.len() > 2 {
             return;
