@@ -68,10 +68,7 @@ struct Bound {
 impl Bound {
     /// Opens every address that was not given. Everything that needs a privilege belongs here.
     fn open(node: &NodeSettings, mut given: Given) -> anyhow::Result<Self> {
-        let workers = match node.workers {
-            0 => std::thread::available_parallelism().map_or(1, usize::from),
-            workers => workers,
-        };
+        let workers = workers(node);
         let (mut datagrams, mut listeners) = (Vec::new(), Vec::new());
         for &address in &node.listen {
             datagrams.extend(given.udp(address, workers, udp::BUFFER)?);
@@ -84,6 +81,14 @@ impl Bound {
             listeners,
             encrypted,
         })
+    }
+}
+
+/// Threads for UDP at each address, and for TCP in all.
+fn workers(node: &NodeSettings) -> usize {
+    match node.workers {
+        0 => std::thread::available_parallelism().map_or(1, usize::from),
+        workers => workers,
     }
 }
 
@@ -111,10 +116,8 @@ impl Opening {
             self.stop.clone(),
             tracker.clone(),
         );
-        for listener in listeners {
-            tcp.listen(listener)
-                .context("the runtime cannot take a listener")?;
-        }
+        tcp.listen(listeners, workers(&self.plan.node), &counters)
+            .context("cannot start the TCP workers")?;
         let encrypted = if encrypted.is_empty() {
             None
         } else {
