@@ -88,6 +88,7 @@ fn settings() -> NodeSettings {
         version: None,
         identity: None,
         udp_payload: 1232,
+        encrypted: Default::default(),
         tcp: TcpSettings {
             connections: 0,
             per_client: 0,

@@ -6,6 +6,7 @@ mod cores;
 pub mod counters;
 pub mod desk;
 pub mod dice;
+pub mod encrypted;
 pub mod framing;
 pub mod given;
 pub mod kinds;

@@ -56,6 +56,7 @@ fn node() -> NodeSettings {
         version: Some("fuzz".to_owned()),
         identity: None,
         udp_payload: 1232,
+        encrypted: Default::default(),
         tcp: TcpSettings {
             connections: 1,
             per_client: 1,

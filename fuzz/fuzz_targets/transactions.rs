@@ -34,6 +34,7 @@ fn published() -> Arc<Published> {
         version: None,
         identity: None,
         udp_payload: 1232,
+        encrypted: Default::default(),
         tcp: TcpSettings {
             connections: 1,
             per_client: 1,

@@ -8,6 +8,7 @@ use std::time::Duration;
 use crate::model::access::ApiAccess;
 use crate::model::check::{Check, Target};
 use crate::model::drill::DrillSettings;
+use crate::model::encrypted::Encrypted;
 use crate::model::force::{FileOverride, SafetySettings};
 use crate::model::hook::Hook;
 use crate::model::id::{ServiceId, ZoneId};
@@ -152,6 +153,8 @@ pub struct NodeSettings {
     pub udp_payload: u16,
     /// `[dns.tcp]`.
     pub tcp: TcpSettings,
+    /// `[dns.tls]`, `[dns.quic]`, `[dns.https]`, `[dns.encrypted]`.
+    pub encrypted: Encrypted,
     /// `[probes] concurrency`: probes under way at once, at the most.
     pub probe_concurrency: usize,
     /// `[probes] exec_concurrency`: programs that run at once, at the most.

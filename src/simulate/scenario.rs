@@ -71,6 +71,7 @@ impl PlanBuilder {
             version: None,
             identity: None,
             udp_payload: 1232,
+            encrypted: Default::default(),
             tcp: TcpSettings {
                 connections: 100,
                 per_client: 10,

@@ -173,6 +173,30 @@ pub static DNS: Section = Section {
             Fallback::Nothing,
             "limits of TCP",
         ),
+        key(
+            "tls",
+            Kind::Table("[dns.tls]"),
+            Fallback::Nothing,
+            "DNS over TLS (RFC 7858)",
+        ),
+        key(
+            "quic",
+            Kind::Table("[dns.quic]"),
+            Fallback::Nothing,
+            "DNS over QUIC (RFC 9250)",
+        ),
+        key(
+            "https",
+            Kind::Table("[dns.https]"),
+            Fallback::Nothing,
+            "DNS over HTTPS (RFC 8484)",
+        ),
+        key(
+            "encrypted",
+            Kind::Table("[dns.encrypted]"),
+            Fallback::Nothing,
+            "limits of these three",
+        ),
     ],
     later: &[],
 };

@@ -106,6 +106,7 @@ pub(crate) fn settings() -> NodeSettings {
         version: Some("pointsman".to_owned()),
         identity: None,
         udp_payload: 1232,
+        encrypted: Default::default(),
         tcp: TcpSettings {
             connections: 1,
             per_client: 1,

@@ -39,6 +39,7 @@ pub(crate) fn plan() -> Plan {
         version: None,
         identity: None,
         udp_payload: 1232,
+        encrypted: Default::default(),
         tcp: TCP,
         probe_concurrency: 1,
         exec_concurrency: 8,
