@@ -13,3 +13,5 @@ pub mod memory;
 pub mod option;
 pub mod origin;
 pub mod process;
+#[cfg(all(feature = "xdp", target_os = "linux"))]
+pub mod xdp;
