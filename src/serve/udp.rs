@@ -16,7 +16,7 @@ use arc_swap::Cache;
 use tokio::sync::mpsc;
 
 use crate::answer::published::Published;
-use crate::clock::SystemClock;
+use crate::clock::{Clock, SystemClock};
 use crate::model::time::Moment;
 use crate::serve::counters::{Cell, Counters};
 use crate::serve::desk::Desk;
@@ -186,16 +186,16 @@ impl Worker {
                     continue;
                 }
             }
-            let now = self.front.clock.moment();
-            if now >= losses.next {
-                desk.tally.overflows += losses.look(&self.socket, now);
+            let now = self.front.clock.now();
+            if now.moment >= losses.next {
+                desk.tally.overflows += losses.look(&self.socket, now.moment);
             }
             let (queries, mut replies) = batch.parts();
             desk.answer(now, snapshot.load(), queries, &mut replies, |index, query| {
                 self.hand_over(&queries, index, query)
             });
             desk.tally.send_errors += batch.send(&self.socket).refused as u64;
-            desk.sent(now, || self.front.clock.moment());
+            desk.sent(now.moment, || self.front.clock.moment());
         }
     }
 
