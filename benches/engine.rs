@@ -83,6 +83,7 @@ fn settings() -> NodeSettings {
         name: "bench".to_owned(),
         listen: Vec::new(),
         workers: 1,
+        xdp: Vec::new(),
         startup_wait: Duration::ZERO,
         version: None,
         identity: None,

@@ -15,3 +15,5 @@ pub mod transactions;
 pub mod transfer;
 pub mod tsig;
 pub mod udp;
+#[cfg(all(feature = "xdp", target_os = "linux"))]
+pub mod xdp;

@@ -51,6 +51,7 @@ fn node() -> NodeSettings {
         name: "fuzz".to_owned(),
         listen: Vec::new(),
         workers: 1,
+        xdp: Vec::new(),
         startup_wait: Duration::ZERO,
         version: Some("fuzz".to_owned()),
         identity: None,

@@ -29,6 +29,7 @@ fn published() -> Arc<Published> {
         name: "fuzz".into(),
         listen: Vec::new(),
         workers: 1,
+        xdp: Vec::new(),
         startup_wait: Duration::ZERO,
         version: None,
         identity: None,

@@ -140,6 +140,8 @@ pub struct NodeSettings {
     pub listen: Vec<SocketAddr>,
     /// `[dns] workers`: UDP threads per address; 0 = one per core.
     pub workers: usize,
+    /// `[dns] xdp`: interfaces whose queries are taken past the kernel.
+    pub xdp: Vec<String>,
     /// `[dns] startup_wait`.
     pub startup_wait: Duration,
     /// `[dns] version`: what `version.bind` answers; `None`: REFUSED.

@@ -229,6 +229,7 @@ fn needs_restart(old: &NodeSettings, new: &NodeSettings) -> Vec<&'static str> {
     [
         ("[dns] listen", old.listen != new.listen),
         ("[dns] workers", old.workers != new.workers),
+        ("[dns] xdp", old.xdp != new.xdp),
         (
             "[probes] concurrency",
             old.probe_concurrency != new.probe_concurrency,

@@ -14,6 +14,7 @@ use crate::api::routes::router;
 use crate::api::server::Server;
 use crate::clock::SystemClock;
 use crate::model::plan::{NodeSettings, Plan, TcpSettings};
+use crate::run::bypass::Bypass;
 use crate::serve::counters::Counters;
 use crate::serve::given::{Given, Kind};
 use crate::serve::listen::BindError;
@@ -52,6 +53,7 @@ pub(super) fn try_bind(plan: &Plan, given: &Given) -> anyhow::Result<()> {
 struct Bound {
     datagrams: Vec<UdpSocket>,
     listeners: Vec<TcpListener>,
+    bypass: Bypass,
 }
 
 impl Bound {
@@ -67,14 +69,23 @@ impl Bound {
             listeners.push(given.tcp(address)?);
         }
         given.close_rest();
-        Ok(Self { datagrams, listeners })
+        let bypass = Bypass::open(node, &datagrams);
+        Ok(Self {
+            datagrams,
+            listeners,
+            bypass,
+        })
     }
 }
 
 impl Opening {
     /// Opens all sockets, then starts to read them.
     pub(super) async fn open(self, tracker: &TaskTracker) -> anyhow::Result<()> {
-        let Bound { datagrams, listeners } = Bound::open(&self.plan.node, self.given)?;
+        let Bound {
+            datagrams,
+            listeners,
+            bypass,
+        } = Bound::open(&self.plan.node, self.given)?;
         let counters = self.counters;
         let transactions = Transactions::new(Arc::clone(&self.published), self.clock);
         let (sender, receiver) = mpsc::channel(DATAGRAMS);
@@ -99,12 +110,18 @@ impl Opening {
             transactions: sender,
         };
         let running = udp::spawn(datagrams, &front).context("cannot start the UDP workers")?;
+        let bypassing = bypass.spawn(&running, &front);
         let stop = self.stop;
         tracker.spawn(async move {
             stop.cancelled().await;
-            running.stop();
-            // Joining waits for threads, which a task must not.
-            let joined = tokio::task::spawn_blocking(move || running.join()).await;
+            // Joining waits for threads, which a task must not. What comes past the kernel comes to the sockets once it
+            // has ended, so they end last.
+            let joined = tokio::task::spawn_blocking(move || {
+                bypassing.stop();
+                running.stop();
+                running.join();
+            })
+            .await;
             if joined.is_err() {
                 tracing::error!(target: "pointsman::stop", "a UDP worker ended by a panic");
             }

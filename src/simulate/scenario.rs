@@ -66,6 +66,7 @@ impl PlanBuilder {
             name: "simulated".to_owned(),
             listen: Vec::new(),
             workers: 1,
+            xdp: Vec::new(),
             startup_wait: Duration::from_secs(3),
             version: None,
             identity: None,

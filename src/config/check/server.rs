@@ -73,6 +73,7 @@ pub(crate) fn read(source: &Source, files: &mut Files, geo_before: Option<&Known
     let node = NodeSettings {
         listen,
         workers: dns.integer_or_default("workers"),
+        xdp: past_the_kernel(&dns),
         startup_wait: dns.duration_or_default("startup_wait"),
         version: dns
             .text_or_false("version")
@@ -193,6 +194,43 @@ fn listen(dns: &Table<'_>) -> Vec<SocketAddr> {
         }
     }
     sockets
+}
+
+/// Interfaces whose queries are taken past the kernel. That they exist is seen at the start: files are checked
+/// elsewhere, too.
+fn past_the_kernel(dns: &Table<'_>) -> Vec<String> {
+    let mut interfaces: Vec<String> = Vec::new();
+    for name in dns.each("xdp", Value::text) {
+        // As the kernel has it (`dev_valid_name`).
+        let valid = (1..=15).contains(&name.value.len())
+            && ![".", ".."].contains(&name.value.as_str())
+            && !name
+                .value
+                .contains(|c: char| c == '/' || c == ':' || c.is_whitespace() || c.is_control());
+        if !valid {
+            dns.source.error(
+                name.at,
+                format!("`{}` cannot name a network interface", name.value.escape_debug()),
+                "write one that `ip link` lists, like \"eth0\"",
+            );
+        } else if interfaces.contains(&name.value) {
+            dns.source.error(
+                name.at,
+                format!("`{}` is listed twice", name.value),
+                "remove one of them",
+            );
+        } else {
+            interfaces.push(name.value);
+        }
+    }
+    if !interfaces.is_empty() && !cfg!(all(feature = "xdp", target_os = "linux")) {
+        dns.source.warn(
+            dns.place_of("xdp"),
+            "this pointsman was built without the feature `xdp`: all queries come by sockets",
+            "build one for Linux with `cargo build --release --features xdp`, or remove `xdp`",
+        );
+    }
+    interfaces
 }
 
 fn tcp(table: &Table<'_>) -> TcpSettings {

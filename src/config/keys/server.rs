@@ -126,6 +126,12 @@ pub static DNS: Section = Section {
             "UDP threads per address; 0 is one per core",
         ),
         key(
+            "xdp",
+            Kind::Texts,
+            Fallback::Words("nowhere"),
+            "interfaces whose UDP queries are taken past the kernel (AF_XDP)",
+        ),
+        key(
             "startup_wait",
             Kind::Duration(Duration::ZERO, MINUTE),
             Fallback::Duration(defaults::STARTUP_WAIT),

@@ -44,6 +44,8 @@ pub struct Channel {
     memory: Mapping,
     /// Octets of a frame, a power of two.
     size: u32,
+    /// Octets of the longest frame that the interface sends.
+    largest: usize,
     /// Frames for answers that are with us: numbers, the last given back on top, as it is still near.
     free: Vec<u32>,
     /// Frames of queries that are with us.
@@ -109,6 +111,7 @@ impl Channel {
             socket,
             memory,
             size,
+            largest: largest as usize,
             free: (QUERIES..QUERIES + ANSWERS).rev().collect(),
             held: [libc::xdp_desc {
                 addr: 0,
@@ -184,6 +187,7 @@ impl Channel {
         let leaving = Leaving {
             start: self.memory.start(),
             size: self.size,
+            largest: self.largest,
             free: &mut self.free,
             sending: &mut self.sending,
             answered: &mut self.answered,
@@ -313,6 +317,7 @@ impl<'a> Arrived<'a> {
 pub struct Leaving<'a> {
     start: NonNull<u8>,
     size: u32,
+    largest: usize,
     free: &'a mut Vec<u32>,
     sending: &'a mut Producer<libc::xdp_desc>,
     answered: &'a mut usize,
@@ -321,10 +326,20 @@ pub struct Leaving<'a> {
 }
 
 impl Leaving<'_> {
-    /// A frame for an answer, the same until [`Leaving::send`] takes it. When all are on their way there is a spare one, which
-    /// cannot be sent.
+    /// Room for an answer's message in [`Leaving::frame`], from octet [`MESSAGE`] on: as long as a frame of the
+    /// interface may be, with `headers` octets before it.
     #[inline]
-    pub fn room(&mut self) -> &mut [u8] {
+    pub fn room(&mut self, headers: usize) -> &mut [u8] {
+        let end = MESSAGE + self.largest.saturating_sub(headers);
+        let frame = self.frame();
+        let end = end.min(frame.len());
+        frame.get_mut(MESSAGE..end).unwrap_or(&mut [])
+    }
+
+    /// A frame for an answer, the same until [`Leaving::send`] takes it. When all are on their way there is a spare one,
+    /// which cannot be sent.
+    #[inline]
+    pub fn frame(&mut self) -> &mut [u8] {
         let frame = self.free.last().copied().unwrap_or(QUERIES + ANSWERS);
         let frame = frame.min(QUERIES + ANSWERS) as usize * self.size as usize;
         // SAFETY: QUERIES + ANSWERS + 1 frames lie there, initialised; this one is for answers and with us, hence

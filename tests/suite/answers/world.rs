@@ -101,6 +101,7 @@ pub(crate) fn settings() -> NodeSettings {
         name: "ns1".to_owned(),
         listen: Vec::new(),
         workers: 1,
+        xdp: Vec::new(),
         startup_wait: Duration::ZERO,
         version: Some("pointsman".to_owned()),
         identity: None,

@@ -31,6 +31,7 @@ pub(crate) fn plan() -> Plan {
         name: "ns1".into(),
         listen: Vec::new(),
         workers: 1,
+        xdp: Vec::new(),
         startup_wait: Duration::ZERO,
         version: None,
         identity: None,
