@@ -61,6 +61,8 @@ mod simulation_startup;
 mod support;
 mod terminal;
 mod treatments;
+#[cfg(all(feature = "xdp", target_os = "linux"))]
+mod xdp;
 mod zone_data;
 mod zone_form;
 mod zone_mistakes;
