@@ -34,7 +34,9 @@ pub(super) fn write(text: &mut Text, totals: &[(&'static str, Tally)]) {
         let mut samples = text.family(family);
         for (transport, tally) in totals {
             // Only datagrams can be lost in a queue, and hand transactions over.
-            if ["udp", "xdp"].contains(transport) || ![f::REFUSED.name, f::OVERFLOWS.name].contains(&family.name) {
+            if ["udp", "xdp"].contains(transport)
+                || ![f::REFUSED.name, f::OVERFLOWS.name].contains(&family.name)
+            {
                 samples.count(&labels(&[("transport", transport)]), part(tally));
             }
         }
