@@ -6,5 +6,6 @@
 pub mod channel;
 pub mod interface;
 pub mod kernel;
+mod option;
 pub mod program;
 mod ring;

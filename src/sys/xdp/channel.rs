@@ -12,6 +12,7 @@ use std::ptr::{self, NonNull};
 
 use crate::sys::batch::BATCH;
 use crate::sys::memory;
+use crate::sys::xdp::option::{get, set};
 use crate::sys::xdp::ring::{Consumer, Mapping, Producer};
 
 /// Frames for queries: what may come at once and is not lost.
@@ -92,7 +93,8 @@ impl Channel {
         set(&socket, libc::XDP_TX_RING, &ANSWERS)?;
         // SAFETY: integers, for which zeros are a value.
         let mut places: libc::xdp_mmap_offsets = unsafe { std::mem::zeroed() };
-        get(&socket, libc::XDP_MMAP_OFFSETS, &mut places)?;
+        // SAFETY: integers.
+        unsafe { get(&socket, libc::XDP_MMAP_OFFSETS, &mut places)? };
         let mut channel = Self {
             empty: Producer::map(
                 &socket,
@@ -245,7 +247,8 @@ impl Channel {
     pub fn losses(&mut self) -> io::Result<u64> {
         // SAFETY: integers, for which zeros are a value.
         let mut statistics: libc::xdp_statistics = unsafe { std::mem::zeroed() };
-        get(&self.socket, libc::XDP_STATISTICS, &mut statistics)?;
+        // SAFETY: integers.
+        unsafe { get(&self.socket, libc::XDP_STATISTICS, &mut statistics)? };
         let lost = statistics
             .rx_dropped
             .wrapping_add(statistics.rx_ring_full)
@@ -367,46 +370,5 @@ impl Leaving<'_> {
         };
         *self.answered += 1;
         self.sending.push(frame)
-    }
-}
-
-fn set<T>(socket: &OwnedFd, name: libc::c_int, value: &T) -> io::Result<()> {
-    let length = size_of::<T>() as libc::socklen_t;
-    // SAFETY: the descriptor is borrowed, hence open; the kernel reads `length` octets of `value`, which lives.
-    let done = unsafe {
-        libc::setsockopt(
-            socket.as_raw_fd(),
-            libc::SOL_XDP,
-            name,
-            ptr::from_ref(value).cast(),
-            length,
-        )
-    };
-    if done == 0 {
-        Ok(())
-    } else {
-        Err(io::Error::last_os_error())
-    }
-}
-
-/// `T` must be integers, for which any octets are a value.
-fn get<T: Copy>(socket: &OwnedFd, name: libc::c_int, value: &mut T) -> io::Result<()> {
-    let mut length = size_of::<T>() as libc::socklen_t;
-    // SAFETY: the descriptor is borrowed, hence open; the kernel writes at most `length` octets into `value`, which
-    // lives and takes any.
-    let done = unsafe {
-        libc::getsockopt(
-            socket.as_raw_fd(),
-            libc::SOL_XDP,
-            name,
-            ptr::from_mut(value).cast(),
-            &mut length,
-        )
-    };
-    match done {
-        0 if length as usize == size_of::<T>() => Ok(()),
-        // Before Linux 5.4 there was no flag for waking.
-        0 => Err(io::Error::from_raw_os_error(libc::EOPNOTSUPP)),
-        _ => Err(io::Error::last_os_error()),
     }
 }

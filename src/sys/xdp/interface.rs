@@ -76,14 +76,16 @@ impl Interface {
             }
             mac
         });
-        let mtu = ask(&socket, &text, libc::SIOCGIFMTU as libc::c_ulong, ptr::null_mut())?;
+        let mtu = look(libc::SIOCGIFMTU as libc::c_ulong)?;
         // SAFETY: the kernel filled this field, an integer.
         let mtu = unsafe { mtu.ifr_ifru.ifru_mtu } as u32;
         let mut channels = Channels {
             command: GET_CHANNELS,
             ..Channels::default()
         };
-        let queues = match ask(&socket, &text, ETHTOOL, ptr::from_mut(&mut channels).cast()) {
+        // SAFETY: the command writes into `Channels`.
+        let asked = unsafe { ask(&socket, &text, ETHTOOL, ptr::from_mut(&mut channels).cast()) };
+        let queues = match asked {
             Ok(_) => channels.rx + channels.combined,
             Err(_) => queues_listed(name),
         };
@@ -96,8 +98,11 @@ impl Interface {
     }
 }
 
-/// `command` must be one that writes into the request alone, or into `Channels` at `data`.
-fn ask(
+/// Asks about an interface.
+///
+/// # Safety
+/// `command` must be one that writes into the request alone, or, with `Channels` at `data`, into that.
+unsafe fn ask(
     socket: &OwnedFd,
     name: &CString,
     command: libc::c_ulong,
