@@ -53,20 +53,14 @@ impl Interface {
         }
         // SAFETY: just opened, and owned by nobody else.
         let socket = unsafe { OwnedFd::from_raw_fd(socket) };
-        let index = ask(
-            &socket,
-            &text,
-            libc::SIOCGIFINDEX as libc::c_ulong,
-            ptr::null_mut(),
-        )?;
+        let look = |command: libc::c_ulong| {
+            // SAFETY: called below with commands that write into the request alone.
+            unsafe { ask(&socket, &text, command, ptr::null_mut()) }
+        };
+        let index = look(libc::SIOCGIFINDEX as libc::c_ulong)?;
         // SAFETY: the kernel filled this field, an integer.
         let index = unsafe { index.ifr_ifru.ifru_ifindex } as u32;
-        let hardware = ask(
-            &socket,
-            &text,
-            libc::SIOCGIFHWADDR as libc::c_ulong,
-            ptr::null_mut(),
-        )?;
+        let hardware = look(libc::SIOCGIFHWADDR as libc::c_ulong)?;
         // SAFETY: the kernel filled this field, integers.
         let hardware = unsafe { hardware.ifr_ifru.ifru_hwaddr };
         let mac = (hardware.sa_family == libc::ARPHRD_ETHER).then(|| {
