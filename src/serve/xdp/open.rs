@@ -93,12 +93,6 @@ pub enum Refused {
 }
 
 impl Refused {
-    /// Whether another process has the interface, which may be about to let go of it.
-    #[must_use]
-    pub fn is_busy(&self) -> bool {
-        matches!(self, Self::Kernel { error, .. } if error.raw_os_error() == Some(libc::EBUSY))
-    }
-
     /// For `map_err`.
     fn at(call: &'static str) -> impl Fn(io::Error) -> Self {
         move |error| Self::Kernel { call, error }
@@ -285,6 +279,5 @@ mod tests {
             let said = kernel(code).to_string();
             assert!(said.starts_with("trying: ") && said.contains(words), "{said}");
         }
-        assert!(kernel(libc::EBUSY).is_busy() && !kernel(libc::EPERM).is_busy());
     }
 }
