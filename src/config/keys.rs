@@ -10,6 +10,7 @@ mod api;
 mod check;
 mod database;
 mod drill;
+mod encrypted;
 mod exec;
 mod facets;
 mod hand;
@@ -32,6 +33,7 @@ pub use check::{
 };
 pub use database::{CHECK_PATRONI, CHECK_POSTGRES, CHECK_REDIS, CHECK_ROLE};
 pub use drill::DRILL;
+pub use encrypted::{DNS_ENCRYPTED, DNS_HTTPS, DNS_QUIC, DNS_TLS};
 pub use exec::CHECK_EXEC;
 pub use facets::{BINDING, MX, SRV};
 pub use hand::{OVERRIDE, OVERRIDES, OVERRIDES_FILE, SAFETY};
@@ -53,6 +55,10 @@ pub static SECTIONS: &[&Section] = &[
     &SERVER,
     &DNS,
     &DNS_TCP,
+    &DNS_TLS,
+    &DNS_QUIC,
+    &DNS_HTTPS,
+    &DNS_ENCRYPTED,
     &ZONES,
     &STATE,
     &HISTORY,

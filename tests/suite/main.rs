@@ -26,6 +26,7 @@ mod decisions;
 mod degraded;
 mod documented_keys;
 mod drill;
+mod encrypted;
 mod every_type;
 mod exclusive;
 mod failover;

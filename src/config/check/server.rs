@@ -8,7 +8,7 @@ use toml::de::DeTable;
 use crate::config::atlas::{self, Known};
 use crate::config::check::drill;
 use crate::config::check::hand::{self, OverridesFile};
-use crate::config::check::{api, notify, probe, process, tsig};
+use crate::config::check::{api, encrypted, notify, probe, process, tsig};
 use crate::config::defaults;
 use crate::config::keys;
 use crate::config::load::files::Files;
@@ -63,6 +63,7 @@ pub(crate) fn read(source: &Source, files: &mut Files, geo_before: Option<&Known
     let dns = table.table("dns", &keys::DNS);
     let listen = listen(&dns);
     let (api, access) = api::read(&table, &listen, files);
+    let encrypted = encrypted::read(&dns, &listen, api, files);
     let check = table
         .table("defaults", &keys::DEFAULTS)
         .table("check", &keys::DEFAULTS_CHECK);
@@ -76,6 +77,7 @@ pub(crate) fn read(source: &Source, files: &mut Files, geo_before: Option<&Known
     let node = NodeSettings {
         listen,
         workers: dns.integer_or_default("workers"),
+        affinity: dns.boolean_or_default("affinity"),
         xdp: past_the_kernel(&dns),
         startup_wait: dns.duration_or_default("startup_wait"),
         version: dns
@@ -92,6 +94,7 @@ pub(crate) fn read(source: &Source, files: &mut Files, geo_before: Option<&Known
             .collect(),
         geo: geo.as_ref().map(Known::database),
         tcp: tcp(&dns.table("tcp", &keys::DNS_TCP)),
+        encrypted,
         probe_concurrency: probes.integer_or_default("concurrency"),
         exec_concurrency: probes.integer_or_default("exec_concurrency"),
         zones_directory,

@@ -132,6 +132,12 @@ pub static DNS: Section = Section {
             "UDP threads per address; 0 is one per core",
         ),
         key(
+            "affinity",
+            Kind::Boolean,
+            Fallback::Boolean(defaults::AFFINITY),
+            "whether each UDP thread stays on a core of its own, one after the other of those it may use",
+        ),
+        key(
             "xdp",
             Kind::Texts,
             Fallback::Words("nowhere"),
@@ -172,6 +178,30 @@ pub static DNS: Section = Section {
             Kind::Table("[dns.tcp]"),
             Fallback::Nothing,
             "limits of TCP",
+        ),
+        key(
+            "tls",
+            Kind::Table("[dns.tls]"),
+            Fallback::Nothing,
+            "DNS over TLS (RFC 7858)",
+        ),
+        key(
+            "quic",
+            Kind::Table("[dns.quic]"),
+            Fallback::Nothing,
+            "DNS over QUIC (RFC 9250)",
+        ),
+        key(
+            "https",
+            Kind::Table("[dns.https]"),
+            Fallback::Nothing,
+            "DNS over HTTPS (RFC 8484)",
+        ),
+        key(
+            "encrypted",
+            Kind::Table("[dns.encrypted]"),
+            Fallback::Nothing,
+            "limits of these three",
         ),
     ],
     later: &[],
