@@ -272,7 +272,20 @@ impl WireSink {
 
     /// False when nobody listens any more.
     async fn send(&self, mut message: Vec<u8>) -> bool {
-        if let Some(signer) = &self.signer {
+        let overhead = self.overhead();
+        if message.len() + overhead > self.limit {
+            // Names of 255 octets: not even the question and the signature fit. The client comes back over TCP.
+            message.truncate(HEADER);
+            if let Some([_, _, high, _, counts @ ..]) = message.first_chunk_mut::<HEADER>() {
+                *high |= TC;
+                counts.fill(0);
+            }
+        }
+        if let Some(signer) = self
+            .signer
+            .as_ref()
+            .filter(|_| message.len() + overhead <= self.limit)
+        {
             let now = self.clock.now().wall.secs();
             signer
                 .lock()

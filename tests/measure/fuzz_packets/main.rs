@@ -31,7 +31,7 @@ use make::Maker;
 /// Messages between two known questions; each is one of the kernel's datagrams, and the server's buffer holds them all.
 const BURST: usize = 100;
 /// Sockets, hence workers of the server that are reached.
-const SOCKETS: usize = 16;
+const SOCKETS: usize = 24;
 /// How long the known answer may take; the machine may be busy.
 const PATIENCE: Duration = Duration::from_secs(20);
 
@@ -86,24 +86,18 @@ fn udp(server: SocketAddr, count: u64, seed: u64) -> Result<String, String> {
         .map(|_| open().map_err(|error| format!("a socket: {error}")))
         .collect::<Result<_, _>>()?;
     let (mut maker, mut counts) = (Maker::new(seed), Counts::default());
-    let (mut before, mut begun, mut at) = (vec![HashMap::new(); SOCKETS], Instant::now(), 0);
+    let (mut before, mut begun) = (vec![HashMap::new(); SOCKETS], Instant::now());
     let all = Instant::now();
     while counts.sent < count {
-        at = (at + 1) % SOCKETS;
-        let mut outstanding: HashMap<u16, Vec<u8>> = HashMap::new();
-        for _ in 0..BURST {
-            let message = maker.message();
-            // A refused packet (too long for the kernel) was not sent.
-            match sockets[at].send(&message) {
-                Ok(_) => counts.sent += 1,
-                Err(_) => counts.refused += 1,
-            }
-            if let Some(id) = message.first_chunk().map(|id| u16::from_be_bytes(*id)) {
-                outstanding.insert(id, message);
-            }
+        // All sockets first, so that the server has work while this one reads.
+        let mut sent = Vec::with_capacity(SOCKETS);
+        for socket in &sockets {
+            sent.push(burst(socket, &mut maker, &mut counts)?);
         }
-        hear(&sockets[at], &outstanding, &before[at], &mut counts)?;
-        before[at] = outstanding;
+        for (at, outstanding) in sent.into_iter().enumerate() {
+            hear(&sockets[at], &outstanding, &before[at], &mut counts)?;
+            before[at] = outstanding;
+        }
         if begun.elapsed() > Duration::from_secs(10) {
             begun = Instant::now();
             eprintln!(
@@ -130,7 +124,36 @@ fn udp(server: SocketAddr, count: u64, seed: u64) -> Result<String, String> {
     ))
 }
 
-/// Asks the known question and reads replies until its answer is there. Replies of the burst before may come late: what
+/// Sends a burst and the known question behind it; what was sent, by its ID.
+fn burst(
+    socket: &UdpSocket,
+    maker: &mut Maker,
+    counts: &mut Counts,
+) -> Result<HashMap<u16, Vec<u8>>, String> {
+    let mut outstanding = HashMap::new();
+    for _ in 0..BURST {
+        let message = maker.message();
+        // A refused packet (too long for the kernel) was not sent.
+        match socket.send(&message) {
+            Ok(_) => counts.sent += 1,
+            Err(_) => counts.refused += 1,
+        }
+        if let Some(id) = message.first_chunk().map(|id| u16::from_be_bytes(*id)) {
+            outstanding.insert(id, message);
+        }
+    }
+    ask(socket)?;
+    Ok(outstanding)
+}
+
+fn ask(socket: &UdpSocket) -> Result<(), String> {
+    let question = make::known(make::KNOWN_ID);
+    let sent = socket.send(&question);
+    sent.map(drop)
+        .map_err(|error| format!("the server is gone: {error}"))
+}
+
+/// Reads replies until the known answer is there, asking anew now and then. Replies of the burst before may come late: what
 /// the runtime answers does not wait.
 fn hear(
     socket: &UdpSocket,
@@ -139,27 +162,19 @@ fn hear(
     counts: &mut Counts,
 ) -> Result<(), String> {
     let id = make::KNOWN_ID;
-    let asked = make::known(id);
     let begun = Instant::now();
     let mut octets = [0; 65_535];
     socket
         .set_read_timeout(Some(Duration::from_secs(2)))
         .map_err(|error| error.to_string())?;
-    let mut ask = true;
     loop {
-        if ask {
-            socket
-                .send(&asked)
-                .map_err(|error| format!("the server is gone: {error}"))?;
-            ask = false;
-        }
         let got = match socket.recv(&mut octets) {
             Ok(length) => &octets[..length],
             Err(error) if matches!(error.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut) => {
                 if begun.elapsed() > PATIENCE {
                     return Err(format!("no answer to the known question within {PATIENCE:?}"));
                 }
-                ask = true;
+                ask(socket)?;
                 continue;
             }
             Err(error) => return Err(format!("the server is gone: {error}")),
