@@ -10,6 +10,8 @@ pub mod given;
 pub mod kinds;
 mod lanes;
 pub mod listen;
+pub mod newcomers;
+pub mod progress;
 pub mod pulse;
 pub mod tcp;
 pub mod transactions;

@@ -60,10 +60,7 @@ struct Bound {
 impl Bound {
     /// Opens every address that was not given. Everything that needs a privilege belongs here.
     fn open(node: &NodeSettings, mut given: Given) -> anyhow::Result<Self> {
-        let workers = match node.workers {
-            0 => std::thread::available_parallelism().map_or(1, usize::from),
-            workers => workers,
-        };
+        let workers = workers(node);
         let (mut datagrams, mut listeners) = (Vec::new(), Vec::new());
         for &address in &node.listen {
             datagrams.extend(given.udp(address, workers, udp::BUFFER)?);
@@ -71,6 +68,14 @@ impl Bound {
         }
         given.close_rest();
         Ok(Self { datagrams, listeners })
+    }
+}
+
+/// Threads for UDP at each address, and for TCP in all.
+fn workers(node: &NodeSettings) -> usize {
+    match node.workers {
+        0 => std::thread::available_parallelism().map_or(1, usize::from),
+        workers => workers,
     }
 }
 
@@ -94,10 +99,8 @@ impl Opening {
             self.stop.clone(),
             tracker.clone(),
         );
-        for listener in listeners {
-            tcp.listen(listener)
-                .context("the runtime cannot take a listener")?;
-        }
+        tcp.listen(listeners, workers(&self.plan.node), &counters)
+            .context("cannot start the TCP workers")?;
         tracker.spawn(transactions.serve_datagrams(receiver, self.stop.clone()));
         let front = udp::Front {
             published: self.published,

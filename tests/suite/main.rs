@@ -58,6 +58,7 @@ mod simulation_laws;
 mod simulation_promise;
 mod simulation_reload;
 mod simulation_startup;
+mod streams;
 mod support;
 mod terminal;
 mod treatments;

@@ -203,6 +203,9 @@ fn tcp(table: &Table<'_>) -> TcpSettings {
     let settings = TcpSettings {
         connections: table.integer_or_default("connections"),
         per_client: table.integer_or_default("per_client"),
+        per_prefix: table.integer_or_default("per_prefix"),
+        new_per_prefix: table.integer_or_default("new_per_prefix"),
+        queries: table.integer_or_default("queries"),
         idle: table.duration_or_default("idle"),
         total: table.duration_or_default("total"),
         message: table.duration_or_default("message"),
