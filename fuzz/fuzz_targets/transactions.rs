@@ -66,6 +66,7 @@ fn published() -> Arc<Published> {
         endpoint_metrics: true,
         trust_ecs: Vec::new(),
         geo: None,
+        quotas: Default::default(),
     };
     let zone = ZonePlan {
         id: ZoneId(0),
@@ -79,6 +80,7 @@ fn published() -> Arc<Published> {
             }],
             keys: vec![name("k")],
         },
+        access: Default::default(),
         refused: false,
     };
     let plan = Plan {

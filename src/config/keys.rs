@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use crate::config::duration;
 
+mod access;
 mod api;
 mod check;
 mod database;
@@ -25,6 +26,7 @@ mod ttl;
 mod unprobed;
 mod zone;
 
+pub use access::{ACCESS, DNS_TRANSFERS};
 pub use api::{API, API_CLIENT, API_TLS, API_TOKEN};
 pub use check::{
     BODY_JSON, CHECK, CHECK_DNS, CHECK_GRPC, CHECK_HTTP, CHECK_ICMP, CHECK_SECURITY, CHECK_TCP, CHECK_TLS,
@@ -53,6 +55,7 @@ pub static SECTIONS: &[&Section] = &[
     &SERVER,
     &DNS,
     &DNS_TCP,
+    &DNS_TRANSFERS,
     &ZONES,
     &STATE,
     &HISTORY,
@@ -75,6 +78,7 @@ pub static SECTIONS: &[&Section] = &[
     &NOTIFY,
     &ZONE,
     &TRANSFER,
+    &ACCESS,
     &CHECK,
     &CHECK_HTTP,
     &BODY_JSON,

@@ -167,6 +167,7 @@ pub static DNS: Section = Section {
             Fallback::Nothing,
             "limits of TCP",
         ),
+        super::access::TRANSFERS,
     ],
     later: &[],
 };
@@ -249,6 +250,7 @@ pub static ZONES: Section = Section {
             Fallback::Words("nobody"),
             "who may transfer a zone that does not say itself",
         ),
+        super::access::DEFAULT,
     ],
     later: &[],
 };

@@ -68,7 +68,6 @@ struct Counts {
     refused: u64,
     replies: u64,
     truncated: u64,
-    late: u64,
     rcodes: [u64; 16],
 }
 
@@ -86,17 +85,16 @@ fn udp(server: SocketAddr, count: u64, seed: u64) -> Result<String, String> {
         .map(|_| open().map_err(|error| format!("a socket: {error}")))
         .collect::<Result<_, _>>()?;
     let (mut maker, mut counts) = (Maker::new(seed), Counts::default());
-    let (mut before, mut begun) = (vec![HashMap::new(); SOCKETS], Instant::now());
+    // By ID, which comes round after 65,000 messages: what the runtime answers (transactions) may come some bursts later.
+    let (mut asked, mut begun) = (Asked::new(), Instant::now());
     let all = Instant::now();
     while counts.sent < count {
         // All sockets first, so that the server has work while this one reads.
-        let mut sent = Vec::with_capacity(SOCKETS);
-        for socket in &sockets {
-            sent.push(burst(socket, &mut maker, &mut counts)?);
+        for (at, socket) in sockets.iter().enumerate() {
+            burst(socket, at, &mut maker, &mut asked, &mut counts)?;
         }
-        for (at, outstanding) in sent.into_iter().enumerate() {
-            hear(&sockets[at], &outstanding, &before[at], &mut counts)?;
-            before[at] = outstanding;
+        for (at, socket) in sockets.iter().enumerate() {
+            hear(socket, at, &asked, &mut counts)?;
         }
         if begun.elapsed() > Duration::from_secs(10) {
             begun = Instant::now();
@@ -113,24 +111,27 @@ fn udp(server: SocketAddr, count: u64, seed: u64) -> Result<String, String> {
         .map(|code| format!("{code}:{}", counts.rcodes[code]))
         .collect();
     Ok(format!(
-        "UDP: {} packets in {:.0} s, {} replies ({} truncated, {} after their burst), {} not taken by the kernel; RCODEs {}",
+        "UDP: {} packets in {:.0} s, {} replies ({} truncated), {} not taken by the kernel; RCODEs {}",
         counts.sent,
         all.elapsed().as_secs_f64(),
         counts.replies,
         counts.truncated,
-        counts.late,
         counts.refused,
         rcodes.join(" ")
     ))
 }
 
-/// Sends a burst and the known question behind it; what was sent, by its ID.
+/// What was sent last under each ID, and by which socket.
+type Asked = HashMap<u16, (usize, Vec<u8>)>;
+
+/// Sends a burst and the known question behind it.
 fn burst(
     socket: &UdpSocket,
+    at: usize,
     maker: &mut Maker,
+    asked: &mut Asked,
     counts: &mut Counts,
-) -> Result<HashMap<u16, Vec<u8>>, String> {
-    let mut outstanding = HashMap::new();
+) -> Result<(), String> {
     for _ in 0..BURST {
         let message = maker.message();
         // A refused packet (too long for the kernel) was not sent.
@@ -139,11 +140,10 @@ fn burst(
             Err(_) => counts.refused += 1,
         }
         if let Some(id) = message.first_chunk().map(|id| u16::from_be_bytes(*id)) {
-            outstanding.insert(id, message);
+            asked.insert(id, (at, message));
         }
     }
-    ask(socket)?;
-    Ok(outstanding)
+    ask(socket)
 }
 
 fn ask(socket: &UdpSocket) -> Result<(), String> {
@@ -155,12 +155,7 @@ fn ask(socket: &UdpSocket) -> Result<(), String> {
 
 /// Reads replies until the known answer is there, asking anew now and then. Replies of the burst before may come late: what
 /// the runtime answers does not wait.
-fn hear(
-    socket: &UdpSocket,
-    outstanding: &HashMap<u16, Vec<u8>>,
-    before: &HashMap<u16, Vec<u8>>,
-    counts: &mut Counts,
-) -> Result<(), String> {
+fn hear(socket: &UdpSocket, at: usize, asked: &Asked, counts: &mut Counts) -> Result<(), String> {
     let id = make::KNOWN_ID;
     let begun = Instant::now();
     let mut octets = [0; 65_535];
@@ -187,15 +182,13 @@ fn hear(
         counts.replies += 1;
         counts.truncated += u64::from(heard.truncated);
         counts.rcodes[usize::from(heard.rcode)] += 1;
-        let query = outstanding.get(&heard.id).or_else(|| {
-            counts.late += 1;
-            before.get(&heard.id)
-        });
-        match query {
-            Some(query) => reply::fits(query, got, true)
+        match asked.get(&heard.id) {
+            Some((socket, query)) if *socket == at => reply::fits(query, got, true)
                 .map_err(|why| format!("{why}: query {} reply {}", reply::hex(query), reply::hex(got)))?,
-            None if heard.id == id => {}
-            None => return Err(format!("a reply to nothing that was asked: {}", reply::hex(got))),
+            _ if heard.id == id => {}
+            _ => {
+                return Err(format!("a reply to nothing that was asked: {}", reply::hex(got)));
+            }
         }
     }
 }
