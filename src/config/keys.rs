@@ -8,9 +8,11 @@ use crate::config::duration;
 
 mod access;
 mod api;
+mod around;
 mod check;
 mod database;
 mod drill;
+mod encrypted;
 mod exec;
 mod facets;
 mod hand;
@@ -28,12 +30,14 @@ mod zone;
 
 pub use access::{ACCESS, DNS_TRANSFERS};
 pub use api::{API, API_CLIENT, API_TLS, API_TOKEN};
+pub use around::{GEO, ISOLATION, RESOLVER};
 pub use check::{
     BODY_JSON, CHECK, CHECK_DNS, CHECK_GRPC, CHECK_HTTP, CHECK_ICMP, CHECK_SECURITY, CHECK_TCP, CHECK_TLS,
     CHECK_TYPES, LATER_CHECK_TYPES, ROLE_TYPES,
 };
 pub use database::{CHECK_PATRONI, CHECK_POSTGRES, CHECK_REDIS, CHECK_ROLE};
 pub use drill::DRILL;
+pub use encrypted::{DNS_ENCRYPTED, DNS_HTTPS, DNS_QUIC, DNS_TLS};
 pub use exec::CHECK_EXEC;
 pub use facets::{BINDING, MX, SRV};
 pub use hand::{OVERRIDE, OVERRIDES, OVERRIDES_FILE, SAFETY};
@@ -42,9 +46,7 @@ pub use metrics::METRICS;
 pub use notify::NOTIFY;
 pub use on_failover::ON_FAILOVER;
 pub use process::PROCESS;
-pub use server::{
-    DEFAULTS, DEFAULTS_CHECK, DNS, DNS_TCP, GEO, ISOLATION, PROBES, RESOLVER, SERVER, STATE, ZONES,
-};
+pub use server::{DEFAULTS, DEFAULTS_CHECK, DNS, DNS_TCP, PROBES, SERVER, STATE, ZONES};
 pub use tsig::KEY;
 pub use ttl::TTL;
 pub use unprobed::{CHECK_COMBINED, CHECK_HEARTBEAT};
@@ -56,6 +58,10 @@ pub static SECTIONS: &[&Section] = &[
     &DNS,
     &DNS_TCP,
     &DNS_TRANSFERS,
+    &DNS_TLS,
+    &DNS_QUIC,
+    &DNS_HTTPS,
+    &DNS_ENCRYPTED,
     &ZONES,
     &STATE,
     &HISTORY,

@@ -8,6 +8,7 @@ use std::time::Duration;
 use crate::model::access::ApiAccess;
 use crate::model::check::{Check, Target};
 use crate::model::drill::DrillSettings;
+use crate::model::encrypted::Encrypted;
 use crate::model::force::{FileOverride, SafetySettings};
 use crate::model::hook::Hook;
 use crate::model::id::{ServiceId, ZoneId};
@@ -187,6 +188,10 @@ pub struct NodeSettings {
     pub listen: Vec<SocketAddr>,
     /// `[dns] workers`: UDP threads per address; 0 = one per core.
     pub workers: usize,
+    /// `[dns] affinity`: whether each UDP thread stays on a core of its own.
+    pub affinity: bool,
+    /// `[dns] xdp`: interfaces whose queries are taken past the kernel.
+    pub xdp: Vec<String>,
     /// `[dns] startup_wait`.
     pub startup_wait: Duration,
     /// `[dns] version`: what `version.bind` answers; `None`: REFUSED.
@@ -197,6 +202,8 @@ pub struct NodeSettings {
     pub udp_payload: u16,
     /// `[dns.tcp]`.
     pub tcp: TcpSettings,
+    /// `[dns.tls]`, `[dns.quic]`, `[dns.https]`, `[dns.encrypted]`.
+    pub encrypted: Encrypted,
     /// `[probes] concurrency`: probes under way at once, at the most.
     pub probe_concurrency: usize,
     /// `[probes] exec_concurrency`: programs that run at once, at the most.

@@ -177,6 +177,10 @@ impl Transactions {
         if u16::from_be_bytes([header[4], header[5]]) != 1 {
             return out.send(bare(&query, None, FORMERR)).await;
         }
+        if is_transfer && transport == Transport::Https {
+            // An answer over HTTPS is one message.
+            return out.send(bare(&query, Some(&layout), REFUSED)).await;
+        }
         let protocol = match transport {
             Transport::Udp => Protocol::Udp,
             // What carries the stream does not matter to transfers.
