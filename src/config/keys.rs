@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use crate::config::duration;
 
+mod access;
 mod api;
 mod around;
 mod check;
@@ -27,6 +28,7 @@ mod ttl;
 mod unprobed;
 mod zone;
 
+pub use access::{ACCESS, DNS_TRANSFERS};
 pub use api::{API, API_CLIENT, API_TLS, API_TOKEN};
 pub use around::{GEO, ISOLATION, RESOLVER};
 pub use check::{
@@ -55,6 +57,7 @@ pub static SECTIONS: &[&Section] = &[
     &SERVER,
     &DNS,
     &DNS_TCP,
+    &DNS_TRANSFERS,
     &DNS_TLS,
     &DNS_QUIC,
     &DNS_HTTPS,
@@ -81,6 +84,7 @@ pub static SECTIONS: &[&Section] = &[
     &NOTIFY,
     &ZONE,
     &TRANSFER,
+    &ACCESS,
     &CHECK,
     &CHECK_HTTP,
     &BODY_JSON,

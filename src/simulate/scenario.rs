@@ -102,6 +102,7 @@ impl PlanBuilder {
             endpoint_metrics: true,
             trust_ecs: Vec::new(),
             geo: None,
+            quotas: Default::default(),
         };
         let plan = Plan {
             node,
@@ -111,6 +112,7 @@ impl PlanBuilder {
                 source: Arc::from(Path::new("example.test.toml")),
                 services: Vec::new(),
                 transfer: TransferRules::default(),
+                access: Default::default(),
                 refused: false,
             }],
             services: Vec::new(),

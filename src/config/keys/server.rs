@@ -179,6 +179,7 @@ pub static DNS: Section = Section {
             Fallback::Nothing,
             "limits of TCP",
         ),
+        super::access::TRANSFERS,
         key(
             "tls",
             Kind::Table("[dns.tls]"),
@@ -285,6 +286,7 @@ pub static ZONES: Section = Section {
             Fallback::Words("nobody"),
             "who may transfer a zone that does not say itself",
         ),
+        super::access::DEFAULT,
     ],
     later: &[],
 };

@@ -61,6 +61,7 @@ pub(crate) fn plan() -> Plan {
         endpoint_metrics: true,
         trust_ecs: Vec::new(),
         geo: None,
+        quotas: Default::default(),
     };
     Plan {
         node,
