@@ -7,6 +7,7 @@ use std::time::Duration;
 use crate::config::duration;
 
 mod api;
+mod around;
 mod check;
 mod database;
 mod drill;
@@ -27,6 +28,7 @@ mod unprobed;
 mod zone;
 
 pub use api::{API, API_CLIENT, API_TLS, API_TOKEN};
+pub use around::{GEO, ISOLATION, RESOLVER};
 pub use check::{
     BODY_JSON, CHECK, CHECK_DNS, CHECK_GRPC, CHECK_HTTP, CHECK_ICMP, CHECK_SECURITY, CHECK_TCP, CHECK_TLS,
     CHECK_TYPES, LATER_CHECK_TYPES, ROLE_TYPES,
@@ -42,9 +44,7 @@ pub use metrics::METRICS;
 pub use notify::NOTIFY;
 pub use on_failover::ON_FAILOVER;
 pub use process::PROCESS;
-pub use server::{
-    DEFAULTS, DEFAULTS_CHECK, DNS, DNS_TCP, GEO, ISOLATION, PROBES, RESOLVER, SERVER, STATE, ZONES,
-};
+pub use server::{DEFAULTS, DEFAULTS_CHECK, DNS, DNS_TCP, PROBES, SERVER, STATE, ZONES};
 pub use tsig::KEY;
 pub use ttl::TTL;
 pub use unprobed::{CHECK_COMBINED, CHECK_HEARTBEAT};

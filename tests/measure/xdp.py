@@ -12,8 +12,8 @@ Three figures for each, in microseconds per answered query: `server`, the proces
 runs the receiving side of the server's interface: all that a query costs this machine. The client's part is large and
 the same for all.
 
-The load is dnsperf's, or that of a C file which takes the options of dnsload (-s -p -f -l -c -w, JSON on stdout), built
-here. Needs root, iproute2, knotd, dnsperf; two cores; pointsman built with `--release --features xdp` ($POINTSMAN).
+The load is dnsperf's, or that of a C file which takes the options of dnsload (-s -p -f -l -c -w, JSON on stdout; IPv4
+alone), built here. Needs root, iproute2, knotd, dnsperf; two cores; pointsman built with `--release --features xdp` ($POINTSMAN).
 """
 import argparse
 import json
