@@ -84,6 +84,7 @@ fn settings() -> NodeSettings {
         listen: Vec::new(),
         workers: 1,
         affinity: false,
+        xdp: Vec::new(),
         startup_wait: Duration::ZERO,
         version: None,
         identity: None,
@@ -118,6 +119,7 @@ fn settings() -> NodeSettings {
         endpoint_metrics: true,
         trust_ecs: Vec::new(),
         geo: None,
+        quotas: Default::default(),
     }
 }
 
@@ -154,6 +156,7 @@ fn plan() -> Plan {
             source: Arc::from(Path::new("bench")),
             services: (0..SERVICES).map(ServiceId).collect(),
             transfer: TransferRules::default(),
+            access: Default::default(),
             refused: false,
         }],
         services: (0..SERVICES).map(service).collect(),

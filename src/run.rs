@@ -8,6 +8,8 @@
 //! ```
 
 mod announcing;
+#[cfg_attr(not(all(feature = "xdp", target_os = "linux")), path = "run/bypass/absent.rs")]
+mod bypass;
 pub mod chronicle;
 pub mod drills;
 pub mod gate;

@@ -15,8 +15,11 @@ pub mod listen;
 pub mod newcomers;
 pub mod progress;
 pub mod pulse;
+pub mod quotas;
 pub mod tcp;
 pub mod transactions;
 pub mod transfer;
 pub mod tsig;
 pub mod udp;
+#[cfg(all(feature = "xdp", target_os = "linux"))]
+pub mod xdp;

@@ -52,6 +52,7 @@ fn node() -> NodeSettings {
         listen: Vec::new(),
         workers: 1,
         affinity: false,
+        xdp: Vec::new(),
         startup_wait: Duration::ZERO,
         version: Some("fuzz".to_owned()),
         identity: None,
@@ -89,6 +90,7 @@ fn node() -> NodeSettings {
             length: 8,
         }],
         geo: None,
+        quotas: Default::default(),
     }
 }
 
@@ -129,6 +131,7 @@ fn snapshot() -> Arc<Snapshot> {
             Vec::new()
         },
         transfer: TransferRules::default(),
+        access: Default::default(),
         refused: id == 2,
     };
     let plan = Plan {

@@ -30,6 +30,7 @@ fn published() -> Arc<Published> {
         listen: Vec::new(),
         workers: 1,
         affinity: false,
+        xdp: Vec::new(),
         startup_wait: Duration::ZERO,
         version: None,
         identity: None,
@@ -68,6 +69,7 @@ fn published() -> Arc<Published> {
         endpoint_metrics: true,
         trust_ecs: Vec::new(),
         geo: None,
+        quotas: Default::default(),
     };
     let zone = ZonePlan {
         id: ZoneId(0),
@@ -81,6 +83,7 @@ fn published() -> Arc<Published> {
             }],
             keys: vec![name("k")],
         },
+        access: Default::default(),
         refused: false,
     };
     let plan = Plan {

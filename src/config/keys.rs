@@ -6,7 +6,9 @@ use std::time::Duration;
 
 use crate::config::duration;
 
+mod access;
 mod api;
+mod around;
 mod check;
 mod database;
 mod drill;
@@ -26,7 +28,9 @@ mod ttl;
 mod unprobed;
 mod zone;
 
+pub use access::{ACCESS, DNS_TRANSFERS};
 pub use api::{API, API_CLIENT, API_TLS, API_TOKEN};
+pub use around::{GEO, ISOLATION, RESOLVER};
 pub use check::{
     BODY_JSON, CHECK, CHECK_DNS, CHECK_GRPC, CHECK_HTTP, CHECK_ICMP, CHECK_SECURITY, CHECK_TCP, CHECK_TLS,
     CHECK_TYPES, LATER_CHECK_TYPES, ROLE_TYPES,
@@ -42,9 +46,7 @@ pub use metrics::METRICS;
 pub use notify::NOTIFY;
 pub use on_failover::ON_FAILOVER;
 pub use process::PROCESS;
-pub use server::{
-    DEFAULTS, DEFAULTS_CHECK, DNS, DNS_TCP, GEO, ISOLATION, PROBES, RESOLVER, SERVER, STATE, ZONES,
-};
+pub use server::{DEFAULTS, DEFAULTS_CHECK, DNS, DNS_TCP, PROBES, SERVER, STATE, ZONES};
 pub use tsig::KEY;
 pub use ttl::TTL;
 pub use unprobed::{CHECK_COMBINED, CHECK_HEARTBEAT};
@@ -55,6 +57,7 @@ pub static SECTIONS: &[&Section] = &[
     &SERVER,
     &DNS,
     &DNS_TCP,
+    &DNS_TRANSFERS,
     &DNS_TLS,
     &DNS_QUIC,
     &DNS_HTTPS,
@@ -81,6 +84,7 @@ pub static SECTIONS: &[&Section] = &[
     &NOTIFY,
     &ZONE,
     &TRANSFER,
+    &ACCESS,
     &CHECK,
     &CHECK_HTTP,
     &BODY_JSON,

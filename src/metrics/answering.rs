@@ -33,8 +33,10 @@ pub(super) fn write(text: &mut Text, totals: &[(&'static str, Tally)]) {
     for (family, part) in parts {
         let mut samples = text.family(family);
         for (transport, tally) in totals {
-            // Only UDP can lose what is queued, and hands transactions over.
-            if *transport == "udp" || ![f::REFUSED.name, f::OVERFLOWS.name].contains(&family.name) {
+            // Only datagrams can be lost in a queue, and hand transactions over.
+            if ["udp", "xdp"].contains(transport)
+                || ![f::REFUSED.name, f::OVERFLOWS.name].contains(&family.name)
+            {
                 samples.count(&labels(&[("transport", transport)]), part(tally));
             }
         }
@@ -42,7 +44,7 @@ pub(super) fn write(text: &mut Text, totals: &[(&'static str, Tally)]) {
     let mut samples = text.family(&f::SOCKET_ERRORS);
     for (transport, tally) in totals {
         let calls = match *transport {
-            "udp" => &[("receive", tally.receive_errors), ("send", tally.send_errors)][..],
+            "udp" | "xdp" => &[("receive", tally.receive_errors), ("send", tally.send_errors)][..],
             _ => &[("accept", tally.accept_errors)][..],
         };
         for (call, count) in calls {

@@ -294,6 +294,7 @@ fn needs_restart(old: &NodeSettings, new: &NodeSettings) -> Vec<&'static str> {
         ),
         ("[dns] workers", old.workers != new.workers),
         ("[dns] affinity", old.affinity != new.affinity),
+        ("[dns] xdp", old.xdp != new.xdp),
         (
             "[probes] concurrency",
             old.probe_concurrency != new.probe_concurrency,

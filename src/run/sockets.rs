@@ -15,6 +15,7 @@ use crate::api::server::Server;
 use crate::clock::SystemClock;
 use crate::model::encrypted::Encrypted;
 use crate::model::plan::{NodeSettings, Plan, TcpSettings};
+use crate::run::bypass::Bypass;
 use crate::run::privileges::Privileges;
 use crate::serve::counters::Counters;
 use crate::serve::encrypted::{self, EncryptedFronts};
@@ -63,6 +64,7 @@ struct Bound {
     datagrams: Vec<UdpSocket>,
     listeners: Vec<TcpListener>,
     encrypted: encrypted::Sockets,
+    bypass: Bypass,
 }
 
 impl Bound {
@@ -76,9 +78,11 @@ impl Bound {
         }
         let encrypted = encrypted::Sockets::open(&node.encrypted, &mut given)?;
         given.close_rest();
+        let bypass = Bypass::open(node, &datagrams);
         Ok(Self {
             datagrams,
             listeners,
+            bypass,
             encrypted,
         })
     }
@@ -101,6 +105,7 @@ impl Opening {
             datagrams,
             listeners,
             encrypted,
+            bypass,
         } = opened.await??;
         // Before the first packet is read.
         self.privileges.settle(&self.plan)?;
@@ -142,12 +147,15 @@ impl Opening {
             affinity: self.plan.node.affinity,
         };
         let running = udp::spawn(datagrams, &front).context("cannot start the UDP workers")?;
+        let bypassing = bypass.spawn(&running, &front);
         let stop = self.stop;
         tracker.spawn(async move {
             stop.cancelled().await;
-            running.stop();
-            // Joining waits for threads, which a task must not.
+            // Joining waits for threads, which a task must not. What comes past the kernel comes to the sockets once it
+            // has ended, so they end last.
             let joined = tokio::task::spawn_blocking(move || {
+                bypassing.stop();
+                running.stop();
                 running.join();
                 encrypted.is_none_or(|thread| thread.join().is_ok())
             });

@@ -109,6 +109,12 @@ pub fn spawn(sockets: Vec<UdpSocket>, front: &Front) -> io::Result<UdpWorkers> {
 }
 
 impl UdpWorkers {
+    /// The sockets, by which others may answer, too.
+    #[must_use]
+    pub fn sockets(&self) -> &[Arc<UdpSocket>] {
+        &self.sockets
+    }
+
     /// Tells all to stop: each answers what is queued and ends.
     pub fn stop(&self) {
         self.stop.store(true, Ordering::Release);

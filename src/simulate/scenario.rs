@@ -67,6 +67,7 @@ impl PlanBuilder {
             listen: Vec::new(),
             workers: 1,
             affinity: false,
+            xdp: Vec::new(),
             startup_wait: Duration::from_secs(3),
             version: None,
             identity: None,
@@ -101,6 +102,7 @@ impl PlanBuilder {
             endpoint_metrics: true,
             trust_ecs: Vec::new(),
             geo: None,
+            quotas: Default::default(),
         };
         let plan = Plan {
             node,
@@ -110,6 +112,7 @@ impl PlanBuilder {
                 source: Arc::from(Path::new("example.test.toml")),
                 services: Vec::new(),
                 transfer: TransferRules::default(),
+                access: Default::default(),
                 refused: false,
             }],
             services: Vec::new(),

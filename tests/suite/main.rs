@@ -63,6 +63,8 @@ mod streams;
 mod support;
 mod terminal;
 mod treatments;
+#[cfg(all(feature = "xdp", target_os = "linux"))]
+mod xdp;
 mod zone_data;
 mod zone_form;
 mod zone_later;

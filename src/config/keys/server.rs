@@ -138,6 +138,12 @@ pub static DNS: Section = Section {
             "whether each UDP thread stays on a core of its own, one after the other of those it may use",
         ),
         key(
+            "xdp",
+            Kind::Texts,
+            Fallback::Words("nowhere"),
+            "interfaces whose UDP queries are taken past the kernel (AF_XDP)",
+        ),
+        key(
             "startup_wait",
             Kind::Duration(Duration::ZERO, MINUTE),
             Fallback::Duration(defaults::STARTUP_WAIT),
@@ -173,6 +179,7 @@ pub static DNS: Section = Section {
             Fallback::Nothing,
             "limits of TCP",
         ),
+        super::access::TRANSFERS,
         key(
             "tls",
             Kind::Table("[dns.tls]"),
@@ -279,6 +286,7 @@ pub static ZONES: Section = Section {
             Fallback::Words("nobody"),
             "who may transfer a zone that does not say itself",
         ),
+        super::access::DEFAULT,
     ],
     later: &[],
 };
@@ -372,49 +380,5 @@ pub static PROBES: Section = Section {
             "programs of checks of type `exec` that run at once, at the most",
         ),
     ],
-    later: &[],
-};
-
-/// `[resolver]`
-pub static RESOLVER: Section = Section {
-    title: "[resolver]",
-    keys: &[key(
-        "nameservers",
-        Kind::Sockets,
-        Fallback::Words("those of the system (`/etc/resolv.conf`)"),
-        "recursive servers that resolve the `alias` of endpoints",
-    )],
-    later: &[],
-};
-
-/// `[isolation]`
-pub static ISOLATION: Section = Section {
-    title: "[isolation]",
-    keys: &[
-        key(
-            "references",
-            Kind::Sockets,
-            Fallback::Nothing,
-            "reachable by TCP whenever this node is well connected (gateway, peers)",
-        ),
-        key(
-            "max_down_per_minute",
-            Kind::Share,
-            Fallback::Nothing,
-            "of the endpoints of one check with ten or more, how many may go down per minute; the rest wait and are reported",
-        ),
-    ],
-    later: &[],
-};
-
-/// `[geo]`
-pub static GEO: Section = Section {
-    title: "[geo]",
-    keys: &[key(
-        "database",
-        Kind::Path,
-        Fallback::Words("none; policy `geo` requires it"),
-        "database of addresses in MaxMind's format; read again when it changes, and the old one kept when it is broken",
-    )],
     later: &[],
 };

@@ -102,6 +102,7 @@ pub(crate) fn settings() -> NodeSettings {
         listen: Vec::new(),
         workers: 1,
         affinity: false,
+        xdp: Vec::new(),
         startup_wait: Duration::ZERO,
         version: Some("pointsman".to_owned()),
         identity: None,
@@ -136,6 +137,7 @@ pub(crate) fn settings() -> NodeSettings {
         endpoint_metrics: true,
         trust_ecs: Vec::new(),
         geo: None,
+        quotas: Default::default(),
     }
 }
 
@@ -325,6 +327,7 @@ pub(crate) fn plan(world: &World) -> (Plan, Vec<Option<Arc<Contents>>>) {
             source: Arc::from(Path::new("case.toml")),
             services,
             transfer: TransferRules::default(),
+            access: Default::default(),
             refused: zone.refused,
         });
     }

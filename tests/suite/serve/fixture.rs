@@ -35,6 +35,7 @@ pub(crate) fn plan() -> Plan {
         listen: Vec::new(),
         workers: 1,
         affinity: false,
+        xdp: Vec::new(),
         startup_wait: Duration::ZERO,
         version: None,
         identity: None,
@@ -60,6 +61,7 @@ pub(crate) fn plan() -> Plan {
         endpoint_metrics: true,
         trust_ecs: Vec::new(),
         geo: None,
+        quotas: Default::default(),
     };
     Plan {
         node,
