@@ -13,3 +13,4 @@ pub mod memory;
 pub mod option;
 pub mod origin;
 pub mod process;
+pub mod steer;

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use crate::config::duration;
 
+mod abuse;
 mod api;
 mod check;
 mod database;
@@ -24,6 +25,7 @@ mod ttl;
 mod unprobed;
 mod zone;
 
+pub use abuse::{DNS_COOKIES, DNS_RATE_LIMIT};
 pub use api::{API, API_CLIENT, API_TLS, API_TOKEN};
 pub use check::{
     BODY_JSON, CHECK, CHECK_DNS, CHECK_GRPC, CHECK_HTTP, CHECK_ICMP, CHECK_SECURITY, CHECK_TCP, CHECK_TLS,
@@ -51,6 +53,8 @@ pub static SECTIONS: &[&Section] = &[
     &SERVER,
     &DNS,
     &DNS_TCP,
+    &DNS_COOKIES,
+    &DNS_RATE_LIMIT,
     &ZONES,
     &STATE,
     &HISTORY,

@@ -51,7 +51,12 @@ impl Opening {
         };
         let (mut datagrams, mut listeners) = (Vec::new(), Vec::new());
         for &address in &node.listen {
-            datagrams.extend(listen::udp(address, workers, udp::BUFFER)?);
+            let open = if node.cookies.lane {
+                listen::udp_with_lane
+            } else {
+                listen::udp
+            };
+            datagrams.extend(open(address, workers, udp::BUFFER)?);
             listeners.push(listen::tcp(address)?);
         }
         let counters = self.counters;

@@ -1,5 +1,6 @@
 //! EDNS (RFC 6891): what a query's OPT says, and the OPT of a reply.
 
+use crate::wire::cookie::{COOKIE, Cookies, OPTION, Said};
 use crate::wire::subnet::{CLIENT_SUBNET, ClientSubnet, Told};
 
 /// Octets of an OPT record without options.
@@ -22,6 +23,8 @@ pub struct Edns {
     pub nsid: bool,
     /// What is said of the client.
     pub told: Told,
+    /// What the COOKIE option says.
+    pub cookie: Said,
 }
 
 /// Reads an OPT's fields; `None` when its options overrun it. Options that are not known are passed over.
@@ -34,12 +37,14 @@ pub fn read(class: u16, ttl: u32, options: &[u8]) -> Option<Edns> {
         dnssec_ok: flags & 0x80 != 0,
         nsid: false,
         told: Told::Nothing,
+        cookie: Said::Nothing,
     };
     let mut rest = options;
     while let Some((&[code_high, code_low, len_high, len_low], tail)) = rest.split_first_chunk() {
         let (data, after) = tail.split_at_checked(usize::from(u16::from_be_bytes([len_high, len_low])))?;
         match u16::from_be_bytes([code_high, code_low]) {
             NSID => edns.nsid = true,
+            COOKIE => edns.cookie = edns.cookie.and(data),
             CLIENT_SUBNET => edns.told = edns.told.and(data),
             _ => {}
         }
@@ -75,6 +80,8 @@ pub struct OptReply<'a> {
     pub nsid: Option<&'a [u8]>,
     /// The client's network, when it was told and heeded, and for how many bits of it the answer holds.
     pub subnet: Option<(ClientSubnet, u8)>,
+    /// The client's cookie and ours for it.
+    pub cookie: Option<Cookies>,
     /// What is to be said besides RCODE.
     pub error: Option<ExtendedError<'a>>,
 }
@@ -86,6 +93,7 @@ impl OptReply<'_> {
         OPT_LEN
             + self.nsid.map_or(0, |id| 4 + id.len())
             + self.subnet.map_or(0, |(subnet, _)| subnet.length())
+            + self.cookie.map_or(0, |_| OPTION)
             + self.error.map_or(0, |error| 6 + error.text.len())
     }
 
@@ -121,6 +129,9 @@ impl OptReply<'_> {
         if let Some((subnet, scope)) = &self.subnet {
             let (head, address) = subnet.reply(*scope);
             rest = write_option(rest, CLIENT_SUBNET, &head, address);
+        }
+        if let Some((client, server)) = &self.cookie {
+            rest = write_option(rest, COOKIE, client, server);
         }
         if let Some(error) = self.error {
             write_option(rest, EXTENDED_ERROR, &error.code.to_be_bytes(), error.text);
@@ -172,17 +183,19 @@ mod tests {
             dnssec_ok: true,
             nsid: Some(b"ns1"),
             subnet: None,
+            cookie: Some(([1; 8], [2; 16])),
             error: Some(ExtendedError {
                 code: 3,
                 text: b"stale",
             }),
         };
-        let mut out = [0xff; 64];
+        let mut out = [0xff; 80];
         assert_eq!(reply.write(&mut out), reply.length());
-        assert_eq!(&out[..11], b"\0\0\x29\x04\xd0\x01\0\x80\0\0\x12");
+        assert_eq!(&out[..11], b"\0\0\x29\x04\xd0\x01\0\x80\0\0\x2e");
         assert_eq!(
             &out[11..reply.length()],
-            b"\0\x03\0\x03ns1\0\x0f\0\x07\0\x03stale"
+            b"\0\x03\0\x03ns1\0\x0a\0\x18\x01\x01\x01\x01\x01\x01\x01\x01\x02\x02\x02\x02\x02\x02\x02\x02\
+              \x02\x02\x02\x02\x02\x02\x02\x02\0\x0f\0\x07\0\x03stale"
         );
         assert_eq!(reply.write(&mut out[..20]), 0);
         assert_eq!(OptReply::default().write(&mut out), OPT_LEN);

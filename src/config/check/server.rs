@@ -8,7 +8,7 @@ use toml::de::DeTable;
 use crate::config::atlas::{self, Known};
 use crate::config::check::drill;
 use crate::config::check::hand::{self, OverridesFile};
-use crate::config::check::{api, notify, probe, tsig};
+use crate::config::check::{abuse, api, notify, probe, tsig};
 use crate::config::defaults;
 use crate::config::keys;
 use crate::config::load::files::Files;
@@ -88,6 +88,8 @@ pub(crate) fn read(source: &Source, files: &mut Files, geo_before: Option<&Known
             .collect(),
         geo: geo.as_ref().map(Known::database),
         tcp: tcp(&dns.table("tcp", &keys::DNS_TCP)),
+        cookies: abuse::cookies(&dns, files),
+        rate_limit: abuse::rate_limit(&dns),
         probe_concurrency: probes.integer_or_default("concurrency"),
         exec_concurrency: probes.integer_or_default("exec_concurrency"),
         zones_directory,

@@ -161,6 +161,18 @@ pub static DNS: Section = Section {
             Fallback::Nothing,
             "limits of TCP",
         ),
+        key(
+            "cookies",
+            Kind::Table("[dns.cookies]"),
+            Fallback::Nothing,
+            "DNS cookies",
+        ),
+        key(
+            "rate_limit",
+            Kind::Table("[dns.rate_limit]"),
+            Fallback::Nothing,
+            "how often one network is answered over UDP",
+        ),
     ],
     later: &[],
 };

@@ -36,6 +36,8 @@ pub(crate) fn plan() -> Plan {
         identity: None,
         udp_payload: 1232,
         tcp: TCP,
+        cookies: Default::default(),
+        rate_limit: None,
         probe_concurrency: 1,
         exec_concurrency: 8,
         zones_directory: PathBuf::new(),
