@@ -80,7 +80,9 @@ impl<'o, 's> Reply<'o, 's> {
             nsid: edns.nsid.then_some(&*settings.nsid),
             subnet: known.subnet.map(|subnet| (subnet, 0)),
             cookie: known.cookie,
+            keepalive: None,
             error: None,
+            padding: (edns.padded && known.transport.is_encrypted()).then_some(0),
         });
         if let Some(most) = settings.max_without
             && known.is_claimed()
@@ -158,6 +160,17 @@ impl<'o, 's> Reply<'o, 's> {
         }
     }
 
+    /// Says how long the connection may be idle.
+    #[cold]
+    pub(crate) fn keep(&mut self, tenths: u16) {
+        if let Some(opt) = &mut self.opt
+            && opt.keepalive.is_none()
+            && self.composer.reserve(6)
+        {
+            opt.keepalive = Some(tenths);
+        }
+    }
+
     /// Adds an extended error, when the client speaks EDNS and there is room.
     pub(crate) fn say(&mut self, error: ExtendedError<'s>) {
         if let Some(opt) = &mut self.opt
@@ -175,6 +188,9 @@ impl<'o, 's> Reply<'o, 's> {
         self.header.rcode_low = (self.rcode & 15) as u8;
         if let Some(opt) = &mut self.opt {
             opt.rcode_high = (self.rcode >> 4) as u8;
+            if opt.padding.is_some() {
+                opt.pad(self.composer.position(), self.composer.capacity());
+            }
         }
         let about = About {
             rcode: self.rcode,

@@ -123,6 +123,12 @@ impl<'o> Composer<'o> {
         self.at
     }
 
+    /// Octets of the longest reply that the buffer has room for.
+    #[must_use]
+    pub fn capacity(&self) -> usize {
+        self.out.len().min(usize::from(u16::MAX))
+    }
+
     /// The boundary here.
     #[must_use]
     pub fn mark(&self) -> Mark {

@@ -7,8 +7,15 @@ use crate::wire::subnet::{CLIENT_SUBNET, ClientSubnet, Told};
 pub const OPT_LEN: usize = 11;
 /// Name server identifier (RFC 5001).
 pub const NSID: u16 = 3;
+/// How long an idle connection is kept (RFC 7828).
+pub const TCP_KEEPALIVE: u16 = 11;
+/// Padding (RFC 7830).
+pub const PADDING: u16 = 12;
 /// Extended error (RFC 8914).
 pub const EXTENDED_ERROR: u16 = 15;
+/// Octets that responses are padded to a multiple of (RFC 8467 section 4.1).
+const BLOCK: usize = 468;
+static ZEROS: [u8; BLOCK] = [0; BLOCK];
 
 /// What a query's OPT says, as far as it matters here.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -21,10 +28,26 @@ pub struct Edns {
     pub dnssec_ok: bool,
     /// Whether NSID is asked for.
     pub nsid: bool,
+    /// Whether the query is padded: so is its response, where nobody on the way can read it.
+    pub padded: bool,
+    /// Whether it is asked how long an idle connection is kept.
+    pub keepalive: Keepalive,
     /// What is said of the client.
     pub told: Told,
     /// What the COOKIE option says.
     pub cookie: Said,
+}
+
+/// What a query says about how long its connection is kept (RFC 7828). Without a meaning where there is no connection.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Keepalive {
+    /// Nothing.
+    #[default]
+    Unasked,
+    /// It is asked for.
+    Asked,
+    /// A client must not propose a time (section 3.2.1).
+    Malformed,
 }
 
 /// Reads an OPT's fields; `None` when its options overrun it. Options that are not known are passed over.
@@ -36,6 +59,8 @@ pub fn read(class: u16, ttl: u32, options: &[u8]) -> Option<Edns> {
         version,
         dnssec_ok: flags & 0x80 != 0,
         nsid: false,
+        padded: false,
+        keepalive: Keepalive::Unasked,
         told: Told::Nothing,
         cookie: Said::Nothing,
     };
@@ -45,6 +70,9 @@ pub fn read(class: u16, ttl: u32, options: &[u8]) -> Option<Edns> {
         match u16::from_be_bytes([code_high, code_low]) {
             NSID => edns.nsid = true,
             COOKIE => edns.cookie = edns.cookie.and(data),
+            PADDING => edns.padded = true,
+            TCP_KEEPALIVE if !data.is_empty() => edns.keepalive = Keepalive::Malformed,
+            TCP_KEEPALIVE if edns.keepalive == Keepalive::Unasked => edns.keepalive = Keepalive::Asked,
             CLIENT_SUBNET => edns.told = edns.told.and(data),
             _ => {}
         }
@@ -82,11 +110,27 @@ pub struct OptReply<'a> {
     pub subnet: Option<(ClientSubnet, u8)>,
     /// The client's cookie and ours for it.
     pub cookie: Option<Cookies>,
+    /// For how long the connection may be idle, in tenths of a second, when that was asked for.
+    pub keepalive: Option<u16>,
     /// What is to be said besides RCODE.
     pub error: Option<ExtendedError<'a>>,
+    /// Octets of zero that hide the response's length; `None`: no such option.
+    pub padding: Option<u16>,
 }
 
 impl OptReply<'_> {
+    /// Pads, when it has the option, so that this record behind `before` octets fills whole blocks (RFC 8467 section
+    /// 4.1), or as much of the last one as a message of `limit` octets has room for.
+    #[cold]
+    pub fn pad(&mut self, before: usize, limit: usize) {
+        if self.padding.is_some() {
+            self.padding = Some(0);
+            let bare = before + self.length();
+            let whole = bare.next_multiple_of(BLOCK).min(limit.max(bare));
+            self.padding = u16::try_from(whole - bare).ok();
+        }
+    }
+
     /// Octets of the record.
     #[must_use]
     pub fn length(&self) -> usize {
@@ -94,7 +138,9 @@ impl OptReply<'_> {
             + self.nsid.map_or(0, |id| 4 + id.len())
             + self.subnet.map_or(0, |(subnet, _)| subnet.length())
             + self.cookie.map_or(0, |_| OPTION)
+            + self.keepalive.map_or(0, |_| 6)
             + self.error.map_or(0, |error| 6 + error.text.len())
+            + self.padding.map_or(0, |octets| 4 + usize::from(octets))
     }
 
     /// Writes the record at the beginning of `out`; the octets written, 0 when it does not fit.
@@ -133,8 +179,15 @@ impl OptReply<'_> {
         if let Some((client, server)) = &self.cookie {
             rest = write_option(rest, COOKIE, client, server);
         }
+        if let Some(tenths) = self.keepalive {
+            rest = write_option(rest, TCP_KEEPALIVE, &[], &tenths.to_be_bytes());
+        }
         if let Some(error) = self.error {
-            write_option(rest, EXTENDED_ERROR, &error.code.to_be_bytes(), error.text);
+            rest = write_option(rest, EXTENDED_ERROR, &error.code.to_be_bytes(), error.text);
+        }
+        if let Some(octets) = self.padding {
+            let zeros = ZEROS.get(..usize::from(octets)).unwrap_or(&ZEROS);
+            write_option(rest, PADDING, &[], zeros);
         }
         length
     }
@@ -184,20 +237,62 @@ mod tests {
             nsid: Some(b"ns1"),
             subnet: None,
             cookie: Some(([1; 8], [2; 16])),
+            keepalive: Some(300),
             error: Some(ExtendedError {
                 code: 3,
                 text: b"stale",
             }),
+            padding: None,
         };
         let mut out = [0xff; 80];
         assert_eq!(reply.write(&mut out), reply.length());
-        assert_eq!(&out[..11], b"\0\0\x29\x04\xd0\x01\0\x80\0\0\x2e");
+        assert_eq!(&out[..11], b"\0\0\x29\x04\xd0\x01\0\x80\0\0\x34");
         assert_eq!(
             &out[11..reply.length()],
             b"\0\x03\0\x03ns1\0\x0a\0\x18\x01\x01\x01\x01\x01\x01\x01\x01\x02\x02\x02\x02\x02\x02\x02\x02\
-              \x02\x02\x02\x02\x02\x02\x02\x02\0\x0f\0\x07\0\x03stale"
+              \x02\x02\x02\x02\x02\x02\x02\x02\0\x0b\0\x02\x01\x2c\0\x0f\0\x07\0\x03stale"
         );
         assert_eq!(reply.write(&mut out[..20]), 0);
         assert_eq!(OptReply::default().write(&mut out), OPT_LEN);
+    }
+
+    #[test]
+    fn a_client_asks_for_the_idle_time_and_must_not_propose_one() {
+        for (options, seen) in [
+            (b"".as_slice(), Keepalive::Unasked),
+            (b"\0\x0b\0\0", Keepalive::Asked),
+            (b"\0\x0b\0\x02\x01\x2c", Keepalive::Malformed),
+            (b"\0\x0b\0\x01\0\0\x0b\0\0", Keepalive::Malformed),
+        ] {
+            assert_eq!(read(512, 0, options).unwrap().keepalive, seen, "{options:?}");
+        }
+    }
+
+    #[test]
+    fn padded_replies_fill_whole_blocks_as_far_as_there_is_room() {
+        assert!(read(512, 0, b"\0\x0c\0\x02ab").unwrap().padded);
+        for (before, limit, whole) in [
+            (12, 65_535, 468),
+            (453, 65_535, 468),
+            (454, 65_535, 936),
+            (65_500, 65_535, 65_520),
+            (65_510, 65_535, 65_535),
+            (65_530, 65_535, 65_545),
+        ] {
+            let mut reply = OptReply {
+                padding: Some(0),
+                ..OptReply::default()
+            };
+            reply.pad(before, limit);
+            let mut out = [0xff; 600];
+            let length = reply.write(&mut out);
+            assert_eq!(before + length, whole, "{before}");
+            assert!(out[OPT_LEN + 4..length].iter().all(|octet| *octet == 0));
+            let options = &out[OPT_LEN..length];
+            assert!(read(512, 0, options).unwrap().padded);
+        }
+        let mut reply = OptReply::default();
+        reply.pad(12, 65_535);
+        assert_eq!(reply.length(), OPT_LEN);
     }
 }

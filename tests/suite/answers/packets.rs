@@ -175,3 +175,39 @@ fn transfers_updates_and_what_is_signed_are_transactions() {
         assert_eq!(outcome, pointsman::answer::snapshot::Outcome::Transaction);
     }
 }
+
+#[test]
+fn a_padded_query_gets_a_padded_response_where_nobody_can_read_it() {
+    let world: World = toml::from_str(
+        "[[zone]]\norigin = \"test\"\nrecords = '''\n@ 300 SOA ns host 1 2 3 4 5\n@ 300 NS ns\nwww 300 A 192.0.2.1\n'''",
+    )
+    .unwrap();
+    let snapshot = snapshot(&world);
+    // OPT with padding of three octets, and with NSID before it.
+    let padded: &[u8] = b"\0\0\x29\x04\xd0\0\0\0\0\0\x07\0\x0c\0\x03\0\0\0";
+    let both: &[u8] = b"\0\0\x29\x04\xd0\0\0\0\0\0\x08\0\x03\0\0\0\x0c\0\0";
+    for transport in Transport::ALL {
+        for (opt, wanted) in [(padded, true), (both, true), (OPT, false)] {
+            // An answer, a name that does not exist, a zone that is elsewhere, another version of EDNS.
+            let mut other_version = opt.to_vec();
+            other_version[6] = 1;
+            let nothing: &[u8] = b"\x02no\x04test\0\0\x01\0\x01";
+            let elsewhere: &[u8] = b"\x02no\x04pest\0\0\x01\0\x01";
+            for (question, opt) in [
+                (WWW, opt),
+                (nothing, opt),
+                (elsewhere, opt),
+                (WWW, &*other_version),
+            ] {
+                let query = packet([0, 0], [1, 0, 0, 1], &[question, opt]);
+                let reply = ask(&snapshot, &query, transport, 0).unwrap();
+                let message = hickory_proto::op::Message::from_vec(&reply).unwrap();
+                let option = message.edns.unwrap();
+                let option = option.option(hickory_proto::rr::rdata::opt::EdnsCode::Padding);
+                let is_padded = wanted && transport.is_encrypted();
+                assert_eq!(option.is_some(), is_padded, "{transport:?}");
+                assert_eq!(reply.len() == 468, is_padded, "{transport:?}: {}", reply.len());
+            }
+        }
+    }
+}
