@@ -13,6 +13,7 @@ pub mod drills;
 pub mod gate;
 pub mod loader;
 mod metering;
+pub mod privileges;
 pub mod recorder;
 pub mod rehearse;
 pub mod signal_box;
@@ -46,8 +47,10 @@ use crate::serve::given::Given;
 use crate::store::Store;
 use chronicle::Chronicle;
 use loader::Loader;
+use privileges::Privileges;
 use recorder::Recorder;
 use signal_box::{Inbox, Message, SignalBox};
+use supervisor::Manager;
 
 /// Reload requests that may wait; more are told that the server is busy.
 const RELOADS: usize = 8;
@@ -81,14 +84,15 @@ pub struct Running {
     runner: Runner,
     tracker: TaskTracker,
     stop: CancellationToken,
+    manager: Manager,
 }
 
 /// Reads the configuration and starts every part; returns before the sockets are open ([`Running::opened`]). Those that
-/// are `given` are not opened.
+/// are `given` are not opened; what needs a privilege is done with `privileges`, which end when the sockets are open.
 ///
 /// # Errors
 /// [`StartError`]: every mistake of the files, or what the system refused.
-pub async fn start(file: &Path, mut given: Given) -> Result<Running, StartError> {
+pub async fn start(file: &Path, mut given: Given, privileges: Privileges) -> Result<Running, StartError> {
     // One provider for every TLS client; a second installation (in tests) is no harm.
     let _ = rustls::crypto::ring::default_provider().install_default();
     let clock = SystemClock::start();
@@ -104,7 +108,7 @@ pub async fn start(file: &Path, mut given: Given) -> Result<Running, StartError>
             tracing::warn!(target: "pointsman::config", "{diagnostic}");
         }
     }
-    sockets::try_bind(&plan, &given)?;
+    sockets::try_bind(&plan, &given, &privileges).await?;
     match crate::sys::limit::raise_open_files() {
         Ok(limit) => tracing::debug!(target: "pointsman::start", limit, "file descriptors"),
         Err(error) => {
@@ -182,7 +186,7 @@ pub async fn start(file: &Path, mut given: Given) -> Result<Running, StartError>
     };
     let thread = signal_box::spawn(signal_box, inbox, failed_tx).context("cannot start a thread")?;
 
-    let meters = Arc::new(Meters::new(clock));
+    let (meters, manager) = (Arc::new(Meters::new(clock)), Manager::default());
     let (tcp_changes, tcp) = watch::channel(plan.node.tcp);
     let (access_changes, access) = watch::channel(Arc::new(plan.node.access.clone()));
     let loader = Loader::new(
@@ -192,13 +196,13 @@ pub async fn start(file: &Path, mut given: Given) -> Result<Running, StartError>
         messages.clone(),
         (tcp_changes, access_changes, receivers.clone()),
         (resolver, Arc::clone(&plan)),
-        Arc::clone(&meters),
+        (Arc::clone(&meters), manager.clone()),
     );
     tracker.spawn(loader.run(reload_inbox, rehearsal_inbox, stop.clone()));
 
     tracker.spawn(desk.run(stop.clone()));
     let live = Live {
-        requests,
+        requests: requests.clone(),
         reloads: reloads.clone(),
         rehearsals,
         drills,
@@ -215,7 +219,7 @@ pub async fn start(file: &Path, mut given: Given) -> Result<Running, StartError>
         directory: Arc::default(),
         receivers,
     };
-    sockets::open_api(&plan, &mut given, live, &tracker, stop.clone()).await?;
+    sockets::open_api(&plan, (&mut given, &privileges), live, &tracker, stop.clone()).await?;
 
     let opening = sockets::Opening {
         plan: Arc::clone(&plan),
@@ -225,12 +229,21 @@ pub async fn start(file: &Path, mut given: Given) -> Result<Running, StartError>
         tcp,
         stop: stop.clone(),
         given,
+        privileges,
     };
-    let (open_tracker, is_ready) = (tracker.clone(), Arc::clone(&ready));
+    let watching = manager
+        .clone()
+        .watch(requests, Arc::clone(&meters.counters), stop.clone());
+    let (open_tracker, is_ready, told) = (tracker.clone(), Arc::clone(&ready), manager.clone());
+    let planned = Arc::clone(&plan);
     tracker.spawn(async move {
         if open_wanted.await.is_ok() {
             let result = opening.open(&open_tracker).await;
             is_ready.store(result.is_ok(), Ordering::Release);
+            if result.is_ok() {
+                told.opened(&planned);
+                open_tracker.spawn(watching);
+            }
             // Whoever started the server may not be waiting any more.
             let _ = opened_tx.send(result);
         }
@@ -246,6 +259,7 @@ pub async fn start(file: &Path, mut given: Given) -> Result<Running, StartError>
         runner,
         tracker,
         stop,
+        manager,
     })
 }
 
@@ -290,6 +304,7 @@ impl Running {
 
     /// Stops accepting, answers what is queued, writes what waits, and leaves.
     pub async fn stop(self) {
+        self.manager.stopping();
         self.stop.cancel();
         self.tracker.close();
         self.tracker.wait().await;
@@ -323,7 +338,10 @@ fn open_store(plan: &Plan) -> (Store, Remembered) {
             (store, remembered)
         }
         Err(error) => {
-            tracing::error!(target: "pointsman::store", "{error}; serving without memory: nothing will survive a restart");
+            tracing::error!(
+                target: "pointsman::store", advice = privileges::advice(),
+                "{error}; serving without memory: nothing will survive a restart"
+            );
             {
                 let remembered = Remembered {
                     lost: true,

@@ -1,6 +1,6 @@
 //! The doors: DNS sockets, opened when the verdicts are in, and the API's listener.
 
-use std::net::{TcpListener, UdpSocket};
+use std::net::{SocketAddr, TcpListener, UdpSocket};
 use std::sync::Arc;
 
 use anyhow::Context;
@@ -14,6 +14,7 @@ use crate::api::routes::router;
 use crate::api::server::Server;
 use crate::clock::SystemClock;
 use crate::model::plan::{NodeSettings, Plan, TcpSettings};
+use crate::run::privileges::Privileges;
 use crate::serve::counters::Counters;
 use crate::serve::given::{Given, Kind};
 use crate::serve::listen::BindError;
@@ -35,17 +36,19 @@ pub(super) struct Opening {
     pub(super) stop: CancellationToken,
     /// Sockets that are open already.
     pub(super) given: Given,
+    /// For what needs one.
+    pub(super) privileges: Privileges,
 }
 
 /// Opens every address and closes it again: what cannot work is told before the verdicts are waited for. What is
 /// `given` is open.
-pub(super) fn try_bind(plan: &Plan, given: &Given) -> anyhow::Result<()> {
-    for &address in &plan.node.listen {
-        if !given.has(Kind::Datagram, address) && !given.has(Kind::Stream, address) {
-            listen::probe(address)?;
-        }
-    }
-    Ok(())
+pub(super) async fn try_bind(plan: &Plan, given: &Given, privileges: &Privileges) -> anyhow::Result<()> {
+    let is_given =
+        |address: &SocketAddr| given.has(Kind::Datagram, *address) || given.has(Kind::Stream, *address);
+    let mut addresses = plan.node.listen.clone();
+    addresses.retain(|address| !is_given(address));
+    let tried = privileges.open(move || addresses.into_iter().try_for_each(listen::probe));
+    Ok(tried.await??)
 }
 
 /// What is listened on, open and bound, but not read yet.
@@ -57,10 +60,7 @@ struct Bound {
 impl Bound {
     /// Opens every address that was not given. Everything that needs a privilege belongs here.
     fn open(node: &NodeSettings, mut given: Given) -> anyhow::Result<Self> {
-        let workers = match node.workers {
-            0 => std::thread::available_parallelism().map_or(1, usize::from),
-            workers => workers,
-        };
+        let workers = workers(node);
         let (mut datagrams, mut listeners) = (Vec::new(), Vec::new());
         for &address in &node.listen {
             datagrams.extend(given.udp(address, workers, udp::BUFFER, node.cookies.lane)?);
@@ -71,10 +71,22 @@ impl Bound {
     }
 }
 
+/// Threads for UDP at each address, and for TCP in all.
+fn workers(node: &NodeSettings) -> usize {
+    match node.workers {
+        0 => std::thread::available_parallelism().map_or(1, usize::from),
+        workers => workers,
+    }
+}
+
 impl Opening {
     /// Opens all sockets, then starts to read them.
     pub(super) async fn open(self, tracker: &TaskTracker) -> anyhow::Result<()> {
-        let Bound { datagrams, listeners } = Bound::open(&self.plan.node, self.given)?;
+        let (plan, given) = (Arc::clone(&self.plan), self.given);
+        let opened = self.privileges.open(move || Bound::open(&plan.node, given));
+        let Bound { datagrams, listeners } = opened.await??;
+        // Before the first packet is read.
+        self.privileges.settle(&self.plan)?;
         let counters = self.counters;
         let transactions = Transactions::new(Arc::clone(&self.published), self.clock);
         let (sender, receiver) = mpsc::channel(DATAGRAMS);
@@ -87,10 +99,8 @@ impl Opening {
             self.stop.clone(),
             tracker.clone(),
         );
-        for listener in listeners {
-            tcp.listen(listener)
-                .context("the runtime cannot take a listener")?;
-        }
+        tcp.listen(listeners, workers(&self.plan.node), &counters)
+            .context("cannot start the TCP workers")?;
         tracker.spawn(transactions.serve_datagrams(receiver, self.stop.clone()));
         let front = udp::Front {
             published: self.published,
@@ -123,7 +133,7 @@ impl Opening {
 /// Opens the API, when there is to be one.
 pub(super) async fn open_api(
     plan: &Plan,
-    given: &mut Given,
+    (given, privileges): (&mut Given, &Privileges),
     live: Live,
     tracker: &TaskTracker,
     stop: CancellationToken,
@@ -137,10 +147,13 @@ pub(super) async fn open_api(
         error,
     };
     let listener = if given.has(Kind::Stream, address) {
-        tokio::net::TcpListener::from_std(given.tcp(address)?).map_err(failed)?
+        given.tcp(address)?
     } else {
-        tokio::net::TcpListener::bind(address).await.map_err(failed)?
+        let opened = privileges.open(move || TcpListener::bind(address));
+        opened.await?.map_err(failed)?
     };
+    listener.set_nonblocking(true).map_err(failed)?;
+    let listener = tokio::net::TcpListener::from_std(listener).map_err(failed)?;
     let server = Server {
         access: live.access.clone(),
         router: router(live),

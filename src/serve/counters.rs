@@ -12,6 +12,7 @@ use crate::answer::snapshot::{About, Shown};
 use crate::model::histogram::{Histogram, bucket};
 use crate::serve::kinds::{CODES, TYPES, column, row};
 use crate::serve::lanes::Row;
+use crate::serve::pulse::Pulses;
 
 /// Bounds of the time in which queries are answered, in nanoseconds.
 pub static LATENCY: [u64; 15] = [
@@ -260,6 +261,8 @@ impl Cell {
 #[derive(Debug, Default)]
 pub struct Counters {
     cells: Mutex<Vec<(&'static str, Arc<Cell>)>>,
+    /// Those of the UDP workers, which beat at least once in two seconds.
+    pub pulses: Pulses,
 }
 
 impl Counters {

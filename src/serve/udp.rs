@@ -20,6 +20,7 @@ use crate::clock::{Clock, SystemClock};
 use crate::model::time::Moment;
 use crate::serve::counters::{Cell, Counters};
 use crate::serve::desk::Desk;
+use crate::serve::pulse::Pulse;
 use crate::sys::batch::{Batch, Queries};
 use crate::sys::option;
 use crate::sys::origin::ReturnPath;
@@ -82,6 +83,7 @@ pub fn spawn(sockets: Vec<UdpSocket>, front: &Front) -> io::Result<UdpWorkers> {
             socket: Arc::clone(socket),
             stop: Arc::clone(&workers.stop),
             cell: front.counters.cell("udp"),
+            pulse: front.counters.pulses.begin(),
             front: front.clone(),
         };
         let spawned = std::thread::Builder::new()
@@ -122,12 +124,15 @@ struct Losses {
     seen: u32,
     /// When to look again.
     next: Moment,
+    /// Each look shows that the worker moves.
+    pulse: Arc<Pulse>,
 }
 
 impl Losses {
     /// How many more than last time.
     fn look(&mut self, socket: &UdpSocket, now: Moment) -> u64 {
         self.next = now.after(LOOK_UP);
+        self.pulse.beat();
         let seen = option::dropped(socket).unwrap_or(self.seen);
         let more = seen.wrapping_sub(self.seen);
         self.seen = seen;
@@ -139,6 +144,7 @@ struct Worker {
     socket: Arc<UdpSocket>,
     stop: Arc<AtomicBool>,
     cell: Arc<Cell>,
+    pulse: Arc<Pulse>,
     front: Front,
 }
 
@@ -154,7 +160,10 @@ impl Worker {
         let mut batch = Batch::new();
         let mut desk = Desk::new(Arc::clone(&self.cell));
         let mut snapshot = Cache::new(&*self.front.published);
-        let mut losses = Losses::default();
+        let mut losses = Losses {
+            pulse: Arc::clone(&self.pulse),
+            ..Losses::default()
+        };
         let mut farewell = 0;
         loop {
             let stopping = self.stop.load(Ordering::Acquire);
