@@ -8,6 +8,8 @@
 //! ```
 
 mod announcing;
+#[cfg_attr(not(all(feature = "xdp", target_os = "linux")), path = "run/bypass/absent.rs")]
+mod bypass;
 pub mod chronicle;
 pub mod drills;
 pub mod gate;
@@ -189,12 +191,13 @@ pub async fn start(file: &Path, mut given: Given, privileges: Privileges) -> Res
     let (meters, manager) = (Arc::new(Meters::new(clock)), Manager::default());
     let (tcp_changes, tcp) = watch::channel(plan.node.tcp);
     let (access_changes, access) = watch::channel(Arc::new(plan.node.access.clone()));
+    let (encrypted_changes, encrypted) = watch::channel(Arc::new(plan.node.encrypted.clone()));
     let loader = Loader::new(
         file.to_owned(),
         loaded,
         tables,
         messages.clone(),
-        (tcp_changes, access_changes, receivers.clone()),
+        (tcp_changes, access_changes, encrypted_changes, receivers.clone()),
         (resolver, Arc::clone(&plan)),
         (Arc::clone(&meters), manager.clone()),
     );
@@ -227,6 +230,7 @@ pub async fn start(file: &Path, mut given: Given, privileges: Privileges) -> Res
         clock,
         counters: Arc::clone(&meters.counters),
         tcp,
+        encrypted,
         stop: stop.clone(),
         given,
         privileges,

@@ -2,9 +2,11 @@
 //! more than one question and one answer to [`transactions`].
 
 pub mod admission;
+mod cores;
 pub mod counters;
 pub mod desk;
 pub mod dice;
+pub mod encrypted;
 pub mod framing;
 pub mod given;
 pub mod kinds;
@@ -18,3 +20,5 @@ pub mod transactions;
 pub mod transfer;
 pub mod tsig;
 pub mod udp;
+#[cfg(all(feature = "xdp", target_os = "linux"))]
+pub mod xdp;

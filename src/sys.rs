@@ -18,3 +18,5 @@ pub mod privilege;
 pub mod process;
 pub mod seccomp;
 pub mod steer;
+#[cfg(all(feature = "xdp", target_os = "linux"))]
+pub mod xdp;

@@ -3,6 +3,7 @@
 pub mod compose;
 pub mod cookie;
 pub mod edns;
+pub mod frame;
 pub mod name;
 pub mod places;
 pub mod query;

@@ -8,9 +8,11 @@ use crate::config::duration;
 
 mod abuse;
 mod api;
+mod around;
 mod check;
 mod database;
 mod drill;
+mod encrypted;
 mod exec;
 mod facets;
 mod hand;
@@ -28,12 +30,14 @@ mod zone;
 
 pub use abuse::{DNS_COOKIES, DNS_RATE_LIMIT};
 pub use api::{API, API_CLIENT, API_TLS, API_TOKEN};
+pub use around::{GEO, ISOLATION, RESOLVER};
 pub use check::{
     BODY_JSON, CHECK, CHECK_DNS, CHECK_GRPC, CHECK_HTTP, CHECK_ICMP, CHECK_SECURITY, CHECK_TCP, CHECK_TLS,
     CHECK_TYPES, LATER_CHECK_TYPES, ROLE_TYPES,
 };
 pub use database::{CHECK_PATRONI, CHECK_POSTGRES, CHECK_REDIS, CHECK_ROLE};
 pub use drill::DRILL;
+pub use encrypted::{DNS_ENCRYPTED, DNS_HTTPS, DNS_QUIC, DNS_TLS};
 pub use exec::CHECK_EXEC;
 pub use facets::{BINDING, MX, SRV};
 pub use hand::{OVERRIDE, OVERRIDES, OVERRIDES_FILE, SAFETY};
@@ -42,9 +46,7 @@ pub use metrics::METRICS;
 pub use notify::NOTIFY;
 pub use on_failover::ON_FAILOVER;
 pub use process::PROCESS;
-pub use server::{
-    DEFAULTS, DEFAULTS_CHECK, DNS, DNS_TCP, GEO, ISOLATION, PROBES, RESOLVER, SERVER, STATE, ZONES,
-};
+pub use server::{DEFAULTS, DEFAULTS_CHECK, DNS, DNS_TCP, PROBES, SERVER, STATE, ZONES};
 pub use tsig::KEY;
 pub use ttl::TTL;
 pub use unprobed::{CHECK_COMBINED, CHECK_HEARTBEAT};
@@ -57,6 +59,10 @@ pub static SECTIONS: &[&Section] = &[
     &DNS_TCP,
     &DNS_COOKIES,
     &DNS_RATE_LIMIT,
+    &DNS_TLS,
+    &DNS_QUIC,
+    &DNS_HTTPS,
+    &DNS_ENCRYPTED,
     &ZONES,
     &STATE,
     &HISTORY,

@@ -9,6 +9,7 @@ use crate::model::abuse::{CookieSettings, RateSettings};
 use crate::model::access::ApiAccess;
 use crate::model::check::{Check, Target};
 use crate::model::drill::DrillSettings;
+use crate::model::encrypted::Encrypted;
 use crate::model::force::{FileOverride, SafetySettings};
 use crate::model::hook::Hook;
 use crate::model::id::{ServiceId, ZoneId};
@@ -141,6 +142,10 @@ pub struct NodeSettings {
     pub listen: Vec<SocketAddr>,
     /// `[dns] workers`: UDP threads per address; 0 = one per core.
     pub workers: usize,
+    /// `[dns] affinity`: whether each UDP thread stays on a core of its own.
+    pub affinity: bool,
+    /// `[dns] xdp`: interfaces whose queries are taken past the kernel.
+    pub xdp: Vec<String>,
     /// `[dns] startup_wait`.
     pub startup_wait: Duration,
     /// `[dns] version`: what `version.bind` answers; `None`: REFUSED.
@@ -155,6 +160,8 @@ pub struct NodeSettings {
     pub cookies: CookieSettings,
     /// `[dns.rate_limit]`; `None`: nobody is limited.
     pub rate_limit: Option<RateSettings>,
+    /// `[dns.tls]`, `[dns.quic]`, `[dns.https]`, `[dns.encrypted]`.
+    pub encrypted: Encrypted,
     /// `[probes] concurrency`: probes under way at once, at the most.
     pub probe_concurrency: usize,
     /// `[probes] exec_concurrency`: programs that run at once, at the most.

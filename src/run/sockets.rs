@@ -13,9 +13,12 @@ use crate::api::live::Live;
 use crate::api::routes::router;
 use crate::api::server::Server;
 use crate::clock::SystemClock;
+use crate::model::encrypted::Encrypted;
 use crate::model::plan::{NodeSettings, Plan, TcpSettings};
+use crate::run::bypass::Bypass;
 use crate::run::privileges::Privileges;
 use crate::serve::counters::Counters;
+use crate::serve::encrypted::{self, EncryptedFronts};
 use crate::serve::given::{Given, Kind};
 use crate::serve::listen::BindError;
 use crate::serve::tcp::TcpServer;
@@ -33,6 +36,7 @@ pub(super) struct Opening {
     pub(super) clock: SystemClock,
     pub(super) counters: Arc<Counters>,
     pub(super) tcp: watch::Receiver<TcpSettings>,
+    pub(super) encrypted: watch::Receiver<Arc<Encrypted>>,
     pub(super) stop: CancellationToken,
     /// Sockets that are open already.
     pub(super) given: Given,
@@ -47,7 +51,11 @@ pub(super) async fn try_bind(plan: &Plan, given: &Given, privileges: &Privileges
         |address: &SocketAddr| given.has(Kind::Datagram, *address) || given.has(Kind::Stream, *address);
     let mut addresses = plan.node.listen.clone();
     addresses.retain(|address| !is_given(address));
-    let tried = privileges.open(move || addresses.into_iter().try_for_each(listen::probe));
+    let encrypted = encrypted::missing(&plan.node.encrypted, given);
+    let tried = privileges.open(move || {
+        addresses.into_iter().try_for_each(listen::probe)?;
+        encrypted.into_iter().try_for_each(encrypted::probe)
+    });
     Ok(tried.await??)
 }
 
@@ -55,6 +63,8 @@ pub(super) async fn try_bind(plan: &Plan, given: &Given, privileges: &Privileges
 struct Bound {
     datagrams: Vec<UdpSocket>,
     listeners: Vec<TcpListener>,
+    encrypted: encrypted::Sockets,
+    bypass: Bypass,
 }
 
 impl Bound {
@@ -66,8 +76,15 @@ impl Bound {
             datagrams.extend(given.udp(address, workers, udp::BUFFER, node.cookies.lane)?);
             listeners.push(given.tcp(address)?);
         }
+        let encrypted = encrypted::Sockets::open(&node.encrypted, &mut given)?;
         given.close_rest();
-        Ok(Self { datagrams, listeners })
+        let bypass = Bypass::open(node, &datagrams);
+        Ok(Self {
+            datagrams,
+            listeners,
+            bypass,
+            encrypted,
+        })
     }
 }
 
@@ -84,7 +101,12 @@ impl Opening {
     pub(super) async fn open(self, tracker: &TaskTracker) -> anyhow::Result<()> {
         let (plan, given) = (Arc::clone(&self.plan), self.given);
         let opened = self.privileges.open(move || Bound::open(&plan.node, given));
-        let Bound { datagrams, listeners } = opened.await??;
+        let Bound {
+            datagrams,
+            listeners,
+            encrypted,
+            bypass,
+        } = opened.await??;
         // Before the first packet is read.
         self.privileges.settle(&self.plan)?;
         let counters = self.counters;
@@ -95,28 +117,50 @@ impl Opening {
             self.clock,
             &counters,
             transactions.clone(),
-            self.tcp,
+            self.tcp.clone(),
             self.stop.clone(),
             tracker.clone(),
         );
         tcp.listen(listeners, workers(&self.plan.node), &counters)
             .context("cannot start the TCP workers")?;
+        let encrypted = if encrypted.is_empty() {
+            None
+        } else {
+            let fronts = EncryptedFronts {
+                published: Arc::clone(&self.published),
+                clock: self.clock,
+                counters: Arc::clone(&counters),
+                transactions: transactions.clone(),
+                tcp: self.tcp,
+                settings: self.encrypted,
+                stop: self.stop.clone(),
+            };
+            let running = fronts.spawn(encrypted).await;
+            Some(running.context("cannot serve DNS over TLS, QUIC or HTTPS")?)
+        };
         tracker.spawn(transactions.serve_datagrams(receiver, self.stop.clone()));
         let front = udp::Front {
             published: self.published,
             clock: self.clock,
             counters: Arc::clone(&counters),
             transactions: sender,
+            affinity: self.plan.node.affinity,
         };
         let running = udp::spawn(datagrams, &front).context("cannot start the UDP workers")?;
+        let bypassing = bypass.spawn(&running, &front);
         let stop = self.stop;
         tracker.spawn(async move {
             stop.cancelled().await;
-            running.stop();
-            // Joining waits for threads, which a task must not.
-            let joined = tokio::task::spawn_blocking(move || running.join()).await;
-            if joined.is_err() {
-                tracing::error!(target: "pointsman::stop", "a UDP worker ended by a panic");
+            // Joining waits for threads, which a task must not. What comes past the kernel comes to the sockets once it
+            // has ended, so they end last.
+            let joined = tokio::task::spawn_blocking(move || {
+                bypassing.stop();
+                running.stop();
+                running.join();
+                encrypted.is_none_or(|thread| thread.join().is_ok())
+            });
+            if !matches!(joined.await, Ok(true)) {
+                tracing::error!(target: "pointsman::stop", "a thread that answers ended by a panic");
             }
             for (transport, tally) in counters.totals() {
                 tracing::info!(

@@ -37,6 +37,7 @@ const AA: u8 = 0x04;
 const TC: u8 = 0x02;
 const FORMERR: u8 = 1;
 const NOTIMP: u8 = 4;
+const REFUSED: u8 = 5;
 const NOTAUTH: u8 = 9;
 const QUERY: u8 = 0;
 const NOTIFY: u8 = 4;
@@ -169,6 +170,10 @@ impl Transactions {
         }
         if u16::from_be_bytes([header[4], header[5]]) != 1 {
             return out.send(bare(&query, None, FORMERR)).await;
+        }
+        if is_transfer && transport == Transport::Https {
+            // An answer over HTTPS is one message.
+            return out.send(bare(&query, Some(&layout), REFUSED)).await;
         }
         let protocol = match transport {
             Transport::Udp => Protocol::Udp,

@@ -18,6 +18,7 @@ use tokio::sync::mpsc;
 use crate::answer::published::Published;
 use crate::clock::{Clock, SystemClock};
 use crate::model::time::Moment;
+use crate::serve::cores;
 use crate::serve::counters::{Cell, Counters};
 use crate::serve::desk::Desk;
 use crate::serve::pulse::Pulse;
@@ -57,6 +58,8 @@ pub struct Front {
     pub counters: Arc<Counters>,
     /// Where transactions go.
     pub transactions: mpsc::Sender<Datagram>,
+    /// Whether each thread stays on a core of its own.
+    pub affinity: bool,
 }
 
 /// Running workers.
@@ -88,7 +91,12 @@ pub fn spawn(sockets: Vec<UdpSocket>, front: &Front) -> io::Result<UdpWorkers> {
         };
         let spawned = std::thread::Builder::new()
             .name(format!("udp-{index}"))
-            .spawn(move || worker.run());
+            .spawn(move || {
+                if worker.front.affinity {
+                    cores::stay(index);
+                }
+                worker.run();
+            });
         match spawned {
             Ok(thread) => workers.threads.push(thread),
             Err(error) => {
@@ -101,6 +109,12 @@ pub fn spawn(sockets: Vec<UdpSocket>, front: &Front) -> io::Result<UdpWorkers> {
 }
 
 impl UdpWorkers {
+    /// The sockets, by which others may answer, too.
+    #[must_use]
+    pub fn sockets(&self) -> &[Arc<UdpSocket>] {
+        &self.sockets
+    }
+
     /// Tells all to stop: each answers what is queued and ends.
     pub fn stop(&self) {
         self.stop.store(true, Ordering::Release);

@@ -66,10 +66,13 @@ impl PlanBuilder {
             name: "simulated".to_owned(),
             listen: Vec::new(),
             workers: 1,
+            affinity: false,
+            xdp: Vec::new(),
             startup_wait: Duration::from_secs(3),
             version: None,
             identity: None,
             udp_payload: 1232,
+            encrypted: Default::default(),
             tcp: TcpSettings {
                 connections: 100,
                 per_client: 10,

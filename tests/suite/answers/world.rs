@@ -101,10 +101,13 @@ pub(crate) fn settings() -> NodeSettings {
         name: "ns1".to_owned(),
         listen: Vec::new(),
         workers: 1,
+        affinity: false,
+        xdp: Vec::new(),
         startup_wait: Duration::ZERO,
         version: Some("pointsman".to_owned()),
         identity: None,
         udp_payload: 1232,
+        encrypted: Default::default(),
         tcp: TcpSettings {
             connections: 1,
             per_client: 1,
