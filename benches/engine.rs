@@ -119,6 +119,7 @@ fn settings() -> NodeSettings {
         endpoint_metrics: true,
         trust_ecs: Vec::new(),
         geo: None,
+        quotas: Default::default(),
     }
 }
 
@@ -155,6 +156,7 @@ fn plan() -> Plan {
             source: Arc::from(Path::new("bench")),
             services: (0..SERVICES).map(ServiceId).collect(),
             transfer: TransferRules::default(),
+            access: Default::default(),
             refused: false,
         }],
         services: (0..SERVICES).map(service).collect(),

@@ -95,6 +95,7 @@ pub struct Running {
 /// # Errors
 /// [`StartError`]: every mistake of the files, or what the system refused.
 pub async fn start(file: &Path, mut given: Given, privileges: Privileges) -> Result<Running, StartError> {
+    crate::sys::memory::map_large_blocks();
     // One provider for every TLS client; a second installation (in tests) is no harm.
     let _ = rustls::crypto::ring::default_provider().install_default();
     let clock = SystemClock::start();

@@ -15,6 +15,7 @@ pub mod listen;
 pub mod newcomers;
 pub mod progress;
 pub mod pulse;
+pub mod quotas;
 pub mod tcp;
 pub mod transactions;
 pub mod transfer;

@@ -90,6 +90,7 @@ fn node() -> NodeSettings {
             length: 8,
         }],
         geo: None,
+        quotas: Default::default(),
     }
 }
 
@@ -130,6 +131,7 @@ fn snapshot() -> Arc<Snapshot> {
             Vec::new()
         },
         transfer: TransferRules::default(),
+        access: Default::default(),
         refused: id == 2,
     };
     let plan = Plan {

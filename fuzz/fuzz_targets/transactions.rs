@@ -69,6 +69,7 @@ fn published() -> Arc<Published> {
         endpoint_metrics: true,
         trust_ecs: Vec::new(),
         geo: None,
+        quotas: Default::default(),
     };
     let zone = ZonePlan {
         id: ZoneId(0),
@@ -82,6 +83,7 @@ fn published() -> Arc<Published> {
             }],
             keys: vec![name("k")],
         },
+        access: Default::default(),
         refused: false,
     };
     let plan = Plan {

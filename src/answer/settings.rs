@@ -9,7 +9,7 @@ use crate::answer::fit::Reply;
 use crate::answer::limiter::{self, Limiter};
 use crate::model::abuse::{CookieSecrets, Require};
 use crate::model::place::Atlas;
-use crate::model::plan::{NodeSettings, Prefix, TsigKey};
+use crate::model::plan::{NodeSettings, Prefix, QuotaSettings, TsigKey};
 use crate::model::time::UnixTime;
 use crate::wire::cookie::{Cookies, Said, Secrets, Verdict};
 use crate::wire::edns::Edns;
@@ -30,6 +30,8 @@ pub struct Settings {
     pub keys: Box<[TsigKey]>,
     /// Resolvers whose word on their clients' networks is taken.
     pub trust_ecs: Box<[Prefix]>,
+    /// How much expensive work may be asked for.
+    pub quotas: QuotaSettings,
     /// Who knows where clients are.
     pub atlas: Option<Arc<dyn Atlas>>,
     /// What cookies are made of; `None`: the option is unknown here.
@@ -64,6 +66,7 @@ impl Settings {
             identity: node.identity.as_deref().map(chaos::record),
             keys: node.keys.clone().into(),
             trust_ecs: node.trust_ecs.clone().into(),
+            quotas: node.quotas,
             atlas: node.geo.as_ref().map(|geo| Arc::clone(&geo.atlas)),
             require: match cookies {
                 Some(_) => node.cookies.require,

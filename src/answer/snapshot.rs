@@ -15,7 +15,7 @@ use crate::answer::table::Table;
 use crate::answer::zones::{Tenant, Zone, Zones};
 use crate::answer::{chaos, lookup};
 use crate::model::id::{ServiceId, ZoneId};
-use crate::model::plan::{Prefix, TransferRules, TsigKey};
+use crate::model::plan::{Prefix, QuotaSettings, TransferRules, TsigKey};
 use crate::model::time::Moment;
 use crate::policy::choice::client::ClientKey;
 use crate::wire::edns::Keepalive;
@@ -160,6 +160,7 @@ impl Snapshot {
                     snapshot: self,
                     question,
                     client: self.client(ask, subnet),
+                    source: ask.client.address,
                     dice: ask.dice,
                     now: ask.now,
                     firsts,
@@ -238,6 +239,12 @@ impl Snapshot {
         self.zones
             .get(zone.index())
             .map_or(&NOBODY, |zone| &zone.transfer)
+    }
+
+    /// How much expensive work may be asked for.
+    #[must_use]
+    pub fn quotas(&self) -> &QuotaSettings {
+        &self.settings.quotas
     }
 
     /// TSIG keys.

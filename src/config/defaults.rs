@@ -89,6 +89,13 @@ pub const KEEP_RAW_SOCKETS: bool = false;
 /// There are keys in it.
 pub const CORE_DUMPS: bool = false;
 
+/// A dozen secondaries at once, and some that begin anew.
+pub const TRANSFERS: i64 = 16;
+/// A secondary with several zones takes a few at once.
+pub const TRANSFERS_PER_CLIENT: i64 = 4;
+/// A secondary that asks for thousands of zones asks for some hundred a second; a hash takes microseconds.
+pub const SIGNATURES: i64 = 200;
+
 /// Beside the folder of the configuration file, as in the sources' tree.
 pub const ZONES_DIRECTORY: &str = "../zones";
 /// A saved file is meant to be served; a file with mistakes changes nothing.

@@ -7,6 +7,7 @@ use std::time::Duration;
 use crate::config::duration;
 
 mod abuse;
+mod access;
 mod api;
 mod around;
 mod check;
@@ -29,6 +30,7 @@ mod unprobed;
 mod zone;
 
 pub use abuse::{DNS_COOKIES, DNS_RATE_LIMIT};
+pub use access::{ACCESS, DNS_TRANSFERS};
 pub use api::{API, API_CLIENT, API_TLS, API_TOKEN};
 pub use around::{GEO, ISOLATION, RESOLVER};
 pub use check::{
@@ -59,6 +61,7 @@ pub static SECTIONS: &[&Section] = &[
     &DNS_TCP,
     &DNS_COOKIES,
     &DNS_RATE_LIMIT,
+    &DNS_TRANSFERS,
     &DNS_TLS,
     &DNS_QUIC,
     &DNS_HTTPS,
@@ -85,6 +88,7 @@ pub static SECTIONS: &[&Section] = &[
     &NOTIFY,
     &ZONE,
     &TRANSFER,
+    &ACCESS,
     &CHECK,
     &CHECK_HTTP,
     &BODY_JSON,

@@ -104,6 +104,7 @@ impl PlanBuilder {
             endpoint_metrics: true,
             trust_ecs: Vec::new(),
             geo: None,
+            quotas: Default::default(),
         };
         let plan = Plan {
             node,
@@ -113,6 +114,7 @@ impl PlanBuilder {
                 source: Arc::from(Path::new("example.test.toml")),
                 services: Vec::new(),
                 transfer: TransferRules::default(),
+                access: Default::default(),
                 refused: false,
             }],
             services: Vec::new(),

@@ -96,8 +96,8 @@ fn what_comes_past_the_kernel_is_answered_as_by_sockets_octet_by_octet() {
     let corpus = corpus();
     for address in [IPV4, IPV6] {
         for message in &corpus {
-            let past = place.from_client(|| exchange(address, message, SECOND));
-            let socket = place.from_server(|| exchange(address, message, SECOND));
+            let past = place.at_client(|| exchange(address, message, SECOND));
+            let socket = place.at_server(|| exchange(address, message, SECOND));
             assert!(socket.is_some(), "{message:02x?}");
             assert_eq!(past, socket, "{message:02x?}");
         }
@@ -110,9 +110,9 @@ fn what_comes_past_the_kernel_is_answered_as_by_sockets_octet_by_octet() {
 
     // TCP, and what comes in fragments, is the kernel's.
     let long = query("long.example.test", 16, &EDNS);
-    let whole = place.from_client(|| exchange_tcp(IPV4, &long)).unwrap();
+    let whole = place.at_client(|| exchange_tcp(IPV4, &long)).unwrap();
     assert!(whole.len() > 2000 && whole[2] & 2 == 0);
-    assert!(place.from_client(|| exchange_tcp(IPV6, &long)).is_some());
+    assert!(place.at_client(|| exchange_tcp(IPV6, &long)).is_some());
     let mut padding = EDNS.to_vec();
     padding.splice(9.., [2004u16, 12, 2000].map(u16::to_be_bytes).concat());
     padding.extend(vec![0; 2000]);
@@ -120,7 +120,7 @@ fn what_comes_past_the_kernel_is_answered_as_by_sockets_octet_by_octet() {
     for address in [IPV4, IPV6] {
         assert!(
             place
-                .from_client(|| exchange(address, &fragmented, SECOND))
+                .at_client(|| exchange(address, &fragmented, SECOND))
                 .is_some()
         );
     }
@@ -132,7 +132,7 @@ fn what_comes_past_the_kernel_is_answered_as_by_sockets_octet_by_octet() {
     response[2] |= 0x80;
     for noise in [&response[..], &[0; 5], &[], &[0xff; 600]] {
         assert_eq!(
-            place.from_client(|| exchange(IPV4, noise, Duration::from_millis(50))),
+            place.at_client(|| exchange(IPV4, noise, Duration::from_millis(50))),
             None
         );
     }
@@ -142,7 +142,7 @@ fn what_comes_past_the_kernel_is_answered_as_by_sockets_octet_by_octet() {
     folder.write("zones/example.test.records", &(text + "new A 192.0.2.99\n"));
     server.signal("HUP");
     wait_until("the new record", Duration::from_secs(20), || {
-        let answer = place.from_client(|| exchange(IPV4, &query("new.example.test", 1, &[]), SECOND));
+        let answer = place.at_client(|| exchange(IPV4, &query("new.example.test", 1, &[]), SECOND));
         answer.is_some_and(|answer| answer.ends_with(&[192, 0, 2, 99]))
     });
     assert!(place.has_program());
@@ -160,7 +160,7 @@ fn many_clients_at_once_get_each_their_own_answer() {
     folder.write("zones/example.test.records", &(text + &records));
     let server = place.start(&folder, &[]);
     assert!(place.has_program(), "{}", server.log());
-    place.from_client(|| {
+    place.at_client(|| {
         let socket = std::net::UdpSocket::bind("10.88.0.2:0").unwrap();
         socket.connect(IPV4).unwrap();
         socket.set_read_timeout(Some(SECOND)).unwrap();
@@ -193,7 +193,7 @@ fn where_it_is_refused_the_sockets_answer_and_the_log_says_why() {
     let is_answered = || {
         let ask = || exchange(IPV4, &query("static.example.test", 1, &[]), SECOND);
         place
-            .from_client(ask)
+            .at_client(ask)
             .is_some_and(|answer| answer.ends_with(&[192, 0, 2, 80]))
     };
     for (name, why) in [("none-such", "`ip link` lists them"), ("lo", "no Ethernet")] {

@@ -14,10 +14,11 @@ use crate::config::keys;
 use crate::config::load::files::Files;
 use crate::config::raw::document::{Source, Table, Value};
 use crate::config::raw::probe::RawRules;
-use crate::config::raw::zone::RawTransfer;
+use crate::config::raw::zone::{self, RawTransfer};
 use crate::model::check::Rules;
 use crate::model::plan::{
-    HistorySettings, IsolationSettings, NodeSettings, TcpSettings, TransferRules, TsigKey,
+    AccessRules, HistorySettings, IsolationSettings, NodeSettings, QuotaSettings, TcpSettings, TransferRules,
+    TsigKey,
 };
 use crate::model::process::ProcessSettings;
 
@@ -32,6 +33,8 @@ pub(crate) struct ServerFile {
     pub(crate) rules: Rules,
     /// `[zones] transfer`.
     pub(crate) transfer: TransferRules,
+    /// `[zones] access`.
+    pub(crate) access: AccessRules,
     /// `[process]`.
     pub(crate) process: ProcessSettings,
     /// `[overrides] file`.
@@ -93,6 +96,7 @@ pub(crate) fn read(source: &Source, files: &mut Files, geo_before: Option<&Known
             .map(|network| network.value)
             .collect(),
         geo: geo.as_ref().map(Known::database),
+        quotas: quotas(&dns.table("transfers", &keys::DNS_TRANSFERS)),
         tcp: tcp(&dns.table("tcp", &keys::DNS_TCP)),
         cookies: abuse::cookies(&dns, files),
         rate_limit: abuse::rate_limit(&dns),
@@ -133,6 +137,7 @@ pub(crate) fn read(source: &Source, files: &mut Files, geo_before: Option<&Known
         node,
         rules,
         transfer,
+        access: zone::access(&zones).unwrap_or_default(),
         zones_place: zones.value("directory").map_or(zones.at, |value| value.at),
         is_toml,
     }
@@ -261,6 +266,14 @@ fn tcp(table: &Table<'_>) -> TcpSettings {
         );
     }
     settings
+}
+
+fn quotas(table: &Table<'_>) -> QuotaSettings {
+    QuotaSettings {
+        transfers: table.integer_or_default("concurrent"),
+        transfers_per_client: table.integer_or_default("per_client"),
+        signatures: table.integer_or_default("signatures"),
+    }
 }
 
 fn history(table: &Table<'_>) -> HistorySettings {

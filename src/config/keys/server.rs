@@ -179,6 +179,7 @@ pub static DNS: Section = Section {
             Fallback::Nothing,
             "limits of TCP",
         ),
+        super::access::TRANSFERS,
         key(
             "cookies",
             Kind::Table("[dns.cookies]"),
@@ -297,6 +298,7 @@ pub static ZONES: Section = Section {
             Fallback::Words("nobody"),
             "who may transfer a zone that does not say itself",
         ),
+        super::access::DEFAULT,
     ],
     later: &[],
 };

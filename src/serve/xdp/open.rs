@@ -103,7 +103,7 @@ fn advice(error: &io::Error) -> &'static str {
     match error.raw_os_error() {
         Some(libc::EPERM | libc::EACCES) => {
             "at the start it needs the capabilities NET_ADMIN, NET_RAW and BPF (systemd: AmbientCapabilities=CAP_NET_ADMIN \
-             CAP_NET_RAW CAP_BPF; docker: --cap-add for each)"
+             CAP_NET_RAW CAP_BPF and SystemCallFilter=bpf; docker: --cap-add for each)"
         }
         Some(libc::EBUSY) => {
             "another program or process has the interface: `ip link show` names the program (prog/xdp id …), `bpftool net` \
@@ -114,7 +114,8 @@ fn advice(error: &io::Error) -> &'static str {
              memlock=-1)"
         }
         Some(libc::ENOSYS | libc::EAFNOSUPPORT | libc::EPROTONOSUPPORT) => {
-            "this kernel has no AF_XDP (CONFIG_XDP_SOCKETS, CONFIG_BPF_SYSCALL), or a sandbox hides it"
+            "this kernel has no AF_XDP (CONFIG_XDP_SOCKETS, CONFIG_BPF_SYSCALL), or a sandbox hides it (systemd: \
+             RestrictAddressFamilies=AF_XDP)"
         }
         Some(libc::EINVAL | libc::EOPNOTSUPP) => {
             "neither the driver nor this kernel (at least Linux 5.9) takes it"

@@ -139,6 +139,7 @@ pub(crate) fn settings() -> NodeSettings {
         endpoint_metrics: true,
         trust_ecs: Vec::new(),
         geo: None,
+        quotas: Default::default(),
     }
 }
 
@@ -328,6 +329,7 @@ pub(crate) fn plan(world: &World) -> (Plan, Vec<Option<Arc<Contents>>>) {
             source: Arc::from(Path::new("case.toml")),
             services,
             transfer: TransferRules::default(),
+            access: Default::default(),
             refused: zone.refused,
         });
     }

@@ -63,6 +63,7 @@ pub(crate) fn plan() -> Plan {
         endpoint_metrics: true,
         trust_ecs: Vec::new(),
         geo: None,
+        quotas: Default::default(),
     };
     Plan {
         node,

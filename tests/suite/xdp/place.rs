@@ -83,7 +83,7 @@ impl Place {
         let server = self.start_only(folder, wrapper);
         wait_until("answers", Duration::from_secs(20), || {
             let query = query("ready.example.test", 1, &[]);
-            self.from_server(|| exchange(IPV4, &query, Duration::from_millis(300)))
+            self.at_server(|| exchange(IPV4, &query, Duration::from_millis(300)))
                 .is_some()
         });
         server
@@ -107,18 +107,18 @@ impl Place {
     }
 
     /// What `ask` gives in the clients' namespace.
-    pub(crate) fn from_client<T: Send>(&self, ask: impl FnOnce() -> T + Send) -> T {
+    pub(crate) fn at_client<T: Send>(&self, ask: impl FnOnce() -> T + Send) -> T {
         within(&self.client, ask)
     }
 
     /// What `ask` gives in the server's: it does not come by the interface.
-    pub(crate) fn from_server<T: Send>(&self, ask: impl FnOnce() -> T + Send) -> T {
+    pub(crate) fn at_server<T: Send>(&self, ask: impl FnOnce() -> T + Send) -> T {
         within(&self.server, ask)
     }
 
     /// A sample of the server's metrics.
     pub(crate) fn metric(&self, folder: &Folder, sample: &str) -> u64 {
-        let page = self.from_server(|| {
+        let page = self.at_server(|| {
             let mut stream = TcpStream::connect(folder.api).unwrap();
             stream.set_read_timeout(Some(Duration::from_secs(5))).unwrap();
             let request = "GET /metrics HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n";
