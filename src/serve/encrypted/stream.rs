@@ -303,7 +303,7 @@ impl<'a, S: AsyncRead + AsyncWrite + Unpin> Connection<'a, S> {
                     tally.transactions += 1;
                     return Some(query.to_vec());
                 }
-                Outcome::Drop => tally.dropped += 1,
+                Outcome::Drop | Outcome::Withhold => tally.dropped += 1,
             }
         }
         None
