@@ -46,8 +46,8 @@ def spaces():
         run("ip", "netns", "add", space)
         run(*inside(space, "ip", "link", "set", "lo", "up"))
     for number, (name, space) in enumerate((("flood", FLOODER), ("honest", CLIENT)), 1):
-        run("ip", "link", "add", name, "netns", SERVER, "type", "veth", "peer", "name", "up", "netns", space)
-        for where, link, last in ((SERVER, name, 1), (space, "up", 2)):
+        run("ip", "link", "add", name, "netns", SERVER, "type", "veth", "peer", "name", "out", "netns", space)
+        for where, link, last in ((SERVER, name, 1), (space, "out", 2)):
             run(*inside(where, "ip", "address", "add", f"10.9.{number}.{last}/24", "dev", link))
             run(*inside(where, "ip", "link", "set", link, "up"))
     # What goes to forged sources leaves by the flooder's link, whose end drops it.
@@ -213,7 +213,7 @@ def floods(program, mac, arguments, process):
                 continue
             before, began = counters("flood"), time.monotonic()
             with subprocess.Popen(
-                    inside(FLOODER, program, "up", mac, ADDRESS["flood"] if arguments.other else ADDRESS["honest"], LARGE, "16",
+                    inside(FLOODER, program, "out", mac, ADDRESS["flood"] if arguments.other else ADDRESS["honest"], LARGE, "16",
                            str(arguments.seconds + 4), sources, cookie),
                     stdout=subprocess.PIPE, text=True) as flood:
                 time.sleep(1)
