@@ -9,6 +9,7 @@ pub mod framing;
 pub mod kinds;
 mod lanes;
 pub mod listen;
+pub mod sampler;
 pub mod tcp;
 pub mod transactions;
 pub mod transfer;

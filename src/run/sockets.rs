@@ -76,8 +76,9 @@ impl Opening {
             clock: self.clock,
             counters: Arc::clone(&counters),
             transactions: sender,
+            sampler: Arc::default(),
         };
-        let running = udp::spawn(datagrams, &front).context("cannot start the UDP workers")?;
+        let running = udp::spawn(datagrams, &front, false).context("cannot start the UDP workers")?;
         let stop = self.stop;
         tracker.spawn(async move {
             stop.cancelled().await;

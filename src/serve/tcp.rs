@@ -45,6 +45,8 @@ pub struct TcpServer {
     pub(in crate::serve) settings: watch::Receiver<TcpSettings>,
     room: Mutex<Room>,
     stop: CancellationToken,
+    /// Ends the listeners, not the connections.
+    closing: CancellationToken,
     tracker: TaskTracker,
 }
 
@@ -74,6 +76,7 @@ impl TcpServer {
             transactions,
             settings,
             room: Mutex::new(Room::default()),
+            closing: stop.child_token(),
             stop,
             tracker,
         })
@@ -90,6 +93,12 @@ impl TcpServer {
         Ok(())
     }
 
+    /// Accepts no more connections; those that are open go on. Who waits to be accepted is the affair of whoever else has
+    /// the listeners.
+    pub fn stop_accepting(&self) {
+        self.closing.cancel();
+    }
+
     /// How many connections are open.
     #[must_use]
     pub fn connections(&self) -> usize {
@@ -101,7 +110,7 @@ impl TcpServer {
         loop {
             let accepted = tokio::select! {
                 biased;
-                () = self.stop.cancelled() => return,
+                () = self.closing.cancelled() => return,
                 accepted = listener.accept() => accepted,
             };
             let error = match accepted {
@@ -126,7 +135,7 @@ impl TcpServer {
             }
             let pause = if self.make_room() { ROOM_MADE } else { SHORTAGE };
             tokio::select! {
-                () = self.stop.cancelled() => return,
+                () = self.closing.cancelled() => return,
                 () = sleep(pause) => {}
             }
         }

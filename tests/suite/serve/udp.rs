@@ -36,7 +36,7 @@ fn serve_from(published: Arc<Published>, address: &str, workers: usize) -> Serve
         counters: Arc::clone(&counters),
         transactions,
     };
-    let workers = udp::spawn(sockets, &front).unwrap();
+    let workers = udp::spawn(sockets, &front, false).unwrap();
     Server {
         address,
         counters,
