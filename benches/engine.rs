@@ -24,7 +24,7 @@ use pointsman::model::plan::{IsolationSettings, NodeSettings, Plan, TcpSettings,
 use pointsman::model::service::{
     Failback, Families, Group, Policy, Service, Spread, Switch, TtlRule, WhenAllDown,
 };
-use pointsman::model::time::{Moment, Ttl};
+use pointsman::model::time::{Moment, Ttl, UnixTime};
 use pointsman::policy::choice::{Choice, Decision, Lifetime, Pick};
 use pointsman::publish::publisher::Publisher;
 use pointsman::wire::name::Name;
@@ -237,6 +237,7 @@ fn run(title: &str, snapshot: &Snapshot, queries: &[Vec<u8>]) {
         query,
         client,
         now: Moment::ZERO,
+        wall: UnixTime(0),
         dice,
     };
     let one = best(queries.len(), || {

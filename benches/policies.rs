@@ -151,6 +151,7 @@ fn main() {
                         transport: Transport::Udp,
                     },
                     now: Moment::ZERO,
+                    wall: UnixTime(0),
                     dice: (n as u64).wrapping_mul(0x9e37_79b9_7f4a_7c15),
                 };
                 let outcome = snapshot.answer(&ask, &mut scratch, &mut out);

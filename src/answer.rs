@@ -5,6 +5,7 @@
 //! the snapshot was published ([`positive`], [`negative`]), the others step by step ([`alias`], [`referral`]).
 //! [`fit`] knows how much room there is and closes the message.
 
+pub mod ask;
 pub mod cname;
 pub mod facets;
 pub mod hash;
@@ -12,6 +13,7 @@ pub mod node;
 pub mod published;
 pub mod served;
 pub mod service;
+pub mod settings;
 pub mod snapshot;
 pub mod soa;
 pub mod table;

@@ -17,6 +17,7 @@ pub mod recorder;
 pub mod rehearse;
 pub mod signal_box;
 mod sockets;
+pub mod supervisor;
 mod tell;
 
 use std::path::Path;
@@ -41,6 +42,7 @@ use crate::probe::runner::{Limits, Runner};
 use crate::publish::publisher::Publisher;
 use crate::resolve;
 use crate::run::gate::Gates;
+use crate::serve::given::Given;
 use crate::store::Store;
 use chronicle::Chronicle;
 use loader::Loader;
@@ -81,11 +83,12 @@ pub struct Running {
     stop: CancellationToken,
 }
 
-/// Reads the configuration and starts every part; returns before the sockets are open ([`Running::opened`]).
+/// Reads the configuration and starts every part; returns before the sockets are open ([`Running::opened`]). Those that
+/// are `given` are not opened.
 ///
 /// # Errors
 /// [`StartError`]: every mistake of the files, or what the system refused.
-pub async fn start(file: &Path) -> Result<Running, StartError> {
+pub async fn start(file: &Path, mut given: Given) -> Result<Running, StartError> {
     // One provider for every TLS client; a second installation (in tests) is no harm.
     let _ = rustls::crypto::ring::default_provider().install_default();
     let clock = SystemClock::start();
@@ -101,7 +104,7 @@ pub async fn start(file: &Path) -> Result<Running, StartError> {
             tracing::warn!(target: "pointsman::config", "{diagnostic}");
         }
     }
-    sockets::try_bind(&plan)?;
+    sockets::try_bind(&plan, &given)?;
     match crate::sys::limit::raise_open_files() {
         Ok(limit) => tracing::debug!(target: "pointsman::start", limit, "file descriptors"),
         Err(error) => {
@@ -212,7 +215,7 @@ pub async fn start(file: &Path) -> Result<Running, StartError> {
         directory: Arc::default(),
         receivers,
     };
-    sockets::open_api(&plan, live, &tracker, stop.clone()).await?;
+    sockets::open_api(&plan, &mut given, live, &tracker, stop.clone()).await?;
 
     let opening = sockets::Opening {
         plan: Arc::clone(&plan),
@@ -221,6 +224,7 @@ pub async fn start(file: &Path) -> Result<Running, StartError> {
         counters: Arc::clone(&meters.counters),
         tcp,
         stop: stop.clone(),
+        given,
     };
     let (open_tracker, is_ready) = (tracker.clone(), Arc::clone(&ready));
     tracker.spawn(async move {

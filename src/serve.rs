@@ -6,6 +6,7 @@ pub mod counters;
 pub mod desk;
 pub mod dice;
 pub mod framing;
+pub mod given;
 pub mod kinds;
 mod lanes;
 pub mod listen;

@@ -7,6 +7,7 @@
 )]
 
 pub mod batch;
+pub mod inherit;
 pub mod limit;
 pub mod local_time;
 pub mod memory;

@@ -14,7 +14,7 @@ use std::sync::Arc;
 
 use pointsman::answer::snapshot::{Ask, Client, Outcome, Prepared, Scratch, Snapshot, Transport};
 use pointsman::model::id::ServiceId;
-use pointsman::model::time::{Moment, Ttl};
+use pointsman::model::time::{Moment, Ttl, UnixTime};
 use pointsman::policy::choice::{Candidate, Choice, Column, Decision, Lifetime, Pick, Weighted};
 use pointsman::publish::publisher::Publisher;
 use pointsman::wire::name::Name;
@@ -303,6 +303,7 @@ fn answer(
                         transport,
                     },
                     now: Moment::from_secs(number as u64 % 12),
+                    wall: UnixTime(0),
                     dice: dice.wrapping_mul(0x9e37_79b9_7f4a_7c15),
                 };
                 if let Outcome::Reply { about, .. } = snapshot.finish(prepared, &ask, scratch, out) {

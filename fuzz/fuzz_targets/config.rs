@@ -46,7 +46,11 @@ fuzz_target!(|octets: &[u8]| {
     for endpoint in &plan.endpoints {
         assert!(plan.services.get(endpoint.service.index()).is_some());
         for address in &endpoint.addresses {
-            assert!(address.target.is_none_or(|id| plan.targets[id.index()].address == address.address));
+            assert!(
+                address
+                    .target
+                    .is_none_or(|id| plan.targets[id.index()].address == address.address)
+            );
         }
     }
 });

@@ -19,7 +19,7 @@ use pointsman::model::plan::{
 use pointsman::model::service::{
     Failback, Families, Group, Policy, Service, Spread, StickyPrefix, Switch, TtlRule, WhenAllDown,
 };
-use pointsman::model::time::{Moment, Ttl};
+use pointsman::model::time::{Moment, Ttl, UnixTime};
 use pointsman::policy::choice::sticky::{Pinned, Sticky, seed};
 use pointsman::policy::choice::tree::{Node, Tree};
 use pointsman::policy::choice::{Candidate, Choice, Decision, Degraded, Lifetime, Pick};
@@ -79,7 +79,10 @@ fn node() -> NodeSettings {
         history: Default::default(),
         hooks: Vec::new(),
         endpoint_metrics: true,
-        trust_ecs: vec![Prefix { address: IpAddr::from([127, 0, 0, 0]), length: 8 }],
+        trust_ecs: vec![Prefix {
+            address: IpAddr::from([127, 0, 0, 0]),
+            length: 8,
+        }],
         geo: None,
     }
 }
@@ -223,6 +226,7 @@ fuzz_target!(|octets: &[u8]| {
                 transport,
             },
             now: Moment::from_secs(secs.into()),
+            wall: UnixTime(u64::from(secs) * 60_000),
             dice: u64::from_be_bytes([d0, d1, d2, d3, d4, d5, d6, d7]),
         };
         let outcome = SNAPSHOT.answer(&ask, &mut Scratch::default(), &mut out[..limit]);
@@ -231,7 +235,10 @@ fuzz_target!(|octets: &[u8]| {
             assert!(query[2] & 0x80 == 0, "a response was answered");
             // hickory reads no ECS option of FAMILY 0, which is answered as it came.
             let nobody = query.windows(8).any(|octets| octets == [0, 8, 0, 4, 0, 0, 0, 0]);
-            assert!(Message::from_vec(&out[..len]).is_ok() || nobody, "a reply decodes");
+            assert!(
+                Message::from_vec(&out[..len]).is_ok() || nobody,
+                "a reply decodes"
+            );
         }
     }
 });

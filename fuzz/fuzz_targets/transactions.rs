@@ -14,7 +14,8 @@ use pointsman::clock::SystemClock;
 use pointsman::model::force::SafetySettings;
 use pointsman::model::id::ZoneId;
 use pointsman::model::plan::{
-    IsolationSettings, NodeSettings, Plan, Prefix, TcpSettings, TransferRules, TsigAlgorithm, TsigKey, ZonePlan,
+    IsolationSettings, NodeSettings, Plan, Prefix, TcpSettings, TransferRules, TsigAlgorithm, TsigKey,
+    ZonePlan,
 };
 use pointsman::publish::publisher::Publisher;
 use pointsman::serve::transactions::Transactions;
@@ -52,7 +53,11 @@ fn published() -> Arc<Published> {
         isolation: IsolationSettings::default(),
         safety: SafetySettings::default(),
         drill: Default::default(),
-        keys: vec![TsigKey { name: name("k"), algorithm: TsigAlgorithm::HmacSha256, secret: b"secret".to_vec() }],
+        keys: vec![TsigKey {
+            name: name("k"),
+            algorithm: TsigAlgorithm::HmacSha256,
+            secret: b"secret".to_vec(),
+        }],
         history: Default::default(),
         hooks: Vec::new(),
         endpoint_metrics: true,
@@ -65,7 +70,10 @@ fn published() -> Arc<Published> {
         source: Path::new("t.zone").into(),
         services: Vec::new(),
         transfer: TransferRules {
-            allow: vec![Prefix { address: [127, 0, 0, 0].into(), length: 8 }],
+            allow: vec![Prefix {
+                address: [127, 0, 0, 0].into(),
+                length: 8,
+            }],
             keys: vec![name("k")],
         },
         refused: false,
@@ -82,10 +90,15 @@ fn published() -> Arc<Published> {
     };
     let mut contents = Contents::new(name("t"));
     let soa = [&[0, 0][..], &7u32.to_be_bytes(), &[0; 16]].concat();
-    for (owner, rtype, rdata) in
-        [("t", 6, &soa[..]), ("t", 2, &[1, b'n', 0]), ("long.t", 16, &[b'\x10'; 17 * 40]), ("*.t", 65_280, b"x")]
-    {
-        contents.push(name(owner).as_wire(), rtype, 1, rdata).expect("there is room");
+    for (owner, rtype, rdata) in [
+        ("t", 6, &soa[..]),
+        ("t", 2, &[1, b'n', 0]),
+        ("long.t", 16, &[b'\x10'; 17 * 40]),
+        ("*.t", 65_280, b"x"),
+    ] {
+        contents
+            .push(name(owner).as_wire(), rtype, 1, rdata)
+            .expect("there is room");
     }
     contents.sort();
     let zones = [Some(Arc::new(contents))];

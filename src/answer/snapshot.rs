@@ -1,7 +1,9 @@
 //! Snapshot: what is answered from.
 
-use std::net::IpAddr;
 use std::sync::Arc;
+
+pub use crate::answer::ask::{About, Ask, Client, Outcome, Transport};
+pub use crate::answer::settings::Settings;
 
 use crate::answer::admit::{Admission, admit};
 use crate::answer::first::Firsts;
@@ -12,8 +14,7 @@ use crate::answer::table::Table;
 use crate::answer::zones::{Tenant, Zone, Zones};
 use crate::answer::{chaos, lookup};
 use crate::model::id::{ServiceId, ZoneId};
-use crate::model::place::Atlas;
-use crate::model::plan::{NodeSettings, Prefix, TransferRules, TsigKey};
+use crate::model::plan::{TransferRules, TsigKey};
 use crate::model::time::Moment;
 use crate::policy::choice::client::ClientKey;
 use crate::wire::places::Places;
@@ -33,135 +34,6 @@ pub struct Snapshot {
     zones: Arc<Zones>,
     services: Arc<[ServiceChunk]>,
     settings: Arc<Settings>,
-}
-
-/// What of the node's settings matters for answers, encoded.
-#[derive(Debug)]
-pub struct Settings {
-    /// EDNS payload limit, 512..=4096.
-    pub udp_payload: u16,
-    /// NSID; at most 128 octets, so that question, OPT and it fit into 512 octets.
-    pub nsid: Box<[u8]>,
-    /// The record of `version.bind`.
-    pub version: Option<Box<[u8]>>,
-    /// The record of `id.server`.
-    pub identity: Option<Box<[u8]>>,
-    /// TSIG keys.
-    pub keys: Box<[TsigKey]>,
-    /// Resolvers whose word on their clients' networks is taken.
-    pub trust_ecs: Box<[Prefix]>,
-    /// Who knows where clients are.
-    pub atlas: Option<Arc<dyn Atlas>>,
-}
-
-impl Settings {
-    /// Encodes the node's settings.
-    #[must_use]
-    pub fn of(node: &NodeSettings) -> Self {
-        Self {
-            udp_payload: node.udp_payload.clamp(512, 4096),
-            nsid: node.name.bytes().take(128).collect(),
-            version: node.version.as_deref().map(chaos::record),
-            identity: node.identity.as_deref().map(chaos::record),
-            keys: node.keys.clone().into(),
-            trust_ecs: node.trust_ecs.clone().into(),
-            atlas: node.geo.as_ref().map(|geo| Arc::clone(&geo.atlas)),
-        }
-    }
-
-    /// What of `told` is heeded when it comes from `resolver`: nothing from strangers, as if the option were unknown
-    /// here (RFC 7871 section 7.2.1).
-    #[cold]
-    fn heeded(&self, told: Told, resolver: IpAddr) -> Told {
-        if self.trust_ecs.iter().any(|trusted| trusted.contains(resolver)) {
-            told
-        } else {
-            Told::Nothing
-        }
-    }
-}
-
-/// How a query came.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Transport {
-    /// UDP: answers are limited in size, and nobody has shown that the source address is the sender's.
-    Udp,
-    /// TCP (RFC 7766).
-    Tcp,
-    /// DNS over TLS (RFC 7858).
-    Tls,
-    /// DNS over QUIC (RFC 9250).
-    Quic,
-    /// DNS over HTTPS (RFC 8484).
-    Https,
-}
-
-impl Transport {
-    /// Every way that a query can come.
-    pub const ALL: [Self; 5] = [Self::Udp, Self::Tcp, Self::Tls, Self::Quic, Self::Https];
-
-    /// Whether answers are limited in size and the source address is only claimed; the others carry 65,535 octets.
-    #[inline]
-    #[must_use]
-    pub const fn is_datagram(self) -> bool {
-        matches!(self, Self::Udp)
-    }
-
-    /// Whether nobody on the way can read the answer, so that its length is worth hiding (RFC 8467).
-    #[inline]
-    #[must_use]
-    pub const fn is_encrypted(self) -> bool {
-        matches!(self, Self::Tls | Self::Quic | Self::Https)
-    }
-}
-
-/// Who asks.
-#[derive(Clone, Copy, Debug)]
-pub struct Client {
-    /// Source address.
-    pub address: IpAddr,
-    /// How the query came.
-    pub transport: Transport,
-}
-
-/// One query to be answered.
-#[derive(Clone, Copy, Debug)]
-pub struct Ask<'a> {
-    /// The message's octets.
-    pub query: &'a [u8],
-    /// Who asks.
-    pub client: Client,
-    /// When (coarse is good enough).
-    pub now: Moment,
-    /// Chance: uniform in `u64`.
-    pub dice: u64,
-}
-
-/// What becomes of a query. Total: every packet has an outcome.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Outcome {
-    /// Send the first `len` octets of `out`.
-    Reply {
-        /// How many octets of `out` are the answer.
-        len: usize,
-        /// What the counters need.
-        about: About,
-    },
-    /// AXFR, IXFR, NOTIFY, UPDATE, or TSIG present: for `serve::transactions`.
-    Transaction,
-    /// Send nothing.
-    Drop,
-}
-
-/// What the counters need of an answer.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct About {
-    /// RCODE, extended bits included.
-    pub rcode: u16,
-    /// QTYPE; 0 when the question could not be read.
-    pub qtype: u16,
-    /// Whether the answer was cut short (TC).
-    pub truncated: bool,
 }
 
 /// A worker's reusable memory.

@@ -1,5 +1,6 @@
 //! The doors: DNS sockets, opened when the verdicts are in, and the API's listener.
 
+use std::net::{TcpListener, UdpSocket};
 use std::sync::Arc;
 
 use anyhow::Context;
@@ -12,8 +13,9 @@ use crate::api::live::Live;
 use crate::api::routes::router;
 use crate::api::server::Server;
 use crate::clock::SystemClock;
-use crate::model::plan::{Plan, TcpSettings};
+use crate::model::plan::{NodeSettings, Plan, TcpSettings};
 use crate::serve::counters::Counters;
+use crate::serve::given::{Given, Kind};
 use crate::serve::listen::BindError;
 use crate::serve::tcp::TcpServer;
 use crate::serve::transactions::Transactions;
@@ -31,29 +33,48 @@ pub(super) struct Opening {
     pub(super) counters: Arc<Counters>,
     pub(super) tcp: watch::Receiver<TcpSettings>,
     pub(super) stop: CancellationToken,
+    /// Sockets that are open already.
+    pub(super) given: Given,
 }
 
-/// Opens every address and closes it again: what cannot work is told before the verdicts are waited for.
-pub(super) fn try_bind(plan: &Plan) -> anyhow::Result<()> {
+/// Opens every address and closes it again: what cannot work is told before the verdicts are waited for. What is
+/// `given` is open.
+pub(super) fn try_bind(plan: &Plan, given: &Given) -> anyhow::Result<()> {
     for &address in &plan.node.listen {
-        listen::probe(address)?;
+        if !given.has(Kind::Datagram, address) && !given.has(Kind::Stream, address) {
+            listen::probe(address)?;
+        }
     }
     Ok(())
 }
 
-impl Opening {
-    /// Opens all sockets, then starts to read them.
-    pub(super) async fn open(self, tracker: &TaskTracker) -> anyhow::Result<()> {
-        let node = &self.plan.node;
+/// What is listened on, open and bound, but not read yet.
+struct Bound {
+    datagrams: Vec<UdpSocket>,
+    listeners: Vec<TcpListener>,
+}
+
+impl Bound {
+    /// Opens every address that was not given. Everything that needs a privilege belongs here.
+    fn open(node: &NodeSettings, mut given: Given) -> anyhow::Result<Self> {
         let workers = match node.workers {
             0 => std::thread::available_parallelism().map_or(1, usize::from),
             workers => workers,
         };
         let (mut datagrams, mut listeners) = (Vec::new(), Vec::new());
         for &address in &node.listen {
-            datagrams.extend(listen::udp(address, workers, udp::BUFFER)?);
-            listeners.push(listen::tcp(address)?);
+            datagrams.extend(given.udp(address, workers, udp::BUFFER)?);
+            listeners.push(given.tcp(address)?);
         }
+        given.close_rest();
+        Ok(Self { datagrams, listeners })
+    }
+}
+
+impl Opening {
+    /// Opens all sockets, then starts to read them.
+    pub(super) async fn open(self, tracker: &TaskTracker) -> anyhow::Result<()> {
+        let Bound { datagrams, listeners } = Bound::open(&self.plan.node, self.given)?;
         let counters = self.counters;
         let transactions = Transactions::new(Arc::clone(&self.published), self.clock);
         let (sender, receiver) = mpsc::channel(DATAGRAMS);
@@ -103,6 +124,7 @@ impl Opening {
 /// Opens the API, when there is to be one.
 pub(super) async fn open_api(
     plan: &Plan,
+    given: &mut Given,
     live: Live,
     tracker: &TaskTracker,
     stop: CancellationToken,
@@ -110,13 +132,16 @@ pub(super) async fn open_api(
     let Some(address) = plan.node.api else {
         return Ok(());
     };
-    let listener = tokio::net::TcpListener::bind(address)
-        .await
-        .map_err(|error| BindError {
-            address,
-            transport: "the API",
-            error,
-        })?;
+    let failed = |error| BindError {
+        address,
+        transport: "the API",
+        error,
+    };
+    let listener = if given.has(Kind::Stream, address) {
+        tokio::net::TcpListener::from_std(given.tcp(address)?).map_err(failed)?
+    } else {
+        tokio::net::TcpListener::bind(address).await.map_err(failed)?
+    };
     let server = Server {
         access: live.access.clone(),
         router: router(live),

@@ -7,7 +7,7 @@ use std::net::IpAddr;
 use std::sync::Arc;
 
 use crate::answer::snapshot::{Ask, Client, Outcome, Prepared, Scratch, Snapshot, Transport};
-use crate::model::time::Moment;
+use crate::model::time::{Moment, Now};
 use crate::serve::counters::{Cell, Tally};
 use crate::serve::dice::Dice;
 use crate::sys::batch::{self, BATCH};
@@ -57,7 +57,7 @@ impl Desk {
     #[inline]
     pub fn answer<'q>(
         &mut self,
-        now: Moment,
+        now: Now,
         snapshot: &Snapshot,
         queries: impl Queries<'q>,
         replies: &mut impl Replies,
@@ -88,7 +88,8 @@ impl Desk {
                     address,
                     transport: Transport::Udp,
                 },
-                now,
+                now: now.moment,
+                wall: now.wall,
                 dice: self.dice.roll(),
             };
             match snapshot.finish(prepared, &ask, &mut self.scratch, replies.room(index)) {

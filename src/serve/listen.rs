@@ -10,7 +10,7 @@ use crate::sys::option;
 
 /// Connections that may wait to be accepted. Servers with 10 lose SYNs to twenty clients at once; each then waits a
 /// second.
-const BACKLOG: i32 = 4096;
+pub(super) const BACKLOG: i32 = 4096;
 
 /// An address that could not be opened.
 #[derive(Debug, thiserror::Error)]
@@ -121,9 +121,8 @@ pub fn tcp(address: SocketAddr) -> Result<TcpListener, BindError> {
 }
 
 fn datagram(address: SocketAddr, shared: bool, buffer: Option<usize>) -> io::Result<UdpSocket> {
-    let ipv6 = address.is_ipv6();
     let socket = Socket::new(Domain::for_address(address), Type::DGRAM, Some(Protocol::UDP))?;
-    if ipv6 {
+    if address.is_ipv6() {
         // `[::]` and `0.0.0.0` stand beside each other.
         socket.set_only_v6(true)?;
     }
@@ -131,15 +130,22 @@ fn datagram(address: SocketAddr, shared: bool, buffer: Option<usize>) -> io::Res
         socket.set_reuse_port(true)?;
     }
     if let Some(octets) = buffer {
-        option::buffers(&socket.as_fd(), octets)?;
-        if address.ip().is_unspecified() {
-            option::say_asked_address(&socket.as_fd(), ipv6)?;
-        }
-        // Not every kernel knows it; answers are small enough not to be fragmented anyway.
-        let _ = option::ignore_path_mtu(&socket.as_fd(), ipv6);
+        prepare_datagram(&socket.as_fd(), address, octets)?;
     }
     socket.bind(&address.into())?;
     Ok(socket.into())
+}
+
+/// The options of a UDP socket that answers on `address`; `buffer` octets each way.
+pub(super) fn prepare_datagram(socket: &impl AsFd, address: SocketAddr, buffer: usize) -> io::Result<()> {
+    let ipv6 = address.is_ipv6();
+    option::buffers(socket, buffer)?;
+    if address.ip().is_unspecified() {
+        option::say_asked_address(socket, ipv6)?;
+    }
+    // Not every kernel knows it; answers are small enough not to be fragmented anyway.
+    let _ = option::ignore_path_mtu(socket, ipv6);
+    Ok(())
 }
 
 #[cfg(test)]

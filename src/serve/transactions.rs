@@ -199,10 +199,12 @@ impl Transactions {
         out: &WireSink,
     ) -> bool {
         let mut octets = vec![0; usize::from(u16::MAX)];
+        let now = self.clock.now();
         let ask = Ask {
             query,
             client,
-            now: self.clock.now().moment,
+            now: now.moment,
+            wall: now.wall,
             dice: Dice::from_system().roll(),
         };
         let Outcome::Reply { len, .. } = snapshot.answer(&ask, &mut Scratch::default(), &mut octets) else {

@@ -16,7 +16,7 @@ use arc_swap::Cache;
 use tokio::sync::mpsc;
 
 use crate::answer::published::Published;
-use crate::clock::SystemClock;
+use crate::clock::{Clock, SystemClock};
 use crate::model::time::Moment;
 use crate::serve::counters::{Cell, Counters};
 use crate::serve::desk::Desk;
@@ -237,9 +237,9 @@ impl Worker {
                     continue;
                 }
             }
-            let now = self.front.clock.moment();
-            if now >= losses.next {
-                desk.tally.overflows += losses.look(&self.socket, now);
+            let now = self.front.clock.now();
+            if now.moment >= losses.next {
+                desk.tally.overflows += losses.look(&self.socket, now.moment);
             }
             let (queries, mut replies) = batch.parts();
             if self.front.sampler.is_open() {
@@ -249,7 +249,7 @@ impl Worker {
                 self.hand_over(&queries, index, query)
             });
             desk.tally.send_errors += batch.send(&self.socket).refused as u64;
-            desk.sent(now, || self.front.clock.moment());
+            desk.sent(now.moment, || self.front.clock.moment());
         }
     }
 

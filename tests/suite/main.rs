@@ -31,6 +31,7 @@ mod exclusive;
 mod failover;
 mod gates;
 mod hand;
+mod hardening;
 mod heartbeat;
 mod history;
 mod house;

@@ -24,7 +24,7 @@ use pointsman::control::chance::Chance;
 use pointsman::control::event::Event;
 use pointsman::control::gate::GateResult;
 use pointsman::model::plan::{Plan, Prefix};
-use pointsman::model::time::Moment;
+use pointsman::model::time::{Moment, UnixTime};
 use pointsman::publish::publisher::Publisher;
 use pointsman::simulate::world::World;
 use pointsman::wire::name::Name;
@@ -85,6 +85,7 @@ fn engine(
             transport,
         },
         now,
+        wall: UnixTime(0),
         dice: question.dice,
     };
     let mut out = vec![0; 65_535];

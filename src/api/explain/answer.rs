@@ -67,6 +67,7 @@ pub(super) fn ask(snapshot: &Snapshot, question: &Question, now: Now) -> Answer 
             transport: Transport::Tcp,
         },
         now: now.moment,
+        wall: now.wall,
         dice: question.dice,
     };
     let mut answer = match snapshot.answer(&ask, &mut Scratch::default(), &mut out) {

@@ -17,7 +17,8 @@ use tokio::time::{Instant, sleep_until, timeout};
 use tokio_util::sync::CancellationToken;
 
 use crate::answer::snapshot::{Ask, Client, Outcome, Scratch, Transport};
-use crate::model::time::Moment;
+use crate::clock::Clock;
+use crate::model::time::Now;
 use crate::serve::counters::{Cell, Tally};
 use crate::serve::dice::Dice;
 use crate::serve::framing::{LONGEST, Messages, Outgoing, framed};
@@ -200,7 +201,7 @@ impl<'a, S: AsyncRead + AsyncWrite + Unpin> Connection<'a, S> {
             place.copy_from_slice(carry);
         }
         let mut messages = Messages::of(input.get(..filled).unwrap_or(&[]));
-        let began = self.place.server.clock.moment();
+        let began = self.place.server.clock.now();
         let transaction = self.answer(&mut messages, outgoing, scratch, dice, (tally, cell), began);
         let rest = messages.rest();
         let (queries, answers) = (tally.queries, tally.answers);
@@ -233,7 +234,7 @@ impl<'a, S: AsyncRead + AsyncWrite + Unpin> Connection<'a, S> {
                 scratch.sent(self.place.server.clock.moment());
             }
             // All answers to what was read at once leave together.
-            tally.each_took(answers, self.place.server.clock.moment().since(began));
+            tally.each_took(answers, self.place.server.clock.moment().since(began.moment));
             cell.add(tally);
             written?;
         }
@@ -255,7 +256,7 @@ impl<'a, S: AsyncRead + AsyncWrite + Unpin> Connection<'a, S> {
         scratch: &mut Scratch,
         dice: &mut Dice,
         (tally, cell): (&mut Tally, &Cell),
-        now: Moment,
+        now: Now,
     ) -> Option<Vec<u8>> {
         let snapshot = self.place.server.published.load();
         let client = Client {
@@ -268,7 +269,8 @@ impl<'a, S: AsyncRead + AsyncWrite + Unpin> Connection<'a, S> {
             let ask = Ask {
                 query,
                 client,
-                now,
+                now: now.moment,
+                wall: now.wall,
                 dice: dice.roll(),
             };
             match snapshot.answer(&ask, scratch, outgoing.room()) {

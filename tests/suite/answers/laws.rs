@@ -271,13 +271,13 @@ proptest! {
     #[test]
     fn what_was_prepared_before_others_is_finished_the_same(queries in prop::collection::vec(query(), 1..8)) {
         use pointsman::answer::snapshot::{Ask, Client, Outcome, Scratch};
-        use pointsman::model::time::Moment;
+        use pointsman::model::time::{Moment, UnixTime};
         let prepared: Vec<_> = queries.iter().map(|octets| SNAPSHOT.prepare(octets)).collect();
         let mut scratch = Scratch::default();
         for (prepared, octets) in prepared.into_iter().zip(&queries) {
             let mut out = vec![0; 4096];
             let client = Client { address: [127, 0, 0, 1].into(), transport: Transport::Udp };
-            let asked = Ask { query: octets, client, now: Moment::ZERO, dice: 5 };
+            let asked = Ask { query: octets, client, now: Moment::ZERO, wall: UnixTime(0), dice: 5 };
             let finished = match SNAPSHOT.finish(prepared, &asked, &mut scratch, &mut out) {
                 Outcome::Reply { len, .. } => Some(out[..len].to_vec()),
                 _ => None,

@@ -168,6 +168,7 @@ fn transfers_updates_and_what_is_signed_are_transactions() {
                 transport: Transport::Tcp,
             },
             now: pointsman::model::time::Moment::ZERO,
+            wall: pointsman::model::time::UnixTime(0),
             dice: 0,
         };
         let outcome = snapshot(&world).answer(&asked, &mut Default::default(), &mut out);

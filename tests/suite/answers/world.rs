@@ -15,7 +15,7 @@ use pointsman::model::service::{
     Endpoint, EndpointAddress, Failback, Families, Group, Member, MemberKind, Policy, Serves, Service,
     Spread, Switch, TtlRule, WhenAllDown,
 };
-use pointsman::model::time::{Moment, Ttl};
+use pointsman::model::time::{Moment, Ttl, UnixTime};
 use pointsman::policy::choice::{Choice, Decision, Degraded, Lifetime, Pick};
 use pointsman::publish::publisher::Publisher;
 use pointsman::wire::name::Name;
@@ -360,6 +360,7 @@ pub(crate) fn ask(snapshot: &Snapshot, query: &[u8], transport: Transport, dice:
             transport,
         },
         now: Moment::ZERO,
+        wall: UnixTime(0),
         dice,
     };
     match snapshot.answer(&ask, &mut Scratch::default(), &mut out) {

@@ -4,7 +4,7 @@ use std::net::IpAddr;
 
 use hickory_proto::op::Message;
 use pointsman::answer::snapshot::{Ask, Client, Outcome, Scratch, Snapshot, Transport};
-use pointsman::model::time::Moment;
+use pointsman::model::time::{Moment, UnixTime};
 use serde::Deserialize;
 
 use super::Town;
@@ -148,6 +148,7 @@ fn check(snapshot: &Snapshot, case: &Case) -> Result<(), String> {
             transport: Transport::Udp,
         },
         now: Moment::ZERO,
+        wall: UnixTime(0),
         dice: 1 << 40,
     };
     let Outcome::Reply { len, .. } = snapshot.answer(&ask, &mut Scratch::default(), &mut out) else {
@@ -223,6 +224,7 @@ fn no_cached_answer_is_another_clients() {
                 transport: Transport::Udp,
             },
             now: Moment::ZERO,
+            wall: UnixTime(0),
             dice: 0,
         };
         let outcome = snapshot.answer(&ask, &mut Scratch::default(), &mut out);

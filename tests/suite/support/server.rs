@@ -124,9 +124,14 @@ impl Folder {
 
     /// Starts the server.
     pub(crate) fn start_only(&self) -> Server {
+        self.start_through(Command::new(BINARY))
+    }
+
+    /// Starts the server as what `command` runs: itself, or by a program that runs it.
+    pub(crate) fn start_through(&self, mut command: Command) -> Server {
         let log = self.path("log");
         let file = std::fs::File::create(&log).expect("a log");
-        let child = Command::new(BINARY)
+        let child = command
             .args(["serve", "--log-format", "json", "--config"])
             .arg(self.path("pointsman.toml"))
             .stdin(Stdio::null())
