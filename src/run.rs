@@ -18,6 +18,7 @@ pub mod rehearse;
 pub mod signal_box;
 mod sockets;
 pub mod supervisor;
+pub mod takeover;
 mod tell;
 
 use std::path::Path;

@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
-use crate::model::time::Moment;
+use crate::model::time::{Moment, Now};
 use crate::serve::desk::Queries;
 
 /// A query that came.
@@ -18,7 +18,7 @@ pub struct Sample {
     /// Who sent it.
     pub client: IpAddr,
     /// When.
-    pub at: Moment,
+    pub at: Now,
 }
 
 /// Shared by the workers and whoever wants samples.
@@ -58,11 +58,11 @@ impl Sampler {
 
     /// Takes one of these, when it is time; a worker that meets another here passes.
     #[cold]
-    pub fn take<'q>(&self, queries: &(impl Queries<'q> + Copy), now: Moment) {
+    pub fn take<'q>(&self, queries: &(impl Queries<'q> + Copy), now: Now) {
         let Ok(mut taken) = self.taken.try_lock() else {
             return;
         };
-        if now < taken.next {
+        if now.moment < taken.next {
             return;
         }
         if taken.samples.len() >= taken.most {
@@ -72,7 +72,7 @@ impl Sampler {
         let (Some(query), Some(client)) = (queries.octets(0), queries.sender(0)) else {
             return;
         };
-        taken.next = now.after(taken.apart);
+        taken.next = now.moment.after(taken.apart);
         let query = query.to_vec();
         taken.samples.push(Sample {
             query,

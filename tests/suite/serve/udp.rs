@@ -35,6 +35,7 @@ fn serve_from(published: Arc<Published>, address: &str, workers: usize) -> Serve
         clock: SystemClock::start(),
         counters: Arc::clone(&counters),
         transactions,
+        sampler: Arc::default(),
     };
     let workers = udp::spawn(sockets, &front, false).unwrap();
     Server {
