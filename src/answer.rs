@@ -11,6 +11,7 @@ pub mod facets;
 pub mod hash;
 pub mod node;
 pub mod published;
+mod scratch;
 pub mod served;
 pub mod service;
 pub mod settings;

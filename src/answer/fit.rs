@@ -54,6 +54,7 @@ impl<'o, 's> Reply<'o, 's> {
             dnssec_ok: edns.dnssec_ok,
             nsid: edns.nsid.then_some(&*settings.nsid),
             subnet: subnet.map(|subnet| (subnet, 0)),
+            keepalive: None,
             error: None,
             padding: (edns.padded && transport.is_encrypted()).then_some(0),
         });
@@ -86,6 +87,17 @@ impl<'o, 's> Reply<'o, 's> {
         }) = &mut self.opt
         {
             *widest = scope.max(*widest);
+        }
+    }
+
+    /// Says how long the connection may be idle.
+    #[cold]
+    pub(crate) fn keep(&mut self, tenths: u16) {
+        if let Some(opt) = &mut self.opt
+            && opt.keepalive.is_none()
+            && self.composer.reserve(6)
+        {
+            opt.keepalive = Some(tenths);
         }
     }
 

@@ -3,21 +3,19 @@
 use std::sync::Arc;
 
 pub use crate::answer::ask::{About, Ask, Client, Outcome, Transport};
+pub use crate::answer::scratch::Scratch;
 pub use crate::answer::settings::Settings;
 
 use crate::answer::admit::{Admission, admit};
-use crate::answer::first::Firsts;
 use crate::answer::fit::Reply;
-use crate::answer::served::{Served, Whom};
 use crate::answer::service::ServiceAnswers;
 use crate::answer::table::Table;
 use crate::answer::zones::{Tenant, Zone, Zones};
 use crate::answer::{chaos, lookup};
 use crate::model::id::{ServiceId, ZoneId};
 use crate::model::plan::{TransferRules, TsigKey};
-use crate::model::time::Moment;
 use crate::policy::choice::client::ClientKey;
-use crate::wire::places::Places;
+use crate::wire::edns::Keepalive;
 use crate::wire::query::{Query, Question};
 use crate::wire::rtype::rcode;
 use crate::wire::subnet::{ClientSubnet, Told};
@@ -34,58 +32,6 @@ pub struct Snapshot {
     zones: Arc<Zones>,
     services: Arc<[ServiceChunk]>,
     settings: Arc<Settings>,
-}
-
-/// A worker's reusable memory.
-#[derive(Debug)]
-pub struct Scratch {
-    pub(crate) places: Places,
-    pub(crate) data: Vec<u8>,
-    pub(crate) firsts: Firsts,
-    pub(crate) served: Served,
-}
-
-impl Scratch {
-    /// Whom to count for the last answer; `None` when no service had a say in it.
-    #[inline]
-    #[must_use]
-    pub fn served(&self) -> Option<Whom<'_>> {
-        self.served.whom()
-    }
-}
-
-impl Default for Scratch {
-    fn default() -> Self {
-        Self {
-            places: Places::default(),
-            data: Vec::with_capacity(1024),
-            firsts: Firsts::default(),
-            served: Served::default(),
-        }
-    }
-}
-
-impl Scratch {
-    /// Memory of a worker whose answers are sent: it notices which are the first after a publication, and is told when
-    /// they were sent ([`Scratch::sent`]).
-    #[must_use]
-    pub fn watching() -> Self {
-        Self {
-            firsts: Firsts::watching(),
-            ..Self::default()
-        }
-    }
-
-    /// Whether something was answered for the first time since it was last told.
-    #[inline]
-    pub fn has_firsts(&mut self) -> bool {
-        self.firsts.any()
-    }
-
-    /// What was answered so far is sent.
-    pub fn sent(&mut self, now: Moment) {
-        self.firsts.sent(now);
-    }
 }
 
 /// A query that was read and whose zone is known. To be finished by the snapshot that prepared it.
@@ -163,6 +109,7 @@ impl Snapshot {
             data,
             firsts,
             served,
+            keepalive,
         } = scratch;
         let told = match query.edns {
             None => Told::Nothing,
@@ -174,6 +121,13 @@ impl Snapshot {
             Told::Subnet(subnet) => (Some(subnet), admission),
             Told::Malformed => (None, Admission::Refuse(rcode::FORMERR)),
         };
+        // Only a front end that keeps connections sets it: elsewhere the option is passed over (RFC 7828 section 3.2.1).
+        let asked = query.edns.map_or(Keepalive::Unasked, |edns| edns.keepalive);
+        let (keepalive, admission) = match (*keepalive, asked) {
+            (Some(tenths), Keepalive::Asked) => (Some(tenths), admission),
+            (Some(_), Keepalive::Malformed) => (None, Admission::Refuse(rcode::FORMERR)),
+            (_, Keepalive::Unasked) | (None, _) => (None, admission),
+        };
         let mut reply = Reply::begin(
             query,
             &self.settings,
@@ -182,6 +136,9 @@ impl Snapshot {
             out,
             (places, served),
         );
+        if let Some(tenths) = keepalive {
+            reply.keep(tenths);
+        }
         match admission {
             Admission::Answer(question) => {
                 let asked = lookup::Asked {

@@ -6,6 +6,8 @@ use crate::wire::subnet::{CLIENT_SUBNET, ClientSubnet, Told};
 pub const OPT_LEN: usize = 11;
 /// Name server identifier (RFC 5001).
 pub const NSID: u16 = 3;
+/// How long an idle connection is kept (RFC 7828).
+pub const TCP_KEEPALIVE: u16 = 11;
 /// Padding (RFC 7830).
 pub const PADDING: u16 = 12;
 /// Extended error (RFC 8914).
@@ -27,8 +29,22 @@ pub struct Edns {
     pub nsid: bool,
     /// Whether the query is padded: so is its response, where nobody on the way can read it.
     pub padded: bool,
+    /// Whether it is asked how long an idle connection is kept.
+    pub keepalive: Keepalive,
     /// What is said of the client.
     pub told: Told,
+}
+
+/// What a query says about how long its connection is kept (RFC 7828). Without a meaning where there is no connection.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Keepalive {
+    /// Nothing.
+    #[default]
+    Unasked,
+    /// It is asked for.
+    Asked,
+    /// A client must not propose a time (section 3.2.1).
+    Malformed,
 }
 
 /// Reads an OPT's fields; `None` when its options overrun it. Options that are not known are passed over.
@@ -41,6 +57,7 @@ pub fn read(class: u16, ttl: u32, options: &[u8]) -> Option<Edns> {
         dnssec_ok: flags & 0x80 != 0,
         nsid: false,
         padded: false,
+        keepalive: Keepalive::Unasked,
         told: Told::Nothing,
     };
     let mut rest = options;
@@ -49,6 +66,8 @@ pub fn read(class: u16, ttl: u32, options: &[u8]) -> Option<Edns> {
         match u16::from_be_bytes([code_high, code_low]) {
             NSID => edns.nsid = true,
             PADDING => edns.padded = true,
+            TCP_KEEPALIVE if !data.is_empty() => edns.keepalive = Keepalive::Malformed,
+            TCP_KEEPALIVE if edns.keepalive == Keepalive::Unasked => edns.keepalive = Keepalive::Asked,
             CLIENT_SUBNET => edns.told = edns.told.and(data),
             _ => {}
         }
@@ -84,6 +103,8 @@ pub struct OptReply<'a> {
     pub nsid: Option<&'a [u8]>,
     /// The client's network, when it was told and heeded, and for how many bits of it the answer holds.
     pub subnet: Option<(ClientSubnet, u8)>,
+    /// For how long the connection may be idle, in tenths of a second, when that was asked for.
+    pub keepalive: Option<u16>,
     /// What is to be said besides RCODE.
     pub error: Option<ExtendedError<'a>>,
     /// Octets of zero that hide the response's length; `None`: no such option.
@@ -109,6 +130,7 @@ impl OptReply<'_> {
         OPT_LEN
             + self.nsid.map_or(0, |id| 4 + id.len())
             + self.subnet.map_or(0, |(subnet, _)| subnet.length())
+            + self.keepalive.map_or(0, |_| 6)
             + self.error.map_or(0, |error| 6 + error.text.len())
             + self.padding.map_or(0, |octets| 4 + usize::from(octets))
     }
@@ -145,6 +167,9 @@ impl OptReply<'_> {
         if let Some((subnet, scope)) = &self.subnet {
             let (head, address) = subnet.reply(*scope);
             rest = write_option(rest, CLIENT_SUBNET, &head, address);
+        }
+        if let Some(tenths) = self.keepalive {
+            rest = write_option(rest, TCP_KEEPALIVE, &[], &tenths.to_be_bytes());
         }
         if let Some(error) = self.error {
             rest = write_option(rest, EXTENDED_ERROR, &error.code.to_be_bytes(), error.text);
@@ -200,6 +225,7 @@ mod tests {
             dnssec_ok: true,
             nsid: Some(b"ns1"),
             subnet: None,
+            keepalive: Some(300),
             error: Some(ExtendedError {
                 code: 3,
                 text: b"stale",
@@ -208,14 +234,27 @@ mod tests {
         };
         let mut out = [0xff; 64];
         assert_eq!(reply.write(&mut out), reply.length());
-        assert_eq!(&out[..11], b"\0\0\x29\x04\xd0\x01\0\x80\0\0\x12");
+        assert_eq!(&out[..11], b"\0\0\x29\x04\xd0\x01\0\x80\0\0\x18");
         assert_eq!(
             &out[11..reply.length()],
-            b"\0\x03\0\x03ns1\0\x0f\0\x07\0\x03stale"
+            b"\0\x03\0\x03ns1\0\x0b\0\x02\x01\x2c\0\x0f\0\x07\0\x03stale"
         );
         assert_eq!(reply.write(&mut out[..20]), 0);
         assert_eq!(OptReply::default().write(&mut out), OPT_LEN);
     }
+
+    #[test]
+    fn a_client_asks_for_the_idle_time_and_must_not_propose_one() {
+        for (options, seen) in [
+            (b"".as_slice(), Keepalive::Unasked),
+            (b"\0\x0b\0\0", Keepalive::Asked),
+            (b"\0\x0b\0\x02\x01\x2c", Keepalive::Malformed),
+            (b"\0\x0b\0\x01\0\0\x0b\0\0", Keepalive::Malformed),
+        ] {
+            assert_eq!(read(512, 0, options).unwrap().keepalive, seen, "{options:?}");
+        }
+    }
+
     #[test]
     fn padded_replies_fill_whole_blocks_as_far_as_there_is_room() {
         assert!(read(512, 0, b"\0\x0c\0\x02ab").unwrap().padded);

@@ -202,6 +202,7 @@ impl<'a, S: AsyncRead + AsyncWrite + Unpin> Connection<'a, S> {
         }
         let mut messages = Messages::of(input.get(..filled).unwrap_or(&[]));
         let began = self.place.server.clock.now();
+        scratch.keeps_idle_for(Some(self.place.server.settings.borrow().idle));
         let transaction = self.answer(&mut messages, outgoing, scratch, dice, (tally, cell), began);
         let rest = messages.rest();
         let (queries, answers) = (tally.queries, tally.answers);

@@ -287,3 +287,31 @@ async fn stopping_closes_every_connection_and_ends_every_task() {
     }
     assert!(TcpStream::connect(server.address).await.is_err());
 }
+
+/// `query` with an OPT that has these options.
+fn with_options(mut query: Vec<u8>, options: &[u8]) -> Vec<u8> {
+    query[11] = 1;
+    query.extend_from_slice(&[0, 0, 41, 4, 208, 0, 0, 0, 0, 0, options.len() as u8]);
+    query.extend_from_slice(options);
+    query
+}
+
+#[tokio::test]
+async fn whoever_asks_is_told_how_long_a_connection_may_be_idle() {
+    let server = tcp(refusing(), TCP);
+    let mut stream = connect(&server).await;
+    for (options, rcode, said) in [
+        (&b"\0\x0b\0\0"[..], 5, &b"\0\x06\0\x0b\0\x02\x01\x2c"[..]),
+        (b"", 5, b"\0\0"),
+        // A client must not propose a time (RFC 7828 section 3.2.1).
+        (b"\0\x0b\0\x02\0\x64", 1, b"\0\0"),
+    ] {
+        let query = with_options(query(7, &["www", "test"]), options);
+        stream.write_all(&framed(&query)).await.unwrap();
+        let answer = answer(&mut stream).await.unwrap();
+        assert!(
+            answers(&answer, 7) && answer[3] & 15 == rcode && answer.ends_with(said),
+            "{answer:?}"
+        );
+    }
+}
