@@ -15,6 +15,7 @@ pub mod loader;
 mod metering;
 pub mod recorder;
 pub mod rehearse;
+mod running;
 pub mod signal_box;
 mod sockets;
 pub mod supervisor;
@@ -22,8 +23,8 @@ pub mod takeover;
 mod tell;
 
 use std::path::Path;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, OnceLock};
 
 use anyhow::Context;
 use tokio::sync::{Semaphore, mpsc, oneshot, watch};
@@ -31,7 +32,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::answer::published::Published;
-use crate::api::live::{Live, Reload};
+use crate::api::live::Live;
 use crate::api::stream::STREAMS;
 use crate::clock::SystemClock;
 use crate::config::load::{Loaded, load};
@@ -43,12 +44,15 @@ use crate::probe::runner::{Limits, Runner};
 use crate::publish::publisher::Publisher;
 use crate::resolve;
 use crate::run::gate::Gates;
+use crate::run::takeover::beginning::{self, Taking};
+use crate::run::takeover::bid::Wishes;
 use crate::serve::given::Given;
 use crate::store::Store;
 use chronicle::Chronicle;
 use loader::Loader;
 use recorder::Recorder;
-use signal_box::{Inbox, Message, SignalBox};
+pub use running::Running;
+use signal_box::{Inbox, SignalBox};
 
 /// Reload requests that may wait; more are told that the server is busy.
 const RELOADS: usize = 8;
@@ -70,29 +74,14 @@ pub enum StartError {
     System(#[from] anyhow::Error),
 }
 
-/// A running server.
-pub struct Running {
-    plan: Arc<Plan>,
-    ready: Arc<AtomicBool>,
-    opened: Option<oneshot::Receiver<anyhow::Result<()>>>,
-    failed: oneshot::Receiver<()>,
-    messages: mpsc::Sender<Message>,
-    reloads: mpsc::Sender<Reload>,
-    thread: std::thread::JoinHandle<()>,
-    runner: Runner,
-    tracker: TaskTracker,
-    stop: CancellationToken,
-}
-
 /// Reads the configuration and starts every part; returns before the sockets are open ([`Running::opened`]). Those that
 /// are `given` are not opened.
 ///
 /// # Errors
 /// [`StartError`]: every mistake of the files, or what the system refused.
-pub async fn start(file: &Path, mut given: Given) -> Result<Running, StartError> {
+pub async fn start(file: &Path, mut given: Given, wishes: Option<Wishes>) -> Result<Running, StartError> {
     // One provider for every TLS client; a second installation (in tests) is no harm.
     let _ = rustls::crypto::ring::default_provider().install_default();
-    let clock = SystemClock::start();
     let path = file.to_owned();
     let loaded = tokio::task::spawn_blocking(move || load(&path))
         .await
@@ -105,7 +94,11 @@ pub async fn start(file: &Path, mut given: Given) -> Result<Running, StartError>
             tracing::warn!(target: "pointsman::config", "{diagnostic}");
         }
     }
-    sockets::try_bind(&plan, &given)?;
+    let taking = beginning::ask(&plan, wishes).await?;
+    let clock = taking.as_ref().map_or_else(SystemClock::start, Taking::clock);
+    if taking.is_none() {
+        sockets::try_bind(&plan, &given)?;
+    }
     match crate::sys::limit::raise_open_files() {
         Ok(limit) => tracing::debug!(target: "pointsman::start", limit, "file descriptors"),
         Err(error) => {
@@ -118,13 +111,44 @@ pub async fn start(file: &Path, mut given: Given) -> Result<Running, StartError>
     tracker.spawn(resolving.run(stop.clone()));
     let plan = loader::with_names(&plan, &mut resolver).await;
 
-    let (mut store, remembered) = open_store(&plan);
     let seed = seed();
-    let publisher = Publisher::new(&plan, &loaded.contents, seed);
+    let loaded = Arc::new(loaded);
+    let mut publisher = Publisher::new(&plan, &loaded.contents, seed);
     let tables = publisher.tables().clone();
     let published = Arc::new(Published::new(publisher.snapshot()));
 
-    let ready = Arc::new(AtomicBool::new(false));
+    let meters = Arc::new(Meters::new(clock));
+    let (tcp_changes, tcp) = watch::channel(plan.node.tcp);
+    let (mut begun, mut doors, mut last_entry) = (None, None, 0);
+    let received = match taking {
+        Some(taking) => {
+            let files = (&plan, &loaded, file);
+            taking.receive(files, (&mut publisher, &published), seed).await?
+        }
+        None => None,
+    };
+    let mut taken = None;
+    if let Some((taking, signal_box, sockets)) = received {
+        (begun, given, last_entry) = (Some(signal_box), sockets, taking.last_entry());
+        taken = Some(taking);
+    }
+    let api = sockets::bind_api(&plan, &mut given)?;
+    let opening = sockets::Opening {
+        plan: Arc::clone(&plan),
+        published: Arc::clone(&published),
+        clock,
+        counters: Arc::clone(&meters.counters),
+        tcp,
+        stop: stop.clone(),
+        given,
+    };
+    let mut opening = Some(opening);
+    if let (Some(taking), Some(opening)) = (taken, opening.take_if(|_| begun.is_some())) {
+        doors = Some(taking.reign(opening, &tracker, (&publisher, &plan)).await?);
+    }
+    let (mut store, remembered) = open_store(&plan);
+
+    let ready = Arc::new(AtomicBool::new(doors.is_some()));
     let (messages, message_inbox) = mpsc::channel(RELOADS);
     let (events, event_inbox) = mpsc::channel(EVENTS);
     let (requests, request_inbox) = mpsc::channel(REQUESTS);
@@ -146,7 +170,7 @@ pub async fn start(file: &Path, mut given: Given) -> Result<Running, StartError>
     );
     let chance = seed.rotate_left(32);
     let (receivers, postbox) = announcing::open(&plan, &mut store, clock, &tracker, &stop, chance);
-    let chronicle = Chronicle::new(store.last_entry(), postbox);
+    let chronicle = Chronicle::new(store.last_entry().max(last_entry), postbox);
     let (news, history) = (chronicle.news(), store.history());
     let (drills, drill_inbox) = mpsc::channel(RELOADS);
     let (stages, drill_stages) = mpsc::channel(STAGES);
@@ -175,6 +199,7 @@ pub async fn start(file: &Path, mut given: Given) -> Result<Running, StartError>
         chronicle,
         stages,
         plans,
+        begun,
     };
     let inbox = Inbox {
         messages: message_inbox,
@@ -183,8 +208,6 @@ pub async fn start(file: &Path, mut given: Given) -> Result<Running, StartError>
     };
     let thread = signal_box::spawn(signal_box, inbox, failed_tx).context("cannot start a thread")?;
 
-    let meters = Arc::new(Meters::new(clock));
-    let (tcp_changes, tcp) = watch::channel(plan.node.tcp);
     let (access_changes, access) = watch::channel(Arc::new(plan.node.access.clone()));
     let loader = Loader::new(
         file.to_owned(),
@@ -195,13 +218,14 @@ pub async fn start(file: &Path, mut given: Given) -> Result<Running, StartError>
         (resolver, Arc::clone(&plan)),
         Arc::clone(&meters),
     );
+    let shown = loader.shown();
     tracker.spawn(loader.run(reload_inbox, rehearsal_inbox, stop.clone()));
 
     tracker.spawn(desk.run(stop.clone()));
     let live = Live {
         requests,
         reloads: reloads.clone(),
-        rehearsals,
+        rehearsals: rehearsals.clone(),
         drills,
         news,
         history,
@@ -214,27 +238,48 @@ pub async fn start(file: &Path, mut given: Given) -> Result<Running, StartError>
         streams: Arc::new(Semaphore::new(STREAMS)),
         stop: stop.clone(),
         directory: Arc::default(),
-        receivers,
+        receivers: receivers.clone(),
     };
-    sockets::open_api(&plan, &mut given, live, &tracker, stop.clone()).await?;
-
-    let opening = sockets::Opening {
-        plan: Arc::clone(&plan),
-        published,
-        clock,
-        counters: Arc::clone(&meters.counters),
-        tcp,
-        stop: stop.clone(),
-        given,
-    };
-    let (open_tracker, is_ready) = (tracker.clone(), Arc::clone(&ready));
-    tracker.spawn(async move {
-        if open_wanted.await.is_ok() {
-            let result = opening.open(&open_tracker).await;
-            is_ready.store(result.is_ok(), Ordering::Release);
-            // Whoever started the server may not be waiting any more.
-            let _ = opened_tx.send(result);
+    let (api_stop, gone) = (stop.child_token(), CancellationToken::new());
+    let kept = match api {
+        Some(listener) => {
+            let kept = listener.try_clone().context("a listener cannot be kept")?;
+            sockets::serve_api(listener, live, &tracker, api_stop.clone())?;
+            Some(kept)
         }
+        None => None,
+    };
+
+    let host = takeover::host::Parts {
+        messages: messages.clone(),
+        receivers,
+        loaded: shown,
+        rehearsals,
+        counters: Arc::clone(&meters.counters),
+        clock,
+        api: kept,
+        api_stop,
+        gone: gone.clone(),
+        seed,
+    };
+    let directory = plan.node.state_directory.clone();
+    let (open_tracker, is_ready, stopping) = (tracker.clone(), Arc::clone(&ready), stop.clone());
+    let open_doors = Arc::new(OnceLock::new());
+    let seen_doors = Arc::clone(&open_doors);
+    tracker.spawn(async move {
+        // Where another server was taken over from they are open.
+        let result = match (doors, opening) {
+            (Some(doors), _) => Ok(doors),
+            (None, Some(opening)) if open_wanted.await.is_ok() => opening.open(&open_tracker, false).await,
+            (None, _) => return,
+        };
+        let result = result.map(|doors| {
+            is_ready.store(true, Ordering::Release);
+            let _ = seen_doors.set(Arc::clone(&doors));
+            open_tracker.spawn(host.with(doors).run(directory, stopping));
+        });
+        // Whoever started the server may not be waiting any more.
+        let _ = opened_tx.send(result);
     });
     Ok(Running {
         plan,
@@ -247,61 +292,9 @@ pub async fn start(file: &Path, mut given: Given) -> Result<Running, StartError>
         runner,
         tracker,
         stop,
+        gone,
+        doors: open_doors,
     })
-}
-
-impl Running {
-    /// The configuration that the server was started with.
-    #[must_use]
-    pub fn plan(&self) -> &Plan {
-        &self.plan
-    }
-
-    /// Waits until the sockets are open: every endpoint has a verdict, or `startup_wait` is over.
-    ///
-    /// # Errors
-    /// When a socket cannot be opened after all.
-    pub async fn opened(&mut self) -> anyhow::Result<()> {
-        match self.opened.take() {
-            Some(opened) => opened
-                .await
-                .context("the signal box broke off before the sockets were open")?,
-            None => Ok(()),
-        }
-    }
-
-    /// Whether the sockets are open.
-    #[must_use]
-    pub fn is_ready(&self) -> bool {
-        self.ready.load(Ordering::Acquire)
-    }
-
-    /// Returns when the signal box has ended by itself: answering on without decisions would be a silent lie.
-    pub async fn failed(&mut self) {
-        // A dropped sender means the same as a sent one.
-        let _ = (&mut self.failed).await;
-    }
-
-    /// Asks for a reload; the outcome is logged.
-    pub async fn reload(&self) {
-        let (reply, _) = oneshot::channel();
-        // A full queue means that reloads are on their way already.
-        let _ = self.reloads.try_send(Reload { reply });
-    }
-
-    /// Stops accepting, answers what is queued, writes what waits, and leaves.
-    pub async fn stop(self) {
-        self.stop.cancel();
-        self.tracker.close();
-        self.tracker.wait().await;
-        self.runner.stop().await;
-        // The signal box may have ended already.
-        let _ = self.messages.send(Message::Stop).await;
-        let joined = tokio::task::spawn_blocking(move || self.thread.join()).await;
-        if !matches!(joined, Ok(Ok(()))) {
-            tracing::error!(target: "pointsman::stop", "the signal box ended by a panic");
-        }
-    }
 }
 
 /// The plan, when at least one zone can be served (or there is none to serve).

@@ -37,6 +37,8 @@ pub struct Loader {
     /// What was loaded, with the addresses that names had when they were looked at last.
     in_force: Arc<Plan>,
     meters: Arc<Meters>,
+    /// What was loaded last, for those who want to see it.
+    shown: watch::Sender<Arc<Loaded>>,
 }
 
 impl Loader {
@@ -44,7 +46,7 @@ impl Loader {
     #[must_use]
     pub fn new(
         file: PathBuf,
-        current: Loaded,
+        current: Arc<Loaded>,
         tables: Tables,
         messages: mpsc::Sender<Message>,
         (tcp, access, receivers): (watch::Sender<TcpSettings>, watch::Sender<Arc<ApiAccess>>, Desk),
@@ -53,7 +55,8 @@ impl Loader {
     ) -> Self {
         Self {
             file,
-            current: Arc::new(current),
+            shown: watch::Sender::new(Arc::clone(&current)),
+            current,
             tables,
             messages,
             tcp,
@@ -63,6 +66,12 @@ impl Loader {
             in_force,
             meters,
         }
+    }
+
+    /// What was loaded last, now and later.
+    #[must_use]
+    pub fn shown(&self) -> watch::Receiver<Arc<Loaded>> {
+        self.shown.subscribe()
     }
 
     /// Serves reload requests until `stop`; starts the watcher when the configuration wants one.
@@ -183,6 +192,7 @@ impl Loader {
         self.access.send_replace(Arc::new(access));
         self.receivers.follow(&plan.node.hooks);
         (self.current, self.tables, self.in_force) = (Arc::new(loaded), tables, plan);
+        self.shown.send_replace(Arc::clone(&self.current));
         Ok(said)
     }
 }

@@ -1,7 +1,9 @@
 //! The doors: DNS sockets, opened when the verdicts are in, and the API's listener.
 
+use std::io;
 use std::net::{TcpListener, UdpSocket};
-use std::sync::Arc;
+use std::os::fd::{AsFd, OwnedFd};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use anyhow::Context;
 use tokio::sync::{mpsc, watch};
@@ -17,8 +19,10 @@ use crate::model::plan::{NodeSettings, Plan, TcpSettings};
 use crate::serve::counters::Counters;
 use crate::serve::given::{Given, Kind};
 use crate::serve::listen::BindError;
+use crate::serve::sampler::Sampler;
 use crate::serve::tcp::TcpServer;
 use crate::serve::transactions::Transactions;
+use crate::serve::udp::UdpWorkers;
 use crate::serve::{listen, udp};
 
 /// Transactions over UDP (NOTIFY, SOA with TSIG) that may wait for the runtime; more are dropped, and asked again.
@@ -72,8 +76,8 @@ impl Bound {
 }
 
 impl Opening {
-    /// Opens all sockets, then starts to read them.
-    pub(super) async fn open(self, tracker: &TaskTracker) -> anyhow::Result<()> {
+    /// Opens all sockets, then starts to read them; `beside` another process that does.
+    pub(super) async fn open(self, tracker: &TaskTracker, beside: bool) -> anyhow::Result<Arc<Doors>> {
         let Bound { datagrams, listeners } = Bound::open(&self.plan.node, self.given)?;
         let counters = self.counters;
         let transactions = Transactions::new(Arc::clone(&self.published), self.clock);
@@ -87,7 +91,9 @@ impl Opening {
             self.stop.clone(),
             tracker.clone(),
         );
+        let mut kept = Vec::new();
         for listener in listeners {
+            kept.push(listener.try_clone().context("a listener cannot be kept")?);
             tcp.listen(listener)
                 .context("the runtime cannot take a listener")?;
         }
@@ -99,13 +105,18 @@ impl Opening {
             transactions: sender,
             sampler: Arc::default(),
         };
-        let running = udp::spawn(datagrams, &front, false).context("cannot start the UDP workers")?;
-        let stop = self.stop;
+        let running = udp::spawn(datagrams, &front, beside).context("cannot start the UDP workers")?;
+        let doors = Arc::new(Doors {
+            udp: Mutex::new(Some(running)),
+            tcp,
+            listeners: Mutex::new(kept),
+            sampler: front.sampler,
+        });
+        let (stop, closing) = (self.stop, Arc::clone(&doors));
         tracker.spawn(async move {
             stop.cancelled().await;
-            running.stop();
             // Joining waits for threads, which a task must not.
-            let joined = tokio::task::spawn_blocking(move || running.join()).await;
+            let joined = tokio::task::spawn_blocking(move || closing.close()).await;
             if joined.is_err() {
                 tracing::error!(target: "pointsman::stop", "a UDP worker ended by a panic");
             }
@@ -117,20 +128,87 @@ impl Opening {
                 );
             }
         });
-        Ok(())
+        Ok(doors)
     }
 }
 
-/// Opens the API, when there is to be one.
-pub(super) async fn open_api(
-    plan: &Plan,
-    given: &mut Given,
-    live: Live,
-    tracker: &TaskTracker,
-    stop: CancellationToken,
-) -> anyhow::Result<()> {
+/// The doors, open: what a successor is given, and what is left to it.
+#[derive(Debug)]
+pub(super) struct Doors {
+    /// `None`: left, or closed.
+    udp: Mutex<Option<UdpWorkers>>,
+    tcp: Arc<TcpServer>,
+    /// The listeners once more: those of the runtime cannot be given away.
+    listeners: Mutex<Vec<TcpListener>>,
+    /// Takes queries out.
+    pub(super) sampler: Arc<Sampler>,
+}
+
+impl Doors {
+    fn udp(&self) -> MutexGuard<'_, Option<UdpWorkers>> {
+        self.udp.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn listeners(&self) -> MutexGuard<'_, Vec<TcpListener>> {
+        self.listeners.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Every socket once more.
+    pub(super) fn copies(&self) -> io::Result<Vec<OwnedFd>> {
+        let udp = self.udp();
+        let datagrams = udp.iter().flat_map(UdpWorkers::sockets);
+        let mut copies = Vec::new();
+        for socket in datagrams {
+            copies.push(socket.as_fd().try_clone_to_owned()?);
+        }
+        for listener in self.listeners().iter() {
+            copies.push(listener.as_fd().try_clone_to_owned()?);
+        }
+        Ok(copies)
+    }
+
+    /// Lets workers wait so little that they could leave soon, or takes that back.
+    pub(super) fn hasten(&self, haste: bool) {
+        if let Some(udp) = &*self.udp() {
+            if haste {
+                udp.make_haste();
+            } else {
+                udp.take_time();
+            }
+        }
+    }
+
+    /// Leaves the sockets to the other process that reads them; connections that are open go on. Waits for the workers.
+    pub(super) fn leave(&self) {
+        let udp = self.udp().take();
+        self.tcp.stop_accepting();
+        self.listeners().clear();
+        if let Some(udp) = udp {
+            udp.leave();
+            udp.join();
+        }
+    }
+
+    /// How many connections are open.
+    pub(super) fn connections(&self) -> usize {
+        self.tcp.connections()
+    }
+
+    /// Answers what is queued, then closes everything; nothing when it was left to another. Waits for the workers.
+    fn close(&self) {
+        let udp = self.udp().take();
+        self.listeners().clear();
+        if let Some(udp) = udp {
+            udp.stop();
+            udp.join();
+        }
+    }
+}
+
+/// Opens the API's listener, when there is to be one.
+pub(super) fn bind_api(plan: &Plan, given: &mut Given) -> anyhow::Result<Option<TcpListener>> {
     let Some(address) = plan.node.api else {
-        return Ok(());
+        return Ok(None);
     };
     let failed = |error| BindError {
         address,
@@ -138,10 +216,24 @@ pub(super) async fn open_api(
         error,
     };
     let listener = if given.has(Kind::Stream, address) {
-        tokio::net::TcpListener::from_std(given.tcp(address)?).map_err(failed)?
+        given.tcp(address)?
     } else {
-        tokio::net::TcpListener::bind(address).await.map_err(failed)?
+        let listener = TcpListener::bind(address).map_err(failed)?;
+        listener.set_nonblocking(true).map_err(failed)?;
+        listener
     };
+    Ok(Some(listener))
+}
+
+/// Serves the API until `stop`.
+pub(super) fn serve_api(
+    listener: TcpListener,
+    live: Live,
+    tracker: &TaskTracker,
+    stop: CancellationToken,
+) -> anyhow::Result<()> {
+    let listener =
+        tokio::net::TcpListener::from_std(listener).context("the runtime cannot take a listener")?;
     let server = Server {
         access: live.access.clone(),
         router: router(live),

@@ -1,7 +1,7 @@
 //! One server takes over from another without a gap: `serve --takeover`.
 //!
 //! ```text
-//!  running server ([`host`])                        successor ([`bid`])
+//!  running server (`host`)                          successor ([`bid`], `beginning`)
 //!      │ ◄───────────────────────── hello ────────────── │ has read its configuration and zones
 //!      │ ─────────────────────────► welcome              │
 //!      │ takes queries out          ◄─ court ──────────── │
@@ -18,6 +18,14 @@
 //! they say in [`word`].
 
 pub mod arriving;
+pub(super) mod beginning;
+pub mod bid;
+pub mod counts;
+pub mod frame;
+pub(super) mod host;
+pub mod judgement;
 #[cfg(test)]
 mod laws;
 pub mod parting;
+pub mod questions;
+pub mod word;

@@ -19,30 +19,35 @@ use crate::policy::tree::member_name;
 /// What a service remembers of its groups, under names.
 pub(super) fn named(plan: &Plan, service: &Service, memory: &Memory) -> Bench {
     let mut bench = Bench::of(service.display_name());
-    walk(plan, &service.group, &mut Vec::new(), &mut |path, group, names| {
-        for family in Family::BOTH {
-            if let Some(name) = memory
-                .fastest
-                .get(&(group.id, family))
-                .and_then(|index| names.get(*index))
-            {
-                bench.fastest.push((path.to_vec(), family, name.clone()));
+    walk(
+        plan,
+        &service.group,
+        &mut Vec::new(),
+        &mut |path, group, names| {
+            for family in Family::BOTH {
+                if let Some(name) = memory
+                    .fastest
+                    .get(&(group.id, family))
+                    .and_then(|index| names.get(*index))
+                {
+                    bench.fastest.push((path.to_vec(), family, name.clone()));
+                }
+                let Some(seat) = memory.seats.get(&(group.id, family)) else {
+                    continue;
+                };
+                let since = names.iter().zip(&seat.up_since);
+                bench.seats.push(Place {
+                    path: path.to_vec(),
+                    family,
+                    active: seat.active.and_then(|active| names.get(active).cloned()),
+                    by_hand: seat.by_hand,
+                    up_since: since
+                        .filter_map(|(name, since)| since.map(|since| (name.clone(), since)))
+                        .collect(),
+                });
             }
-            let Some(seat) = memory.seats.get(&(group.id, family)) else {
-                continue;
-            };
-            let since = names.iter().zip(&seat.up_since);
-            bench.seats.push(Place {
-                path: path.to_vec(),
-                family,
-                active: seat.active.and_then(|active| names.get(active).cloned()),
-                by_hand: seat.by_hand,
-                up_since: since
-                    .filter_map(|(name, since)| since.map(|since| (name.clone(), since)))
-                    .collect(),
-            });
-        }
-    });
+        },
+    );
     bench
 }
 
@@ -75,26 +80,34 @@ fn numbered(plan: &Plan, service: &Service, bench: &Bench) -> Memory {
         current: bench.current.clone(),
         ..Memory::default()
     };
-    walk(plan, &service.group, &mut Vec::new(), &mut |path, group, names| {
-        let index = |name: &String| names.iter().position(|known| known == name);
-        for place in bench.seats.iter().filter(|place| place.path == path) {
-            let active = place.active.as_ref().and_then(index);
-            let since: HashMap<&String, Moment> =
-                place.up_since.iter().map(|(name, since)| (name, *since)).collect();
-            let seat = Seat {
-                active,
-                by_hand: place.by_hand && active.is_some(),
-                up_since: names.iter().map(|name| since.get(name).copied()).collect(),
-            };
-            memory.seats.insert((group.id, place.family), seat);
-        }
-        let turns = bench.fastest.iter().filter(|(known, ..)| known == path);
-        for (_, family, name) in turns {
-            if let Some(index) = index(name) {
-                memory.fastest.insert((group.id, *family), index);
+    walk(
+        plan,
+        &service.group,
+        &mut Vec::new(),
+        &mut |path, group, names| {
+            let index = |name: &String| names.iter().position(|known| known == name);
+            for place in bench.seats.iter().filter(|place| place.path == path) {
+                let active = place.active.as_ref().and_then(index);
+                let since: HashMap<&String, Moment> = place
+                    .up_since
+                    .iter()
+                    .map(|(name, since)| (name, *since))
+                    .collect();
+                let seat = Seat {
+                    active,
+                    by_hand: place.by_hand && active.is_some(),
+                    up_since: names.iter().map(|name| since.get(name).copied()).collect(),
+                };
+                memory.seats.insert((group.id, place.family), seat);
             }
-        }
-    });
+            let turns = bench.fastest.iter().filter(|(known, ..)| known == path);
+            for (_, family, name) in turns {
+                if let Some(index) = index(name) {
+                    memory.fastest.insert((group.id, *family), index);
+                }
+            }
+        },
+    );
     memory
 }
 

@@ -36,9 +36,9 @@ impl Pending {
 
     /// Waits while the file is another's; whether it is ours again.
     fn wait_for_return(&self) -> bool {
-        let waited = self
-            .changed
-            .wait_while(self.lock(), |state| matches!(state.lent, Lent::Away) && !state.closing);
+        let waited = self.changed.wait_while(self.lock(), |state| {
+            matches!(state.lent, Lent::Away) && !state.closing
+        });
         let state = waited.unwrap_or_else(PoisonError::into_inner);
         matches!(state.lent, Lent::No)
     }
