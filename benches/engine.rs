@@ -90,6 +90,9 @@ fn settings() -> NodeSettings {
         tcp: TcpSettings {
             connections: 0,
             per_client: 0,
+            per_prefix: 100,
+            new_per_prefix: 0,
+            queries: 0,
             idle: Duration::ZERO,
             total: Duration::ZERO,
             message: Duration::ZERO,

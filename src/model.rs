@@ -16,6 +16,7 @@ pub mod near;
 pub mod on_failover;
 pub mod place;
 pub mod plan;
+pub mod process;
 pub mod reach;
 pub mod selector;
 pub mod service;

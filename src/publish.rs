@@ -3,6 +3,7 @@
 mod facets;
 pub mod flatten;
 pub mod lanes;
+pub mod patch;
 pub mod publisher;
 mod service;
 pub mod tables;

@@ -13,6 +13,7 @@ pub mod drills;
 pub mod gate;
 pub mod loader;
 mod metering;
+pub mod privileges;
 pub mod recorder;
 pub mod rehearse;
 mod running;
@@ -50,9 +51,11 @@ use crate::serve::given::Given;
 use crate::store::Store;
 use chronicle::Chronicle;
 use loader::Loader;
+use privileges::Privileges;
 use recorder::Recorder;
 pub use running::Running;
 use signal_box::{Inbox, SignalBox};
+use supervisor::Manager;
 
 /// Reload requests that may wait; more are told that the server is busy.
 const RELOADS: usize = 8;
@@ -75,11 +78,16 @@ pub enum StartError {
 }
 
 /// Reads the configuration and starts every part; returns before the sockets are open ([`Running::opened`]). Those that
-/// are `given` are not opened.
+/// are `given` are not opened; what needs a privilege is done with `privileges`, which end when the sockets are open.
 ///
 /// # Errors
 /// [`StartError`]: every mistake of the files, or what the system refused.
-pub async fn start(file: &Path, mut given: Given, wishes: Option<Wishes>) -> Result<Running, StartError> {
+pub async fn start(
+    file: &Path,
+    mut given: Given,
+    privileges: Privileges,
+    wishes: Option<Wishes>,
+) -> Result<Running, StartError> {
     // One provider for every TLS client; a second installation (in tests) is no harm.
     let _ = rustls::crypto::ring::default_provider().install_default();
     let path = file.to_owned();
@@ -97,7 +105,7 @@ pub async fn start(file: &Path, mut given: Given, wishes: Option<Wishes>) -> Res
     let taking = beginning::ask(&plan, wishes).await?;
     let clock = taking.as_ref().map_or_else(SystemClock::start, Taking::clock);
     if taking.is_none() {
-        sockets::try_bind(&plan, &given)?;
+        sockets::try_bind(&plan, &given, &privileges).await?;
     }
     match crate::sys::limit::raise_open_files() {
         Ok(limit) => tracing::debug!(target: "pointsman::start", limit, "file descriptors"),
@@ -132,7 +140,7 @@ pub async fn start(file: &Path, mut given: Given, wishes: Option<Wishes>) -> Res
         (begun, given, last_entry) = (Some(signal_box), sockets, taking.last_entry());
         taken = Some(taking);
     }
-    let api = sockets::bind_api(&plan, &mut given)?;
+    let api = sockets::bind_api(&plan, &mut given, &privileges).await?;
     let opening = sockets::Opening {
         plan: Arc::clone(&plan),
         published: Arc::clone(&published),
@@ -141,6 +149,7 @@ pub async fn start(file: &Path, mut given: Given, wishes: Option<Wishes>) -> Res
         tcp,
         stop: stop.clone(),
         given,
+        privileges,
     };
     let mut opening = Some(opening);
     if let (Some(taking), Some(opening)) = (taken, opening.take_if(|_| begun.is_some())) {
@@ -208,6 +217,7 @@ pub async fn start(file: &Path, mut given: Given, wishes: Option<Wishes>) -> Res
     };
     let thread = signal_box::spawn(signal_box, inbox, failed_tx).context("cannot start a thread")?;
 
+    let manager = Manager::default();
     let (access_changes, access) = watch::channel(Arc::new(plan.node.access.clone()));
     let loader = Loader::new(
         file.to_owned(),
@@ -216,14 +226,14 @@ pub async fn start(file: &Path, mut given: Given, wishes: Option<Wishes>) -> Res
         messages.clone(),
         (tcp_changes, access_changes, receivers.clone()),
         (resolver, Arc::clone(&plan)),
-        Arc::clone(&meters),
+        (Arc::clone(&meters), manager.clone()),
     );
     let shown = loader.shown();
     tracker.spawn(loader.run(reload_inbox, rehearsal_inbox, stop.clone()));
 
     tracker.spawn(desk.run(stop.clone()));
     let live = Live {
-        requests,
+        requests: requests.clone(),
         reloads: reloads.clone(),
         rehearsals: rehearsals.clone(),
         drills,
@@ -260,8 +270,13 @@ pub async fn start(file: &Path, mut given: Given, wishes: Option<Wishes>) -> Res
         api: kept,
         api_stop,
         gone: gone.clone(),
+        manager: manager.clone(),
         seed,
     };
+    let watching = manager
+        .clone()
+        .watch(requests, Arc::clone(&meters.counters), stop.clone());
+    let (told, planned) = (manager.clone(), Arc::clone(&plan));
     let directory = plan.node.state_directory.clone();
     let (open_tracker, is_ready, stopping) = (tracker.clone(), Arc::clone(&ready), stop.clone());
     let open_doors = Arc::new(OnceLock::new());
@@ -275,6 +290,8 @@ pub async fn start(file: &Path, mut given: Given, wishes: Option<Wishes>) -> Res
         };
         let result = result.map(|doors| {
             is_ready.store(true, Ordering::Release);
+            told.opened(&planned);
+            open_tracker.spawn(watching);
             let _ = seen_doors.set(Arc::clone(&doors));
             open_tracker.spawn(host.with(doors).run(directory, stopping));
         });
@@ -294,6 +311,7 @@ pub async fn start(file: &Path, mut given: Given, wishes: Option<Wishes>) -> Res
         stop,
         gone,
         doors: open_doors,
+        manager,
     })
 }
 
@@ -317,7 +335,10 @@ fn open_store(plan: &Plan) -> (Store, Remembered) {
             (store, remembered)
         }
         Err(error) => {
-            tracing::error!(target: "pointsman::store", "{error}; serving without memory: nothing will survive a restart");
+            tracing::error!(
+                target: "pointsman::store", advice = privileges::advice(),
+                "{error}; serving without memory: nothing will survive a restart"
+            );
             {
                 let remembered = Remembered {
                     lost: true,

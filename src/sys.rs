@@ -6,6 +6,7 @@
     reason = "system calls and prefetching have no safe form; it stands nowhere else"
 )]
 
+pub mod account;
 pub mod batch;
 pub mod inherit;
 pub mod limit;
@@ -13,4 +14,6 @@ pub mod local_time;
 pub mod memory;
 pub mod option;
 pub mod origin;
+pub mod privilege;
 pub mod process;
+pub mod seccomp;

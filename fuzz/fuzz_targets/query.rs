@@ -58,6 +58,9 @@ fn node() -> NodeSettings {
         tcp: TcpSettings {
             connections: 1,
             per_client: 1,
+            per_prefix: 100,
+            new_per_prefix: 0,
+            queries: 0,
             idle: Duration::ZERO,
             total: Duration::ZERO,
             message: Duration::ZERO,

@@ -36,6 +36,9 @@ fn published() -> Arc<Published> {
         tcp: TcpSettings {
             connections: 1,
             per_client: 1,
+            per_prefix: 100,
+            new_per_prefix: 0,
+            queries: 0,
             idle: Duration::ZERO,
             total: Duration::ZERO,
             message: Duration::ZERO,

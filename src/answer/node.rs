@@ -156,6 +156,18 @@ impl<'t> Node<'t> {
         self.sets().find(|set| set.rtype == rtype)
     }
 
+    /// Those of its flags that are among `flags`.
+    #[must_use]
+    pub(crate) fn flags(&self, flags: u8) -> u8 {
+        self.flags & flags
+    }
+
+    /// Its octets, without padding.
+    #[must_use]
+    pub(crate) fn octets(&self) -> &'t [u8] {
+        self.octets.get(..self.length()).unwrap_or(self.octets)
+    }
+
     /// Octets of the whole node, without padding.
     #[must_use]
     pub fn length(&self) -> usize {

@@ -4,10 +4,12 @@
 //! four octets. Half of the slots are empty, and a found name costs one slot and the node: two cache misses in a
 //! zone of a million records. The hash is seeded per process, so that nobody can choose names that collide.
 
+use std::sync::Arc;
+
 use crate::answer::hash::{NameHash, is_same};
 use crate::answer::node::{CUT, DNAME, Node, OCCLUDED, WILDCARD_BELOW};
 use crate::sys::memory;
-use crate::wire::name::{MAX_NAME, Name};
+use crate::wire::name::{MAX_NAME, Name, canonical_order};
 
 /// Octets of the arena per unit of an offset.
 pub const UNIT: usize = 4;
@@ -39,6 +41,51 @@ impl Slots {
         }
     }
 
+    /// The slot with the value that `is` the one.
+    fn seat(&mut self, hash: u64, is: impl Fn(u32) -> bool) -> Option<&mut [u8; 8]> {
+        let (start, tag) = (self.first(hash), hash << 32);
+        let (before, after) = self.0.split_at_mut_checked(start)?;
+        after
+            .iter_mut()
+            .chain(before)
+            .take_while(|slot| **slot != [0; 8])
+            .find(|slot| {
+                let slot = u64::from_le_bytes(**slot);
+                (slot ^ tag) >> 32 == 0 && is((slot & 0xffff_ffff) as u32)
+            })
+    }
+
+    /// Puts `value` in the place of the one that `is` it; false when there is none.
+    pub(crate) fn replace(&mut self, hash: u64, is: impl Fn(u32) -> bool, value: u32) -> bool {
+        let Some(slot) = self.seat(hash, is) else {
+            return false;
+        };
+        *slot = (hash << 32 | u64::from(value)).to_le_bytes();
+        true
+    }
+
+    /// Takes out the value that `is` the one. Its slot stays taken, by what no name is found under: at offset 0 there is
+    /// no node.
+    pub(crate) fn remove(&mut self, hash: u64, is: impl Fn(u32) -> bool) {
+        if let Some(slot) = self.seat(hash, is) {
+            *slot = ((hash << 32).max(1 << 32)).to_le_bytes();
+        }
+    }
+
+    /// The same, to be changed.
+    pub(crate) fn copy(&self) -> Self {
+        let mut slots = vec![[0; 8]; self.0.len()].into_boxed_slice();
+        memory::advise_huge(slots.as_flattened());
+        slots.copy_from_slice(&self.0);
+        Self(slots)
+    }
+
+    /// How many there are, and how many of them are taken.
+    pub(crate) fn fill(&self) -> (usize, usize) {
+        let taken = self.0.iter().filter(|slot| **slot != [0; 8]).count();
+        (self.0.len(), taken)
+    }
+
     /// Asks for the first slot under `hash` to be near when it is needed.
     #[inline]
     pub fn prefetch(&self, hash: u64) {
@@ -67,6 +114,10 @@ impl Slots {
     }
 }
 
+/// Octets that several tables may share.
+#[derive(Debug)]
+pub struct Arena(pub(crate) Box<[u8]>);
+
 /// An arena of exactly the octets that are used, on huge pages when it is large.
 #[must_use]
 pub fn settle(arena: &[u8]) -> Box<[u8]> {
@@ -92,7 +143,12 @@ pub struct Table {
     pub(crate) key: Box<[u8]>,
     pub(crate) hash: NameHash,
     pub(crate) slots: Slots,
-    pub(crate) arena: Box<[u8]>,
+    pub(crate) arena: Arc<Arena>,
+    /// What comes after the arena: nodes of names that changed since it was built, in canonical order. Those that they
+    /// replace stay in the arena, where no slot leads to them.
+    pub(crate) patch: Box<[u8]>,
+    /// Offset of the apex.
+    pub(crate) apex: usize,
     pub(crate) labels: usize,
     pub(crate) deepest: usize,
     pub(crate) negative: Negative,
@@ -140,10 +196,20 @@ impl Table {
         })
     }
 
-    /// The node that begins at `offset` of the arena.
+    /// The octets from `offset` of the arena on, or of what comes after it.
     #[inline]
-    fn node_at(&self, offset: usize) -> Option<Node<'_>> {
-        Node::read(self.arena.get(offset..)?)
+    fn octets_at(&self, offset: usize) -> Option<&[u8]> {
+        let arena = &*self.arena.0;
+        match offset.checked_sub(arena.len()) {
+            None => arena.get(offset..),
+            Some(after) => self.patch.get(after..),
+        }
+    }
+
+    /// The node that begins at `offset`.
+    #[inline]
+    pub(crate) fn node_at(&self, offset: usize) -> Option<Node<'_>> {
+        Node::read(self.octets_at(offset)?)
     }
 
     /// Asks for the slot of a name to be near.
@@ -156,24 +222,55 @@ impl Table {
     #[inline]
     pub(crate) fn prefetch_node(&self, hash: u64) {
         if let Some(unit) = self.slots.find(hash, Some) {
-            memory::prefetch(&self.arena, unit as usize * UNIT);
-            memory::prefetch(&self.arena, unit as usize * UNIT + 64);
+            let octets = self.octets_at(unit as usize * UNIT).unwrap_or(&[]);
+            memory::prefetch(octets, 0);
+            memory::prefetch(octets, 64);
         }
     }
 
     /// The apex.
     #[must_use]
     pub fn apex(&self) -> Option<Node<'_>> {
-        self.node_at(UNIT)
+        self.node_at(self.apex)
     }
 
     /// All nodes in canonical order, the apex first.
     pub fn nodes(&self) -> impl Iterator<Item = Node<'_>> {
-        let mut offset = UNIT;
+        let end = self.arena.0.len();
+        let patched = !self.patch.is_empty();
+        let is_in_force = move |(at, node): &(usize, Node<'_>)| {
+            !patched || self.offset_of(self.hash.of(node.key()), node.key()) == Some(*at)
+        };
+        let mut first = self.run(UNIT, end).filter(is_in_force).peekable();
+        let mut second = self.run(end, usize::MAX).peekable();
         std::iter::from_fn(move || {
-            let node = self.node_at(offset)?;
+            let later = match (first.peek(), second.peek()) {
+                (_, None) => false,
+                (None, Some(_)) => true,
+                (Some((_, a)), Some((_, b))) => canonical_order(b.key(), a.key()).is_lt(),
+            };
+            let next = if later { second.next() } else { first.next() };
+            next.map(|(_, node)| node)
+        })
+    }
+
+    /// The nodes that lie one after the other from `offset` on, with their offsets.
+    pub(crate) fn run(&self, offset: usize, end: usize) -> impl Iterator<Item = (usize, Node<'_>)> {
+        let mut offset = offset;
+        std::iter::from_fn(move || {
+            let node = (offset < end).then(|| self.node_at(offset)).flatten()?;
+            let at = offset;
             offset += node.length().next_multiple_of(UNIT);
-            Some(node)
+            Some((at, node))
+        })
+    }
+
+    /// Where the node of `name` lies.
+    pub(crate) fn offset_of(&self, hash: u64, name: &[u8]) -> Option<usize> {
+        self.slots.find(hash, |unit| {
+            let offset = unit as usize * UNIT;
+            let node = self.node_at(offset)?;
+            is_same(name, node.key()).then_some(offset)
         })
     }
 
@@ -249,6 +346,6 @@ impl Table {
     /// Octets that the table takes.
     #[must_use]
     pub fn octets(&self) -> usize {
-        self.arena.len() + self.slots.0.len() * 8
+        self.arena.0.len() + self.patch.len() + self.slots.0.len() * 8
     }
 }

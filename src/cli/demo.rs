@@ -160,7 +160,14 @@ async fn tour(options: &arguments::Demo, told: Teller) -> anyhow::Result<ExitCod
 }
 
 async fn start(folder: &Path) -> anyhow::Result<Running> {
-    match run::start(&folder.join("pointsman.toml"), Default::default(), None).await {
+    match run::start(
+        &folder.join("pointsman.toml"),
+        Default::default(),
+        Default::default(),
+        None,
+    )
+    .await
+    {
         Ok(running) => Ok(running),
         Err(StartError::System(error)) => Err(error),
         Err(StartError::Configuration(diagnostics)) => {

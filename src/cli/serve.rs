@@ -23,6 +23,7 @@ pub(super) fn run(common: &Common, options: &Serve) -> anyhow::Result<ExitCode> 
     start_logging(common.log_format, &common.log_level)?;
     let file = common.config_file()?;
     let given = run::supervisor::handed_over();
+    let privileges = run::privileges::prepare(&file)?;
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(RUNTIME_THREADS)
         .thread_name("runtime")
@@ -33,7 +34,7 @@ pub(super) fn run(common: &Common, options: &Serve) -> anyhow::Result<ExitCode> 
         let mut hangup = signal(SignalKind::hangup())?;
         let mut terminate = signal(SignalKind::terminate())?;
         let mut interrupt = signal(SignalKind::interrupt())?;
-        let mut running = match run::start(&file, given, wishes(options)).await {
+        let mut running = match run::start(&file, given, privileges, wishes(options)).await {
             Ok(running) => running,
             Err(StartError::Configuration(diagnostics)) => {
                 output::note(&render(&diagnostics, terminal::error_color()));

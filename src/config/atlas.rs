@@ -1,6 +1,6 @@
 //! Databases of places in MaxMind's format: read whole, tried out, then asked from memory.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::fmt;
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -72,12 +72,19 @@ impl Known {
     }
 }
 
+/// Places that are kept decoded: those of whole countries and of many cities. The rest are decoded when they are asked for.
+const MOST_DECODED: usize = 1 << 18;
+
 /// A database in memory.
-struct Database(Reader<Vec<u8>>);
+struct Database {
+    reader: Reader<Vec<u8>>,
+    /// What stands at an offset of its data.
+    decoded: HashMap<usize, Location, foldhash::fast::FixedState>,
+}
 
 impl fmt::Debug for Database {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Database({})", self.0.metadata().database_type)
+        write!(f, "Database({})", self.reader.metadata().database_type)
     }
 }
 
@@ -85,26 +92,30 @@ impl Database {
     /// Opens a database and decodes each of its records once, so that what is broken is not found by queries.
     fn open(octets: Vec<u8>) -> Result<Self, MaxMindDbError> {
         let reader = Reader::from_source(octets)?;
-        let mut seen = HashSet::new();
+        let (mut seen, mut decoded) = (HashSet::new(), HashMap::default());
         // A tree has twice as many branches as nodes; more come only of a loop.
         let most = 3 * u64::from(reader.metadata().node_count) + 3;
         for (count, network) in (0u64..).zip(reader.networks(Default::default())?) {
             let found = network?;
-            if found.offset().is_some_and(|offset| seen.insert(offset)) {
-                found.decode::<Record<'_>>()?;
+            if let Some(offset) = found.offset().filter(|offset| seen.insert(*offset)) {
+                let record = found.decode::<Record<'_>>()?;
+                if let Some(record) = record.filter(|_| decoded.len() < MOST_DECODED) {
+                    decoded.insert(offset, record.location());
+                }
             }
             if count > most {
                 return Err(MaxMindDbError::invalid_database("its search tree has a loop"));
             }
         }
-        Ok(Self(reader))
+        decoded.shrink_to_fit();
+        Ok(Self { reader, decoded })
     }
 }
 
 impl Atlas for Database {
     fn locate(&self, address: IpAddr) -> Located {
         // An IPv4 database knows nothing of IPv6.
-        let Ok(found) = self.0.lookup(address) else {
+        let Ok(found) = self.reader.lookup(address) else {
             return Located::default();
         };
         let length = found
@@ -113,9 +124,10 @@ impl Atlas for Database {
                 (IpAddr::V6(_), IpAddr::V4(_)) => 0,
                 _ => network.prefix(),
             });
-        let location = found.decode::<Record<'_>>().ok().flatten();
+        let known = found.offset().and_then(|offset| self.decoded.get(&offset));
+        let decode = || found.decode::<Record<'_>>().ok().flatten().map(Record::location);
         Located {
-            location: location.map(Record::location),
+            location: known.copied().or_else(decode),
             length,
         }
     }

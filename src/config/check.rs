@@ -16,6 +16,7 @@ pub(crate) mod members;
 pub(crate) mod notify;
 pub(crate) mod objective;
 pub(crate) mod probe;
+pub mod process;
 pub(crate) mod server;
 pub(crate) mod service;
 pub(crate) mod statics;

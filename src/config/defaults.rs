@@ -23,6 +23,8 @@ pub const UDP_PAYLOAD: i64 = 1232;
 pub const TCP_CONNECTIONS: i64 = 800;
 /// One resolver, or one carrier's NAT, may hold several hundred connections; nobody may hold all of them.
 pub const TCP_PER_CLIENT: i64 = 600;
+/// One network may hold more than one client, and not all there is.
+pub const TCP_PER_PREFIX: i64 = 700;
 /// RFC 7766 section 6.2.3 asks for a few seconds; resolvers that reuse connections come back well within ten.
 pub const TCP_IDLE: Duration = Duration::from_secs(10);
 /// Long enough for the transfer of a large zone over a slow line, short enough that a stuck peer is forgotten.
@@ -41,6 +43,13 @@ pub const ON_TIMEOUT: &str = "proceed";
 pub const PROBE_CONCURRENCY: i64 = 512;
 /// Programs take memory and processor time that answers need.
 pub const EXEC_CONCURRENCY: i64 = 8;
+
+/// What is not needed is not there: the list is as long as what systemd calls usual for services.
+pub const SECCOMP: &str = "enforce";
+/// Distributions let every group send echo requests.
+pub const KEEP_RAW_SOCKETS: bool = false;
+/// There are keys in it.
+pub const CORE_DUMPS: bool = false;
 
 /// Beside the folder of the configuration file, as in the sources' tree.
 pub const ZONES_DIRECTORY: &str = "../zones";

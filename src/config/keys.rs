@@ -18,6 +18,7 @@ mod member;
 mod metrics;
 mod notify;
 mod on_failover;
+mod process;
 mod server;
 mod tsig;
 mod ttl;
@@ -38,6 +39,7 @@ pub use history::HISTORY;
 pub use metrics::METRICS;
 pub use notify::NOTIFY;
 pub use on_failover::ON_FAILOVER;
+pub use process::PROCESS;
 pub use server::{
     DEFAULTS, DEFAULTS_CHECK, DNS, DNS_TCP, GEO, ISOLATION, PROBES, RESOLVER, SERVER, STATE, ZONES,
 };
@@ -54,6 +56,7 @@ pub static SECTIONS: &[&Section] = &[
     &ZONES,
     &STATE,
     &HISTORY,
+    &PROCESS,
     &API,
     &API_TLS,
     &API_TOKEN,

@@ -22,6 +22,7 @@ use crate::config::raw::document::Source;
 use crate::model::diagnostic::Diagnostic;
 use crate::model::id::ZoneId;
 use crate::model::plan::{Plan, TransferRules, ZonePlan};
+use crate::model::process::ProcessSettings;
 use crate::wire::name::Name;
 use crate::zone::contents::Contents;
 use files::{Files, Looks};
@@ -43,6 +44,8 @@ pub struct Loaded {
     pub looks: Looks,
     /// The zones directory, in which new files may appear.
     pub directory: PathBuf,
+    /// Who the server is to the system.
+    pub process: ProcessSettings,
     /// For the next [`load_with`].
     pub previous: Previous,
 }
@@ -97,6 +100,7 @@ pub fn load_with(path: &Path, previous: Option<&Previous>) -> Loaded {
                 files: vec![path],
                 looks: files.into_looks(),
                 directory: PathBuf::new(),
+                process: ProcessSettings::default(),
                 previous: previous.cloned().unwrap_or_default(),
             };
         }
@@ -129,6 +133,7 @@ pub fn load_with(path: &Path, previous: Option<&Previous>) -> Loaded {
         files: looks.keys().cloned().collect(),
         looks,
         directory,
+        process: server.process,
         previous: Previous {
             records: cache,
             geo: server.geo,

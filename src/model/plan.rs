@@ -212,6 +212,12 @@ pub struct TcpSettings {
     pub connections: usize,
     /// Connections of one client address (IPv4 /32, IPv6 /64).
     pub per_client: usize,
+    /// Connections of one network (IPv4 /24, IPv6 /48).
+    pub per_prefix: usize,
+    /// New connections of one network per second; 0: as many as come.
+    pub new_per_prefix: u32,
+    /// Queries of one connection; 0: as many as come.
+    pub queries: u64,
     /// Idle time before a connection is closed.
     pub idle: Duration,
     /// Lifetime of a connection.

@@ -5,13 +5,14 @@
 //! belongs. Services that stand at names without records make nodes like any other.
 
 use std::iter::Peekable;
+use std::sync::Arc;
 
 use crate::answer::hash::NameHash;
 use crate::answer::node::{
     CNAME, CUT, DIRECTORY_ENTRY, DNAME, MIXED_CASE, NODE_HEADER, OCCLUDED, RECORD_HEADER, SERVICE,
     WILDCARD_BELOW, shorten,
 };
-use crate::answer::table::{Negative, Slots, Table, UNIT, settle};
+use crate::answer::table::{Arena, Negative, Slots, Table, UNIT, settle};
 use crate::wire::name::{Name, canonical_order, is_within, labels};
 use crate::wire::rtype;
 use crate::zone::contents::{Contents, RecordRef, TooLarge};
@@ -169,59 +170,8 @@ impl Flattening {
                 *slot |= WILDCARD_BELOW;
             }
         }
-        for record in group {
-            flags |= match record.rtype {
-                rtype::NS if !apex && flags & OCCLUDED == 0 => CUT,
-                rtype::DNAME if flags & OCCLUDED == 0 => DNAME,
-                rtype::CNAME => CNAME,
-                _ => 0,
-            };
-        }
-        if service.is_some() {
-            flags |= SERVICE;
-        }
-        if owner.iter().any(u8::is_ascii_uppercase) {
-            flags |= MIXED_CASE;
-        }
-        let is_set =
-            |record: &&RecordRef<'_>| service.is_none() || !matches!(record.rtype, rtype::A | rtype::AAAA);
-        let kept: Vec<RecordRef<'_>> = group.iter().filter(is_set).copied().collect();
-        let sets: Vec<&[RecordRef<'_>]> = kept.chunk_by(|a, b| a.rtype == b.rtype).collect();
-
         let offset = self.arena.len();
-        u32::try_from(offset / UNIT).map_err(|_| TooLarge)?;
-        let name_len = u8::try_from(owner.len()).map_err(|_| TooLarge)?;
-        let count = u16::try_from(sets.len()).map_err(|_| TooLarge)?.to_le_bytes();
-        self.arena.extend([name_len, flags, count[0], count[1]]);
-        self.arena.extend(owner.iter().map(u8::to_ascii_lowercase));
-        if flags & MIXED_CASE != 0 {
-            self.arena.extend_from_slice(owner);
-        }
-        if let Some(index) = service {
-            let index = u32::try_from(index).map_err(|_| TooLarge)?;
-            self.arena.extend(index.to_le_bytes());
-        }
-        let directory = self.arena.len();
-        self.arena.resize(directory + DIRECTORY_ENTRY * sets.len(), 0);
-        for (index, set) in sets.iter().enumerate() {
-            let start = self.arena.len();
-            self.write_set(owner, if wildcard { 2 } else { 0 }, set)?;
-            let length = u32::try_from(self.arena.len() - start).map_err(|_| TooLarge)?;
-            let count = u16::try_from(set.len()).unwrap_or(u16::MAX);
-            let rtype = set.first().map_or(0, |record| record.rtype);
-            let at = directory + DIRECTORY_ENTRY * index;
-            if let Some((head, tail)) = self
-                .arena
-                .get_mut(at..at + DIRECTORY_ENTRY)
-                .and_then(|entry| entry.split_at_mut_checked(4))
-            {
-                tail.copy_from_slice(&length.to_le_bytes());
-                let [t0, t1] = rtype.to_le_bytes();
-                let [c0, c1] = count.to_le_bytes();
-                head.copy_from_slice(&[t0, t1, c0, c1]);
-            }
-        }
-        self.arena.resize(self.arena.len().next_multiple_of(UNIT), 0);
+        let flags = write_node(&mut self.arena, owner, flags, apex, service, group)?;
         self.stack.push(Ancestor {
             offset,
             name_len: owner.len(),
@@ -232,39 +182,23 @@ impl Flattening {
         Ok(())
     }
 
-    /// Appends the records of one set, all with the lowest TTL among them (RFC 2181 section 5.2).
-    fn write_set(&mut self, owner: &[u8], keep: usize, set: &[RecordRef<'_>]) -> Result<(), TooLarge> {
-        let ttl = set.iter().map(|record| record.ttl).min().unwrap_or(0);
-        for record in set {
-            let [t0, t1] = record.rtype.to_be_bytes();
-            let [a, b, c, d] = ttl.to_be_bytes();
-            self.arena.extend([0xc0, 0x0c, t0, t1, 0, 1, a, b, c, d, 0, 0]);
-            let start = self.arena.len();
-            shorten(record.rtype, record.rdata, owner, keep, &mut self.arena);
-            let length = u16::try_from(self.arena.len() - start).map_err(|_| TooLarge)?;
-            if let Some(slot) = self.arena.get_mut(start - 2..start) {
-                slot.copy_from_slice(&length.to_be_bytes());
-            }
-        }
-        Ok(())
-    }
-
     fn into_table(self, origin: &Name, hash: &NameHash) -> Table {
+        let arena = settle(&self.arena);
         let mut table = Table {
             origin: origin.clone(),
             key: origin.as_wire().to_ascii_lowercase().into(),
             hash: hash.clone(),
             slots: Slots::for_entries(self.nodes),
-            arena: settle(&self.arena),
+            arena: Arc::new(Arena(arena)),
+            patch: Box::default(),
+            apex: UNIT,
             labels: origin.label_count(),
             deepest: self.deepest,
             negative: Negative::default(),
         };
         let mut slots = std::mem::take(&mut table.slots);
-        let mut offset = UNIT;
-        for node in table.nodes() {
+        for (offset, node) in table.run(UNIT, usize::MAX) {
             slots.enter(hash.of(node.key()), u32::try_from(offset / UNIT).unwrap_or(0));
-            offset += node.length().next_multiple_of(UNIT);
         }
         table.slots = slots;
         table.negative = negative(&table);
@@ -272,8 +206,89 @@ impl Flattening {
     }
 }
 
+/// Appends the node of `owner`: `flags` are those that come from the names around it, and the flags it has are returned.
+pub(super) fn write_node(
+    arena: &mut Vec<u8>,
+    owner: &[u8],
+    mut flags: u8,
+    apex: bool,
+    service: Option<usize>,
+    group: &[RecordRef<'_>],
+) -> Result<u8, TooLarge> {
+    let wildcard = owner.starts_with(b"\x01*");
+    for record in group {
+        flags |= match record.rtype {
+            rtype::NS if !apex && flags & OCCLUDED == 0 => CUT,
+            rtype::DNAME if flags & OCCLUDED == 0 => DNAME,
+            rtype::CNAME => CNAME,
+            _ => 0,
+        };
+    }
+    if service.is_some() {
+        flags |= SERVICE;
+    }
+    if owner.iter().any(u8::is_ascii_uppercase) {
+        flags |= MIXED_CASE;
+    }
+    let is_set =
+        |record: &&RecordRef<'_>| service.is_none() || !matches!(record.rtype, rtype::A | rtype::AAAA);
+    let kept: Vec<RecordRef<'_>> = group.iter().filter(is_set).copied().collect();
+    let sets: Vec<&[RecordRef<'_>]> = kept.chunk_by(|a, b| a.rtype == b.rtype).collect();
+
+    u32::try_from(arena.len() / UNIT).map_err(|_| TooLarge)?;
+    let name_len = u8::try_from(owner.len()).map_err(|_| TooLarge)?;
+    let count = u16::try_from(sets.len()).map_err(|_| TooLarge)?.to_le_bytes();
+    arena.extend([name_len, flags, count[0], count[1]]);
+    arena.extend(owner.iter().map(u8::to_ascii_lowercase));
+    if flags & MIXED_CASE != 0 {
+        arena.extend_from_slice(owner);
+    }
+    if let Some(index) = service {
+        let index = u32::try_from(index).map_err(|_| TooLarge)?;
+        arena.extend(index.to_le_bytes());
+    }
+    let directory = arena.len();
+    arena.resize(directory + DIRECTORY_ENTRY * sets.len(), 0);
+    for (index, set) in sets.iter().enumerate() {
+        let start = arena.len();
+        write_set(arena, owner, if wildcard { 2 } else { 0 }, set)?;
+        let length = u32::try_from(arena.len() - start).map_err(|_| TooLarge)?;
+        let count = u16::try_from(set.len()).unwrap_or(u16::MAX);
+        let rtype = set.first().map_or(0, |record| record.rtype);
+        let at = directory + DIRECTORY_ENTRY * index;
+        if let Some((head, tail)) = arena
+            .get_mut(at..at + DIRECTORY_ENTRY)
+            .and_then(|entry| entry.split_at_mut_checked(4))
+        {
+            tail.copy_from_slice(&length.to_le_bytes());
+            let [t0, t1] = rtype.to_le_bytes();
+            let [c0, c1] = count.to_le_bytes();
+            head.copy_from_slice(&[t0, t1, c0, c1]);
+        }
+    }
+    arena.resize(arena.len().next_multiple_of(UNIT), 0);
+    Ok(flags)
+}
+
+/// Appends the records of one set, all with the lowest TTL among them (RFC 2181 section 5.2).
+fn write_set(arena: &mut Vec<u8>, owner: &[u8], keep: usize, set: &[RecordRef<'_>]) -> Result<(), TooLarge> {
+    let ttl = set.iter().map(|record| record.ttl).min().unwrap_or(0);
+    for record in set {
+        let [t0, t1] = record.rtype.to_be_bytes();
+        let [a, b, c, d] = ttl.to_be_bytes();
+        arena.extend([0xc0, 0x0c, t0, t1, 0, 1, a, b, c, d, 0, 0]);
+        let start = arena.len();
+        shorten(record.rtype, record.rdata, owner, keep, arena);
+        let length = u16::try_from(arena.len() - start).map_err(|_| TooLarge)?;
+        if let Some(slot) = arena.get_mut(start - 2..start) {
+            slot.copy_from_slice(&length.to_be_bytes());
+        }
+    }
+    Ok(())
+}
+
 /// The SOA record with the TTL of negative answers: the least of its TTL and MINIMUM (RFC 2308 section 3).
-fn negative(table: &Table) -> Negative {
+pub(super) fn negative(table: &Table) -> Negative {
     let Some(set) = table.apex().and_then(|apex| apex.set(rtype::SOA)) else {
         return Negative::default();
     };

@@ -8,6 +8,7 @@ use crate::answer::table::Table;
 use crate::answer::zones::Tenant;
 use crate::model::plan::{Plan, ZonePlan};
 use crate::publish::flatten::flatten;
+use crate::publish::patch;
 use crate::wire::name::Name;
 use crate::zone::contents::Contents;
 
@@ -55,7 +56,17 @@ impl Tables {
             if let Some(&kept) = same.filter(|built| built.owners == owners) {
                 return Some(Arc::clone(kept));
             }
-            let table = Arc::new(flatten(&contents, &owners, &self.hash).ok()?);
+            let earlier = contents
+                .follows()
+                .and_then(|follows| Some((*before.get(&follows.before.as_ptr())?, &*follows.touched)))
+                .filter(|(built, _)| built.owners == owners);
+            let patched =
+                earlier.and_then(|(built, touched)| patch::patch(&built.table, &contents, &owners, touched));
+            let table = match patched {
+                Some(table) => table,
+                None => flatten(&contents, &owners, &self.hash).ok()?,
+            };
+            let table = Arc::new(table);
             Some(Arc::new(Built {
                 contents,
                 owners,

@@ -19,9 +19,15 @@ use crate::model::diagnostic::Diagnostic;
 use crate::model::plan::{NodeSettings, Plan, TcpSettings};
 use crate::publish::tables::Tables;
 use crate::resolve::Resolver;
+use crate::run::privileges::has_programs;
 use crate::run::rehearse::rehearse;
 use crate::run::signal_box::Message;
+use crate::run::supervisor::Manager;
+use crate::sys::memory;
 use crate::wire::name::Name;
+
+/// Niceness of the thread that reads and builds, 0..=19.
+const GIVES_WAY: i32 = 10;
 
 /// Owns what was loaded last.
 #[derive(Debug)]
@@ -39,6 +45,7 @@ pub struct Loader {
     meters: Arc<Meters>,
     /// What was loaded last, for those who want to see it.
     shown: watch::Sender<Arc<Loaded>>,
+    manager: Manager,
 }
 
 impl Loader {
@@ -51,7 +58,7 @@ impl Loader {
         messages: mpsc::Sender<Message>,
         (tcp, access, receivers): (watch::Sender<TcpSettings>, watch::Sender<Arc<ApiAccess>>, Desk),
         (resolver, in_force): (Resolver, Arc<Plan>),
-        meters: Arc<Meters>,
+        (meters, manager): (Arc<Meters>, Manager),
     ) -> Self {
         Self {
             file,
@@ -65,6 +72,7 @@ impl Loader {
             resolver,
             in_force,
             meters,
+            manager,
         }
     }
 
@@ -102,7 +110,9 @@ impl Loader {
                     continue;
                 }
             };
+            self.manager.reloading();
             let outcome = self.reload(watch.as_ref()).await;
+            self.manager.reloaded(&self.in_force, outcome.is_err());
             self.meters.reloads.note(outcome.is_ok());
             match &outcome {
                 Ok(said) => tracing::info!(target: "pointsman::reload", "{said}"),
@@ -156,7 +166,7 @@ impl Loader {
 
     async fn reload(&mut self, watch: Option<&Watch>) -> Result<String, String> {
         let (file, previous, before) = (self.file.clone(), Arc::clone(&self.current), self.tables.clone());
-        let read = tokio::task::spawn_blocking(move || {
+        let read = in_background(move || {
             let loaded = load_with(&file, Some(&previous.previous));
             // What is refused needs no tables.
             let plan = loaded.plan.as_ref().filter(|_| !loaded.has_errors());
@@ -174,11 +184,16 @@ impl Loader {
             let mistakes: Vec<Diagnostic> = loaded.diagnostics.iter().filter(is_mistake).cloned().collect();
             return Err(render(&mistakes, false));
         };
-        let restart = self
-            .current
-            .plan
-            .as_ref()
-            .map_or_else(Vec::new, |old| needs_restart(&old.node, &plan.node));
+        let restart = self.current.plan.as_ref().map_or_else(Vec::new, |old| {
+            let mut settings = needs_restart(&old.node, &plan.node);
+            if self.current.process != loaded.process {
+                settings.push("[process]");
+            }
+            if has_programs(&plan) && !has_programs(old) && loaded.process.no_new_privileges != Some(false) {
+                settings.push("the first program");
+            }
+            settings
+        });
         for setting in restart {
             tracing::warn!(target: "pointsman::reload", "`{setting}` takes effect at the next start");
         }
@@ -193,6 +208,7 @@ impl Loader {
         self.receivers.follow(&plan.node.hooks);
         (self.current, self.tables, self.in_force) = (Arc::new(loaded), tables, plan);
         self.shown.send_replace(Arc::clone(&self.current));
+        memory::give_back();
         Ok(said)
     }
 }
@@ -212,6 +228,24 @@ pub(super) async fn with_names(plan: &Arc<Plan>, resolver: &mut Resolver) -> Arc
         tracing::warn!(target: "pointsman::resolve", "not every name of an endpoint was resolved in time; it follows");
     }
     Arc::new(plan.resolved(&resolver.known()))
+}
+
+/// Runs `work` on a thread that gives way to those that answer. It ends with the work: who is not root cannot make it
+/// urgent again.
+fn in_background<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> oneshot::Receiver<T> {
+    let (done, result) = oneshot::channel();
+    let thread = std::thread::Builder::new()
+        .name("loader".to_owned())
+        .spawn(move || {
+            // A refusal leaves it as urgent as the others.
+            let _ = rustix::process::setpriority_process(None, GIVES_WAY);
+            // Whoever waited may have left.
+            let _ = done.send(work());
+            memory::give_back();
+        });
+    // Without a thread the sender is dropped, which the receiver is told.
+    drop(thread);
+    result
 }
 
 fn said(plan: &Plan) -> String {

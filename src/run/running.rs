@@ -14,6 +14,7 @@ use crate::model::plan::Plan;
 use crate::probe::runner::Runner;
 use crate::run::signal_box::Message;
 use crate::run::sockets;
+use crate::run::supervisor::Manager;
 
 /// How long clients of a server that was taken over from may keep their connections: they are answered as it was then.
 const LINGER: Duration = Duration::from_secs(10);
@@ -32,6 +33,7 @@ pub struct Running {
     pub(super) runner: Runner,
     pub(super) tracker: TaskTracker,
     pub(super) stop: CancellationToken,
+    pub(super) manager: Manager,
     /// Told when a successor has taken over.
     pub(super) gone: CancellationToken,
     pub(super) doors: Arc<OnceLock<Arc<sockets::Doors>>>,
@@ -95,6 +97,9 @@ impl Running {
 
     /// Stops accepting, answers what is queued, writes what waits, and leaves.
     pub async fn stop(self) {
+        if !self.gone.is_cancelled() {
+            self.manager.stopping();
+        }
         self.stop.cancel();
         self.tracker.close();
         self.tracker.wait().await;

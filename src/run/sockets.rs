@@ -1,8 +1,9 @@
 //! The doors: DNS sockets, opened when the verdicts are in, and the API's listener.
 
 use std::io;
-use std::net::{TcpListener, UdpSocket};
+use std::net::{SocketAddr, TcpListener, UdpSocket};
 use std::os::fd::{AsFd, OwnedFd};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use anyhow::Context;
@@ -16,6 +17,7 @@ use crate::api::routes::router;
 use crate::api::server::Server;
 use crate::clock::SystemClock;
 use crate::model::plan::{NodeSettings, Plan, TcpSettings};
+use crate::run::privileges::Privileges;
 use crate::serve::counters::Counters;
 use crate::serve::given::{Given, Kind};
 use crate::serve::listen::BindError;
@@ -39,17 +41,19 @@ pub(super) struct Opening {
     pub(super) stop: CancellationToken,
     /// Sockets that are open already.
     pub(super) given: Given,
+    /// For what needs one.
+    pub(super) privileges: Privileges,
 }
 
 /// Opens every address and closes it again: what cannot work is told before the verdicts are waited for. What is
 /// `given` is open.
-pub(super) fn try_bind(plan: &Plan, given: &Given) -> anyhow::Result<()> {
-    for &address in &plan.node.listen {
-        if !given.has(Kind::Datagram, address) && !given.has(Kind::Stream, address) {
-            listen::probe(address)?;
-        }
-    }
-    Ok(())
+pub(super) async fn try_bind(plan: &Plan, given: &Given, privileges: &Privileges) -> anyhow::Result<()> {
+    let is_given =
+        |address: &SocketAddr| given.has(Kind::Datagram, *address) || given.has(Kind::Stream, *address);
+    let mut addresses = plan.node.listen.clone();
+    addresses.retain(|address| !is_given(address));
+    let tried = privileges.open(move || addresses.into_iter().try_for_each(listen::probe));
+    Ok(tried.await??)
 }
 
 /// What is listened on, open and bound, but not read yet.
@@ -61,10 +65,7 @@ struct Bound {
 impl Bound {
     /// Opens every address that was not given. Everything that needs a privilege belongs here.
     fn open(node: &NodeSettings, mut given: Given) -> anyhow::Result<Self> {
-        let workers = match node.workers {
-            0 => std::thread::available_parallelism().map_or(1, usize::from),
-            workers => workers,
-        };
+        let workers = workers(node);
         let (mut datagrams, mut listeners) = (Vec::new(), Vec::new());
         for &address in &node.listen {
             datagrams.extend(given.udp(address, workers, udp::BUFFER)?);
@@ -75,10 +76,22 @@ impl Bound {
     }
 }
 
+/// Threads for UDP at each address, and for TCP in all.
+fn workers(node: &NodeSettings) -> usize {
+    match node.workers {
+        0 => std::thread::available_parallelism().map_or(1, usize::from),
+        workers => workers,
+    }
+}
+
 impl Opening {
     /// Opens all sockets, then starts to read them; `beside` another process that does.
     pub(super) async fn open(self, tracker: &TaskTracker, beside: bool) -> anyhow::Result<Arc<Doors>> {
-        let Bound { datagrams, listeners } = Bound::open(&self.plan.node, self.given)?;
+        let (plan, given) = (Arc::clone(&self.plan), self.given);
+        let opened = self.privileges.open(move || Bound::open(&plan.node, given));
+        let Bound { datagrams, listeners } = opened.await??;
+        // Before the first packet is read.
+        self.privileges.settle(&self.plan)?;
         let counters = self.counters;
         let transactions = Transactions::new(Arc::clone(&self.published), self.clock);
         let (sender, receiver) = mpsc::channel(DATAGRAMS);
@@ -91,12 +104,10 @@ impl Opening {
             self.stop.clone(),
             tracker.clone(),
         );
-        let mut kept = Vec::new();
-        for listener in listeners {
-            kept.push(listener.try_clone().context("a listener cannot be kept")?);
-            tcp.listen(listener)
-                .context("the runtime cannot take a listener")?;
-        }
+        let kept: io::Result<Vec<_>> = listeners.iter().map(TcpListener::try_clone).collect();
+        let kept = kept.context("a listener cannot be kept")?;
+        tcp.listen(listeners, workers(&self.plan.node), &counters)
+            .context("cannot start the TCP workers")?;
         tracker.spawn(transactions.serve_datagrams(receiver, self.stop.clone()));
         let front = udp::Front {
             published: self.published,
@@ -110,6 +121,7 @@ impl Opening {
             udp: Mutex::new(Some(running)),
             tcp,
             listeners: Mutex::new(kept),
+            shared: AtomicBool::new(false),
             sampler: front.sampler,
         });
         let (stop, closing) = (self.stop, Arc::clone(&doors));
@@ -140,6 +152,8 @@ pub(super) struct Doors {
     tcp: Arc<TcpServer>,
     /// The listeners once more: those of the runtime cannot be given away.
     listeners: Mutex<Vec<TcpListener>>,
+    /// Whether another process may read the same sockets: then none is shut down.
+    shared: AtomicBool,
     /// Takes queries out.
     pub(super) sampler: Arc<Sampler>,
 }
@@ -165,6 +179,11 @@ impl Doors {
             copies.push(listener.as_fd().try_clone_to_owned()?);
         }
         Ok(copies)
+    }
+
+    /// Whether another process has the sockets, too.
+    pub(super) fn share(&self, shared: bool) {
+        self.shared.store(shared, Ordering::Release);
     }
 
     /// Lets workers wait so little that they could leave soon, or takes that back.
@@ -199,14 +218,22 @@ impl Doors {
         let udp = self.udp().take();
         self.listeners().clear();
         if let Some(udp) = udp {
-            udp.stop();
+            if self.shared.load(Ordering::Acquire) {
+                udp.leave();
+            } else {
+                udp.stop();
+            }
             udp.join();
         }
     }
 }
 
 /// Opens the API's listener, when there is to be one.
-pub(super) fn bind_api(plan: &Plan, given: &mut Given) -> anyhow::Result<Option<TcpListener>> {
+pub(super) async fn bind_api(
+    plan: &Plan,
+    given: &mut Given,
+    privileges: &Privileges,
+) -> anyhow::Result<Option<TcpListener>> {
     let Some(address) = plan.node.api else {
         return Ok(None);
     };
@@ -218,10 +245,10 @@ pub(super) fn bind_api(plan: &Plan, given: &mut Given) -> anyhow::Result<Option<
     let listener = if given.has(Kind::Stream, address) {
         given.tcp(address)?
     } else {
-        let listener = TcpListener::bind(address).map_err(failed)?;
-        listener.set_nonblocking(true).map_err(failed)?;
-        listener
+        let opened = privileges.open(move || TcpListener::bind(address));
+        opened.await?.map_err(failed)?
     };
+    listener.set_nonblocking(true).map_err(failed)?;
     Ok(Some(listener))
 }
 

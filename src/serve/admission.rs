@@ -7,9 +7,11 @@
 
 use std::collections::HashMap;
 use std::net::IpAddr;
+use std::sync::Arc;
 use std::time::Duration;
 
 use crate::model::time::Moment;
+use crate::serve::progress::Progress;
 
 /// How long a connection that is at work may go without progress before it is as good as idle.
 const STALLED: Duration = Duration::from_secs(2);
@@ -31,14 +33,26 @@ impl Origin {
     }
 }
 
+/// What counts as one network: an IPv4 network of 24 bits, an IPv6 network of 48 (one customer has it all).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(in crate::serve) struct Network(u64, bool);
+
+impl Network {
+    pub(in crate::serve) fn of(address: IpAddr) -> Self {
+        match address.to_canonical() {
+            IpAddr::V4(address) => Self((u32::from(address) >> 8).into(), false),
+            IpAddr::V6(address) => Self((u128::from(address) >> 80) as u64, true),
+        }
+    }
+}
+
 /// What is known of a connection.
-#[derive(Clone, Copy, Debug)]
+#[derive(Debug)]
 struct Held {
     origin: Origin,
-    /// When it last made progress: opened, a query answered, a message of a transfer taken.
-    since: Moment,
-    /// Answers or a transfer under way.
-    at_work: bool,
+    network: Network,
+    /// Progress: opened, a query answered, a message of a transfer taken. At work: answers or a transfer under way.
+    progress: Arc<Progress>,
     /// Tells this connection from others that had its place.
     serial: u64,
 }
@@ -72,6 +86,7 @@ pub struct Admission {
     places: Vec<Option<Held>>,
     free: Vec<usize>,
     clients: HashMap<Origin, usize>,
+    networks: HashMap<Network, usize>,
     held: usize,
     serial: u64,
 }
@@ -97,16 +112,32 @@ impl Admission {
 
     /// A newcomer from `address`.
     pub fn arrive(&mut self, address: IpAddr, limits: Limits, now: Moment) -> Verdict {
-        let origin = Origin::of(address);
+        self.arrive_among(address, limits, usize::MAX, now)
+    }
+
+    /// A newcomer from `address`, of whose network (IPv4 /24, IPv6 /48) there may be `per_network` connections.
+    pub fn arrive_among(
+        &mut self,
+        address: IpAddr,
+        limits: Limits,
+        per_network: usize,
+        now: Moment,
+    ) -> Verdict {
+        let (origin, network) = (Origin::of(address), Network::of(address));
         let of_client = self.clients.get(&origin).copied().unwrap_or(0);
         let mut evict = None;
         if of_client >= limits.per_client.max(1) {
-            evict = self.longest_without_progress(Some(origin), now);
+            evict = self.longest_without_progress(now, |held| held.origin == origin);
+            if evict.is_none() {
+                return Verdict::Refuse;
+            }
+        } else if self.networks.get(&network).copied().unwrap_or(0) >= per_network.max(1) {
+            evict = self.longest_without_progress(now, |held| held.network == network);
             if evict.is_none() {
                 return Verdict::Refuse;
             }
         } else if self.held >= limits.connections.max(1) {
-            evict = self.longest_without_progress(None, now);
+            evict = self.longest_without_progress(now, |_| true);
             if evict.is_none() {
                 return Verdict::Refuse;
             }
@@ -117,8 +148,8 @@ impl Admission {
         self.serial += 1;
         let held = Held {
             origin,
-            since: now,
-            at_work: false,
+            network,
+            progress: Arc::new(Progress::new(now)),
             serial: self.serial,
         };
         let place = match self.free.pop() {
@@ -132,6 +163,7 @@ impl Admission {
             *slot = Some(held);
         }
         *self.clients.entry(origin).or_default() += 1;
+        *self.networks.entry(network).or_default() += 1;
         self.held += 1;
         Verdict::Admit {
             id: ConnectionId(place, self.serial),
@@ -141,7 +173,7 @@ impl Admission {
 
     /// Makes room without a newcomer (no file descriptors are left): who must be closed.
     pub fn make_room(&mut self, now: Moment) -> Option<ConnectionId> {
-        let id = self.longest_without_progress(None, now)?;
+        let id = self.longest_without_progress(now, |_| true)?;
         self.leave(id);
         Some(id)
     }
@@ -154,9 +186,15 @@ impl Admission {
             .and_then(Option::as_mut)
             .filter(|held| held.serial == id.1)
         {
-            held.since = now;
-            held.at_work = at_work;
+            held.progress.beat(at_work, now);
         }
+    }
+
+    /// What `id` tells its progress by; `None` when it is gone.
+    #[must_use]
+    pub fn progress(&self, id: ConnectionId) -> Option<Arc<Progress>> {
+        let held = self.places.get(id.0)?.as_ref()?;
+        (held.serial == id.1).then(|| Arc::clone(&held.progress))
     }
 
     /// `id` is closed; does nothing when it was evicted before.
@@ -169,24 +207,33 @@ impl Admission {
         };
         self.free.push(id.0);
         self.held = self.held.saturating_sub(1);
-        if let Some(count) = self.clients.get_mut(&held.origin) {
-            *count = count.saturating_sub(1);
-            if *count == 0 {
-                self.clients.remove(&held.origin);
-            }
-        }
+        one_less(&mut self.clients, held.origin);
+        one_less(&mut self.networks, held.network);
     }
 
     /// Idle ones first, the longest idle of them; else the longest stalled. Linear, and only at a limit.
-    fn longest_without_progress(&self, of: Option<Origin>, now: Moment) -> Option<ConnectionId> {
+    fn longest_without_progress(&self, now: Moment, of: impl Fn(&Held) -> bool) -> Option<ConnectionId> {
         self.places
             .iter()
             .enumerate()
             .filter_map(|(place, held)| held.as_ref().map(|held| (place, held)))
-            .filter(|(_, held)| of.is_none_or(|origin| held.origin == origin))
-            .filter(|(_, held)| !held.at_work || now.since(held.since) >= STALLED)
-            .min_by_key(|(_, held)| (held.at_work, held.since, held.serial))
-            .map(|(place, held)| ConnectionId(place, held.serial))
+            .filter(|(_, held)| of(held))
+            .map(|(place, held)| {
+                let rank = (held.progress.is_at_work(), held.progress.since(), held.serial);
+                (place, rank)
+            })
+            .filter(|(_, (at_work, since, _))| !at_work || now.since(*since) >= STALLED)
+            .min_by_key(|(_, rank)| *rank)
+            .map(|(place, (_, _, serial))| ConnectionId(place, serial))
+    }
+}
+
+fn one_less<K: std::hash::Hash + Eq>(counts: &mut HashMap<K, usize>, of: K) {
+    if let Some(count) = counts.get_mut(&of) {
+        *count = count.saturating_sub(1);
+        if *count == 0 {
+            counts.remove(&of);
+        }
     }
 }
 

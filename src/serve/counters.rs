@@ -14,6 +14,7 @@ use crate::answer::snapshot::About;
 use crate::model::histogram::{Histogram, bucket};
 use crate::serve::kinds::{CODES, TYPES, column, row};
 use crate::serve::lanes::Row;
+use crate::serve::pulse::Pulses;
 
 pub use saved::Saved;
 
@@ -261,6 +262,8 @@ impl Cell {
 #[derive(Debug, Default)]
 pub struct Counters {
     cells: Mutex<Vec<(&'static str, Arc<Cell>)>>,
+    /// Those of the UDP workers, which beat at least once in two seconds.
+    pub pulses: Pulses,
 }
 
 impl Counters {

@@ -1,64 +1,108 @@
-//! TCP (RFC 7766): who is let in, and a task for each connection ([`connection`]).
+//! TCP (RFC 7766): who is let in, and threads that serve them ([`worker`]).
+//!
+//! Each thread has connections of its own, and waits for all of them at once. A connection is a pure machine
+//! ([`stream`]); what is more than one question and one answer goes on as a task of the runtime ([`connection`]), with
+//! its socket, for good. All threads accept from the same listeners, so that their number is nobody else's business.
 //!
 //! A listener never ends before it is told to: a client that is gone before it was accepted costs nothing, and when
-//! file descriptors run out, the longest idle connection is closed and accepting goes on after a breath.
+//! file descriptors run out, the longest idle connections are closed and accepting goes on after a breath.
 
 pub mod connection;
+mod mailbox;
+mod shift;
+mod slab;
+pub mod stream;
+pub mod wheel;
+mod worker;
 
 use std::collections::HashMap;
 use std::io;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
+use std::os::fd::OwnedFd;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::TcpStream;
 use tokio::sync::watch;
-use tokio::time::{Instant, sleep};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::answer::published::Published;
 use crate::clock::{Clock, SystemClock};
 use crate::model::plan::TcpSettings;
+use crate::model::time::Moment;
 use crate::serve::admission::{Admission, ConnectionId, Limits, Verdict};
 use crate::serve::counters::{Cell, Counters, Tally};
+use crate::serve::newcomers::Newcomers;
+use crate::serve::progress::Progress;
 use crate::serve::tcp::connection::{Connection, Ending};
+use crate::serve::tcp::stream::idle_among;
+use crate::serve::tcp::worker::{Mailbox, Worker};
 use crate::serve::transactions::Transactions;
+use crate::sys::option;
 
-/// Cells for what is counted by connections, so that threads of the runtime seldom meet at one.
+/// Cells for what is counted by tasks, so that threads of the runtime seldom meet at one.
 const CELLS: usize = 8;
-/// Breath after file descriptors or memory ran out and nobody could be sent away.
-const SHORTAGE: Duration = Duration::from_millis(20);
-/// Time for the connections that were to make room to close.
-const ROOM_MADE: Duration = Duration::from_millis(1);
-/// Shortages are logged this often at the most.
-const REMIND: Duration = Duration::from_secs(10);
+/// Seconds after which a connection is accepted that has sent nothing yet.
+const SILENT: u16 = 5;
 
 /// All TCP connections of the server, whichever listener they came by.
 #[derive(Debug)]
 pub struct TcpServer {
     pub(in crate::serve) published: Arc<Published>,
     pub(in crate::serve) clock: SystemClock,
-    /// Threads take turns at these, each always at the same.
+    /// Threads of the runtime take turns at these, each always at the same.
     pub(in crate::serve) cells: Box<[Arc<Cell>]>,
     pub(in crate::serve) transactions: Transactions,
     pub(in crate::serve) settings: watch::Receiver<TcpSettings>,
+    pub(in crate::serve) stop: CancellationToken,
+    /// Connections, to be read without a lock.
+    held: AtomicUsize,
     room: Mutex<Room>,
-    stop: CancellationToken,
-    /// Ends the listeners, not the connections.
-    closing: CancellationToken,
+    mailboxes: Mutex<Vec<Arc<Mailbox>>>,
     tracker: TaskTracker,
 }
 
 #[derive(Debug, Default)]
 struct Room {
     admission: Admission,
-    tokens: HashMap<ConnectionId, CancellationToken>,
+    newcomers: Newcomers,
+    exits: HashMap<ConnectionId, Exit>,
+}
+
+impl Room {
+    fn show_out(&mut self, id: ConnectionId) {
+        match self.exits.remove(&id) {
+            Some(Exit::Task(token)) => token.cancel(),
+            Some(Exit::Thread(mailbox, key)) => mailbox.evict(key),
+            None => {}
+        }
+    }
+}
+
+/// How a connection is told to end.
+#[derive(Debug)]
+enum Exit {
+    Task(CancellationToken),
+    Thread(Arc<Mailbox>, u64),
+}
+
+/// A connection that the runtime goes on with.
+pub(in crate::serve) struct Resumed {
+    pub(in crate::serve) socket: OwnedFd,
+    pub(in crate::serve) peer: SocketAddr,
+    pub(in crate::serve) id: ConnectionId,
+    /// Read and not answered.
+    pub(in crate::serve) carry: Vec<u8>,
+    /// Not taken by the client.
+    pub(in crate::serve) owed: Vec<u8>,
+    pub(in crate::serve) age: Duration,
 }
 
 impl TcpServer {
-    /// A server without listeners. `settings` may change while it runs; `stop` ends listeners and connections, which
-    /// all are tasks of `tracker`.
+    /// A server without listeners. `settings` may change while it runs; `stop` ends listeners and connections, whose
+    /// threads and tasks `tracker` awaits.
     #[must_use]
     pub fn new(
         published: Arc<Published>,
@@ -75,28 +119,73 @@ impl TcpServer {
             cells: (0..CELLS).map(|_| counters.cell("tcp")).collect(),
             transactions,
             settings,
-            room: Mutex::new(Room::default()),
-            closing: stop.child_token(),
             stop,
+            held: AtomicUsize::new(0),
+            room: Mutex::new(Room::default()),
+            mailboxes: Mutex::default(),
             tracker,
         })
     }
 
-    /// Accepts connections of `listener` (not blocking, see [`crate::serve::listen::tcp`]) until told to stop.
+    /// Starts `workers` threads that accept connections of `listeners` (not blocking, opened by whomever) until told to
+    /// stop. To be called within the runtime that transactions are to run on.
     ///
     /// # Errors
-    /// When the runtime cannot take the listener.
-    pub fn listen(self: &Arc<Self>, listener: std::net::TcpListener) -> io::Result<()> {
-        let listener = TcpListener::from_std(listener)?;
-        let server = Arc::clone(self);
-        self.tracker.spawn(async move { server.accept(listener).await });
+    /// When a thread, or what it waits with, is refused by the system.
+    pub fn listen(
+        self: &Arc<Self>,
+        listeners: Vec<std::net::TcpListener>,
+        workers: usize,
+        counters: &Counters,
+    ) -> io::Result<()> {
+        for listener in &listeners {
+            // Connections inherit both. Answers that wait for the client's acknowledgement of the last ones cost 40 ms each.
+            let _ = socket2::SockRef::from(listener).set_tcp_nodelay(true);
+            let _ = option::defer_accept(listener, SILENT);
+        }
+        let listeners: Arc<[_]> = listeners.into();
+        let (mut mailboxes, mut threads) = (Vec::new(), Vec::new());
+        for index in 0..workers.max(1) {
+            let worker = Worker::new(
+                Arc::clone(self),
+                Arc::clone(&listeners),
+                (counters.cell("tcp"), counters.pulses.begin()),
+                tokio::runtime::Handle::current(),
+            )?;
+            mailboxes.push(Arc::clone(&worker.mailbox));
+            let spawned = std::thread::Builder::new()
+                .name(format!("tcp-{index}"))
+                .spawn(move || worker.run());
+            match spawned {
+                Ok(thread) => threads.push(thread),
+                Err(error) => {
+                    mailboxes.iter().for_each(|mailbox| mailbox.stop());
+                    return Err(error);
+                }
+            }
+        }
+        self.mailboxes().extend(mailboxes.iter().cloned());
+        let stop = self.stop.clone();
+        self.tracker.spawn(async move {
+            stop.cancelled().await;
+            mailboxes.iter().for_each(|mailbox| mailbox.stop());
+            // Joining waits for threads, which a task must not.
+            let joining = move || threads.into_iter().all(|thread| thread.join().is_ok());
+            if !tokio::task::spawn_blocking(joining).await.unwrap_or(false) {
+                tracing::error!(target: "pointsman::stop", "a TCP worker ended by a panic");
+            }
+        });
         Ok(())
     }
 
     /// Accepts no more connections; those that are open go on. Who waits to be accepted is the affair of whoever else has
     /// the listeners.
     pub fn stop_accepting(&self) {
-        self.closing.cancel();
+        self.mailboxes().iter().for_each(|mailbox| mailbox.leave());
+    }
+
+    fn mailboxes(&self) -> MutexGuard<'_, Vec<Arc<Mailbox>>> {
+        self.mailboxes.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// How many connections are open.
@@ -105,91 +194,103 @@ impl TcpServer {
         self.room().admission.len()
     }
 
-    async fn accept(self: Arc<Self>, listener: TcpListener) {
-        let mut reminded: Option<Instant> = None;
-        loop {
-            let accepted = tokio::select! {
-                biased;
-                () = self.closing.cancelled() => return,
-                accepted = listener.accept() => accepted,
-            };
-            let error = match accepted {
-                Ok((stream, peer)) => {
-                    self.welcome(stream, peer);
-                    continue;
-                }
-                Err(error) => error,
-            };
-            self.count(|tally| tally.accept_errors += 1);
-            if !is_shortage(&error) {
-                // The client was gone before we came: its trouble alone (accept(2) passes on what the network said).
-                tracing::debug!(%error, "a TCP connection could not be accepted");
-                tokio::task::yield_now().await;
-                continue;
-            }
-            let now = Instant::now();
-            if reminded.is_none_or(|last| now.duration_since(last) >= REMIND) {
-                reminded = Some(now);
-                tracing::warn!(%error, "out of file descriptors or memory: idle TCP connections are closed; \
-                    raise LimitNOFILE or lower `[dns.tcp] connections`");
-            }
-            let pause = if self.make_room() { ROOM_MADE } else { SHORTAGE };
-            tokio::select! {
-                () = self.closing.cancelled() => return,
-                () = sleep(pause) => {}
-            }
-        }
+    /// For how long a connection may be idle now: the fewer places are left, the shorter.
+    pub(in crate::serve) fn idle(&self) -> Duration {
+        self.idle_of(&self.settings.borrow())
     }
 
-    fn welcome(self: &Arc<Self>, stream: TcpStream, peer: SocketAddr) {
-        let limits = {
-            let settings = self.settings.borrow();
-            Limits {
-                connections: settings.connections,
-                per_client: settings.per_client,
-            }
+    fn idle_of(&self, settings: &TcpSettings) -> Duration {
+        let held = self.held.load(Ordering::Relaxed);
+        idle_among(settings.idle, held, settings.connections)
+    }
+
+    /// Lets a connection in that a thread is to serve under `key`; `None`: it is to be closed.
+    fn admit(
+        &self,
+        address: IpAddr,
+        settings: &TcpSettings,
+        now: Moment,
+        (mailbox, key): (&Arc<Mailbox>, u64),
+    ) -> Option<Admitted> {
+        let limits = Limits {
+            connections: settings.connections,
+            per_client: settings.per_client,
         };
-        let now = self.clock.now().moment;
-        let token = self.stop.child_token();
-        let id = {
+        let mut room = self.room();
+        if !room.newcomers.admits(address, settings.new_per_prefix, now) {
+            return None;
+        }
+        let verdict = room
+            .admission
+            .arrive_among(address, limits, settings.per_prefix, now);
+        let Verdict::Admit { id, evict } = verdict else {
+            return None;
+        };
+        if let Some(evict) = evict {
+            room.show_out(evict);
+        }
+        let progress = room.admission.progress(id)?;
+        room.exits.insert(id, Exit::Thread(Arc::clone(mailbox), key));
+        self.held.store(room.admission.len(), Ordering::Relaxed);
+        Some(Admitted {
+            id,
+            progress,
+            has_evicted: evict.is_some(),
+        })
+    }
+
+    /// A connection has ended.
+    fn leave(&self, id: ConnectionId) {
+        let mut room = self.room();
+        room.exits.remove(&id);
+        room.admission.leave(id);
+        self.held.store(room.admission.len(), Ordering::Relaxed);
+    }
+
+    /// Goes on with a connection as a task of `runtime`.
+    fn resume(self: &Arc<Self>, resumed: Resumed, runtime: &tokio::runtime::Handle) {
+        let token = CancellationToken::new();
+        {
             let mut room = self.room();
-            let Verdict::Admit { id, evict } = room.admission.arrive(peer.ip(), limits, now) else {
-                drop(room);
-                self.count(|tally| tally.connections_refused += 1);
+            // It may have been evicted by now.
+            match room.exits.get_mut(&resumed.id) {
+                Some(exit) => *exit = Exit::Task(token.clone()),
+                None => token.cancel(),
+            }
+        }
+        let server = Arc::clone(self);
+        let task = async move {
+            let Resumed {
+                socket,
+                peer,
+                id,
+                carry,
+                owed,
+                age,
+            } = resumed;
+            let place = Place { server: &server, id };
+            let Ok(stream) = TcpStream::from_std(socket.into()) else {
                 return;
             };
-            if let Some(token) = evict.and_then(|id| room.tokens.remove(&id)) {
-                token.cancel();
-                self.count(|tally| tally.connections_evicted += 1);
-            }
-            room.tokens.insert(id, token.clone());
-            id
-        };
-        self.count(|tally| tally.connections += 1);
-        // Answers that wait for the client's acknowledgement of the last ones cost 40 ms each.
-        let _ = stream.set_nodelay(true);
-        let server = Arc::clone(self);
-        self.tracker.spawn(async move {
-            let place = Place { server: &server, id };
-            let connection = Connection::new(stream, peer, &place);
+            let connection = Connection::new(stream, peer, &place).resumed(carry, owed, age);
             if connection.serve(&token).await == Ending::Stalled {
                 server.count(|tally| tally.connections_stalled += 1);
             }
-        });
+        };
+        self.tracker.spawn_on(task, runtime);
     }
 
-    /// Closes an eighth of the connections, the longest idle; whether there were any.
-    fn make_room(&self) -> bool {
-        let now = self.clock.now().moment;
+    /// Has an eighth of the connections closed, the longest idle; whether there were any.
+    fn make_room(&self, now: Moment) -> bool {
         let mut room = self.room();
         let mut made = 0;
         for _ in 0..room.admission.len().div_ceil(8) {
-            let evicted = room.admission.make_room(now);
-            if let Some(token) = evicted.and_then(|id| room.tokens.remove(&id)) {
-                token.cancel();
+            if let Some(evicted) = room.admission.make_room(now) {
+                room.show_out(evicted);
                 made += 1;
             }
         }
+        self.held.store(room.admission.len(), Ordering::Relaxed);
         drop(room);
         self.count(|tally| tally.connections_evicted += made);
         made > 0
@@ -206,6 +307,13 @@ impl TcpServer {
     fn room(&self) -> MutexGuard<'_, Room> {
         self.room.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// A connection that was let in.
+struct Admitted {
+    id: ConnectionId,
+    progress: Arc<Progress>,
+    has_evicted: bool,
 }
 
 /// A connection's place among all; given back when dropped, whatever ended the connection.
@@ -225,17 +333,7 @@ impl Place<'_> {
 
 impl Drop for Place<'_> {
     fn drop(&mut self) {
-        let mut room = self.server.room();
-        room.tokens.remove(&self.id);
-        room.admission.leave(self.id);
-        drop(room);
+        self.server.leave(self.id);
         self.server.count(|tally| tally.connections_ended += 1);
     }
-}
-
-fn is_shortage(error: &io::Error) -> bool {
-    matches!(
-        error.raw_os_error(),
-        Some(libc::EMFILE | libc::ENFILE | libc::ENOBUFS | libc::ENOMEM)
-    )
 }

@@ -20,6 +20,7 @@ use crate::clock::{Clock, SystemClock};
 use crate::model::time::Moment;
 use crate::serve::counters::{Cell, Counters};
 use crate::serve::desk::Desk;
+use crate::serve::pulse::Pulse;
 use crate::serve::sampler::Sampler;
 use crate::sys::batch::{Batch, Queries};
 use crate::sys::option;
@@ -98,6 +99,7 @@ pub fn spawn(sockets: Vec<UdpSocket>, front: &Front, beside: bool) -> io::Result
             socket: Arc::clone(socket),
             stop: Arc::clone(&workers.stop),
             cell: front.counters.cell("udp"),
+            pulse: front.counters.pulses.begin(),
             front: front.clone(),
         };
         let spawned = std::thread::Builder::new()
@@ -169,12 +171,15 @@ struct Losses {
     seen: u32,
     /// When to look again.
     next: Moment,
+    /// Each look shows that the worker moves.
+    pulse: Arc<Pulse>,
 }
 
 impl Losses {
     /// How many more than last time.
     fn look(&mut self, socket: &UdpSocket, now: Moment) -> u64 {
         self.next = now.after(LOOK_UP);
+        self.pulse.beat();
         let seen = option::dropped(socket).unwrap_or(self.seen);
         let more = seen.wrapping_sub(self.seen);
         self.seen = seen;
@@ -186,6 +191,7 @@ struct Worker {
     socket: Arc<UdpSocket>,
     stop: Arc<AtomicU8>,
     cell: Arc<Cell>,
+    pulse: Arc<Pulse>,
     front: Front,
 }
 
@@ -201,7 +207,10 @@ impl Worker {
         let mut batch = Batch::new();
         let mut desk = Desk::new(Arc::clone(&self.cell));
         let mut snapshot = Cache::new(&*self.front.published);
-        let mut losses = Losses::default();
+        let mut losses = Losses {
+            pulse: Arc::clone(&self.pulse),
+            ..Losses::default()
+        };
         let mut farewell = 0;
         loop {
             let told = self.stop.load(Ordering::Acquire);

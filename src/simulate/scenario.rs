@@ -73,6 +73,9 @@ impl PlanBuilder {
             tcp: TcpSettings {
                 connections: 100,
                 per_client: 10,
+                per_prefix: 100,
+                new_per_prefix: 0,
+                queries: 0,
                 idle: Duration::from_secs(10),
                 total: Duration::from_secs(60),
                 message: Duration::from_secs(10),

@@ -46,6 +46,13 @@ pub fn advise_huge(octets: &[u8]) {
     let _ = octets;
 }
 
+/// Gives memory that was freed back to the kernel: after something large was dropped.
+pub fn give_back() {
+    #[cfg(all(target_os = "linux", target_env = "gnu"))]
+    // SAFETY: takes no pointer; glibc's allocator may be asked at any time by any thread.
+    let _ = unsafe { libc::malloc_trim(0) };
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -106,6 +106,20 @@ pub fn hear_errors(socket: &impl AsFd, ipv6: bool) -> io::Result<()> {
     }
 }
 
+/// Has `listener` hand out a connection when its first octets have come, or after `seconds` (`TCP_DEFER_ACCEPT`): until then
+/// it takes neither a descriptor nor a look at it.
+///
+/// # Errors
+/// What the kernel says.
+pub fn defer_accept(listener: &impl AsFd, seconds: u16) -> io::Result<()> {
+    set(
+        listener,
+        libc::IPPROTO_TCP,
+        libc::TCP_DEFER_ACCEPT,
+        seconds.into(),
+    )
+}
+
 fn set(socket: &impl AsFd, level: c_int, name: c_int, value: c_int) -> io::Result<()> {
     let length = libc::socklen_t::try_from(size_of::<c_int>()).unwrap_or(4);
     // SAFETY: the descriptor is borrowed, hence open; the kernel reads `length` octets of `value`, which lives.

@@ -3,7 +3,11 @@
 //! Records are appended to one arena as they are read, then sorted by owner (RFC 4034 section 6.1)
 //! and type; nothing is boxed per record, so that a million of them cost little more than their octets.
 
+pub mod later;
 mod order;
+pub(crate) mod owners;
+
+use std::sync::{Arc, Weak};
 
 use crate::wire::name::{Name, canonical_order};
 
@@ -11,11 +15,15 @@ use crate::wire::name::{Name, canonical_order};
 #[derive(Clone, Debug)]
 pub struct Contents {
     origin: Name,
-    arena: Vec<u8>,
+    /// Octets that a later reading shares with the one before it.
+    shared: Arc<Vec<u8>>,
+    /// The octets after those.
+    own: Vec<u8>,
     records: Vec<Slot>,
+    follows: Option<Follows>,
 }
 
-/// Where a record's octets are: owner at `owner`, data at `data`, both with their lengths.
+/// Where a record's octets are: owner at `owner`, behind an octet with its length, and data at `data`.
 #[derive(Clone, Copy, Debug)]
 struct Slot {
     owner: u32,
@@ -23,7 +31,15 @@ struct Slot {
     ttl: u32,
     data_len: u16,
     rtype: u16,
-    owner_len: u8,
+}
+
+/// Of which contents these are a later reading, and where they differ.
+#[derive(Clone, Debug)]
+pub struct Follows {
+    /// The contents before. While this is held, nothing else can lie at their address.
+    pub before: Weak<Contents>,
+    /// Owners whose records differ, in canonical order; each is there before, after, or both.
+    pub touched: Arc<[Box<[u8]>]>,
 }
 
 /// One record.
@@ -50,8 +66,10 @@ impl Contents {
     pub fn new(origin: Name) -> Self {
         Self {
             origin,
-            arena: Vec::new(),
+            shared: Arc::default(),
+            own: Vec::new(),
             records: Vec::new(),
+            follows: None,
         }
     }
 
@@ -73,7 +91,11 @@ impl Contents {
             .map(|last| last.owner);
         let owner_at = match again {
             Some(at) => at,
-            None => self.store(owner)?,
+            None => {
+                let at = self.store(&[u8::try_from(owner.len()).map_err(|_| TooLarge)?])?;
+                self.store(owner)?;
+                at
+            }
         };
         let data = self.store(rdata)?;
         self.records.push(Slot {
@@ -82,31 +104,40 @@ impl Contents {
             ttl,
             data_len: u16::try_from(rdata.len()).map_err(|_| TooLarge)?,
             rtype,
-            owner_len: u8::try_from(owner.len()).map_err(|_| TooLarge)?,
         });
         Ok(())
     }
 
     fn store(&mut self, octets: &[u8]) -> Result<u32, TooLarge> {
-        let at = u32::try_from(self.arena.len()).map_err(|_| TooLarge)?;
-        self.arena.extend_from_slice(octets);
+        let at = u32::try_from(self.shared.len() + self.own.len()).map_err(|_| TooLarge)?;
+        self.own.extend_from_slice(octets);
         Ok(at)
     }
 
+    /// The octets from `at` on, at least `length` of them.
+    fn octets(&self, at: u32, length: usize) -> &[u8] {
+        let (at, shared) = (at as usize, self.shared.len());
+        let octets = match at.checked_sub(shared) {
+            None => self.shared.get(at..at + length),
+            Some(at) => self.own.get(at..at + length),
+        };
+        octets.unwrap_or(&[])
+    }
+
     fn owner(&self, slot: &Slot) -> &[u8] {
-        let at = slot.owner as usize;
-        self.arena
-            .get(at..at + usize::from(slot.owner_len))
-            .unwrap_or(&[0])
+        let length = self.octets(slot.owner, 1).first().copied().unwrap_or(0);
+        match self.octets(slot.owner, 1 + usize::from(length)) {
+            [_, owner @ ..] if !owner.is_empty() => owner,
+            _ => &[0],
+        }
     }
 
     fn record(&self, slot: &Slot) -> RecordRef<'_> {
-        let at = slot.data as usize;
         RecordRef {
             owner: self.owner(slot),
             rtype: slot.rtype,
             ttl: slot.ttl,
-            rdata: self.arena.get(at..at + usize::from(slot.data_len)).unwrap_or(&[]),
+            rdata: self.octets(slot.data, usize::from(slot.data_len)),
         }
     }
 
@@ -123,8 +154,17 @@ impl Contents {
             .collect();
         // Contents are kept beside what is built from them; the slack of growing would be up to as much again.
         self.records.shrink_to_fit();
-        self.arena.shrink_to_fit();
+        self.own.shrink_to_fit();
+        if self.shared.is_empty() {
+            self.shared = Arc::new(std::mem::take(&mut self.own));
+        }
         order
+    }
+
+    /// What these are a later reading of; `None` when they were read from scratch.
+    #[must_use]
+    pub fn follows(&self) -> Option<&Follows> {
+        self.follows.as_ref()
     }
 
     /// Removes the records at the positions that `keep` says no to; order and arena stay.

@@ -9,6 +9,7 @@
 mod directives;
 mod generate;
 pub mod include;
+pub mod pieces;
 mod reader;
 mod records;
 pub(crate) mod tokens;

@@ -32,6 +32,12 @@ impl Places {
         }
     }
 
+    /// Of records that came from no file.
+    #[must_use]
+    pub fn none() -> Self {
+        Self::new(&Arc::from(Path::new("")))
+    }
+
     /// The zone's file as a whole.
     #[must_use]
     pub fn whole(&self) -> Place {

@@ -39,6 +39,11 @@ impl Report {
         }
     }
 
+    /// Whether nothing was found.
+    pub(super) fn is_empty(&self) -> bool {
+        self.errors == 0 && self.warnings == 0
+    }
+
     /// Whether so much is wrong that the rest need not be read.
     pub(super) fn is_hopeless(&self) -> bool {
         self.errors >= HOPELESS

@@ -90,7 +90,7 @@ fn placed(title: &str, line: &str) -> (String, String, &'static str) {
         "[zones]" => server_with(format!("[zones]\n{line}\n")),
         "[dns]" | "[dns.tcp]" | "[state]" | "[api]" | "[api.tls]" | "[[api.tokens]]" | "[[api.clients]]"
         | "[metrics]" | "[defaults]" | "[defaults.check]" | "[probes]" | "[isolation]" | "[history]"
-        | "[drill]" | "[resolver]" | "[safety]" | "[overrides]" | "[geo]" => {
+        | "[process]" | "[drill]" | "[resolver]" | "[safety]" | "[overrides]" | "[geo]" => {
             server_with(format!("{server}{title}\n{line}\n"))
         }
         "[keys.NAME]" => server_with(format!("{server}[keys.\"k.test\"]\n{line}\n")),

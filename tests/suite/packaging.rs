@@ -60,6 +60,7 @@ fn a_package_has_the_binary_its_pages_completions_unit_and_documents() {
         "usr/share/zsh/vendor-completions/_pointsman",
         "usr/share/fish/vendor_completions.d/pointsman.fish",
         "usr/lib/systemd/system/pointsman.service",
+        "usr/lib/systemd/system/pointsman.socket",
         "etc/pointsman/pointsman.toml",
         "usr/share/doc/pointsman/README.md",
         "usr/share/doc/pointsman/docs/configuration.md",

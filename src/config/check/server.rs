@@ -8,7 +8,7 @@ use toml::de::DeTable;
 use crate::config::atlas::{self, Known};
 use crate::config::check::drill;
 use crate::config::check::hand::{self, OverridesFile};
-use crate::config::check::{api, notify, probe, tsig};
+use crate::config::check::{api, notify, probe, process, tsig};
 use crate::config::defaults;
 use crate::config::keys;
 use crate::config::load::files::Files;
@@ -19,6 +19,7 @@ use crate::model::check::Rules;
 use crate::model::plan::{
     HistorySettings, IsolationSettings, NodeSettings, TcpSettings, TransferRules, TsigKey,
 };
+use crate::model::process::ProcessSettings;
 
 /// The server file, checked.
 #[derive(Debug)]
@@ -31,6 +32,8 @@ pub(crate) struct ServerFile {
     pub(crate) rules: Rules,
     /// `[zones] transfer`.
     pub(crate) transfer: TransferRules,
+    /// `[process]`.
+    pub(crate) process: ProcessSettings,
     /// `[overrides] file`.
     pub(crate) overrides: OverridesFile,
     /// Where `[zones] directory` is written.
@@ -119,6 +122,7 @@ pub(crate) fn read(source: &Source, files: &mut Files, geo_before: Option<&Known
     let overrides = hand::overrides_file(&table.table("overrides", &keys::OVERRIDES), files);
     ServerFile {
         geo,
+        process: process::read(&table),
         overrides,
         node,
         rules,
@@ -199,6 +203,9 @@ fn tcp(table: &Table<'_>) -> TcpSettings {
     let settings = TcpSettings {
         connections: table.integer_or_default("connections"),
         per_client: table.integer_or_default("per_client"),
+        per_prefix: table.integer_or_default("per_prefix"),
+        new_per_prefix: table.integer_or_default("new_per_prefix"),
+        queries: table.integer_or_default("queries"),
         idle: table.duration_or_default("idle"),
         total: table.duration_or_default("total"),
         message: table.duration_or_default("message"),

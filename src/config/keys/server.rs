@@ -32,6 +32,12 @@ pub static SERVER: Section = Section {
             Fallback::Nothing,
             "what survives restarts",
         ),
+        key(
+            "process",
+            Kind::Table("[process]"),
+            Fallback::Nothing,
+            "who the server is to the system, and what it may do",
+        ),
         key("api", Kind::Table("[api]"), Fallback::Nothing, "the local API"),
         key(
             "metrics",
@@ -182,10 +188,28 @@ pub static DNS_TCP: Section = Section {
             "connections of one client (IPv4 address, IPv6 /64)",
         ),
         key(
+            "per_prefix",
+            Kind::Integer(1, 1_000_000),
+            Fallback::Integer(defaults::TCP_PER_PREFIX),
+            "connections of one network (IPv4 /24, IPv6 /48); one more closes its oldest idle one",
+        ),
+        key(
+            "new_per_prefix",
+            Kind::Integer(1, 1_000_000),
+            Fallback::Words("no limit"),
+            "new connections of one network per second; a second's worth may come at once, more are closed unread",
+        ),
+        key(
+            "queries",
+            Kind::Integer(1, 1_000_000_000),
+            Fallback::Words("no limit"),
+            "queries after which a connection is closed",
+        ),
+        key(
             "idle",
             Kind::Duration(Duration::from_millis(100), Duration::from_secs(3600)),
             Fallback::Duration(defaults::TCP_IDLE),
-            "silence after which a connection is closed",
+            "silence after which a connection is closed; less when more than half of `connections` are open",
         ),
         key(
             "total",

@@ -1,7 +1,8 @@
 //! Every file that is read, remembered for watching; paths as operators would name them.
 
 use std::collections::BTreeMap;
-use std::io;
+use std::fs::File;
+use std::io::{self, Read};
 use std::path::{Component, Path, PathBuf};
 use std::time::SystemTime;
 
@@ -10,6 +11,8 @@ use crate::model::diagnostic::{Diagnostic, Place};
 
 /// Octets of the largest file that is read: a master file of ten million records.
 const MOST: u64 = 1 << 30;
+/// Octets that are read at a time where a file is not read as a whole.
+pub(crate) const BLOCK: usize = 1 << 16;
 /// Octets of the largest TOML file, certificate or token.
 const MOST_TEXT: u64 = 1 << 26;
 
@@ -82,18 +85,33 @@ impl Files {
     }
 
     /// The octets of `path`, which is remembered even when it cannot be read: it may appear.
+    ///
+    /// # Errors
+    /// When it cannot be read, is no plain file, or is larger than 1 GiB.
     pub(crate) fn octets(&mut self, path: &Path) -> io::Result<Vec<u8>> {
         self.note(path);
-        let refuse = |what| Err(io::Error::new(io::ErrorKind::InvalidInput, what));
-        match std::fs::metadata(path) {
-            Err(error) if error.kind() == io::ErrorKind::NotFound && path.is_symlink() => {
-                refuse("the symbolic link leads to nothing")
+        readable(path)?;
+        std::fs::read(path)
+    }
+
+    /// Gives the file block by block ([`BLOCK`]; the last may be shorter) to `take`, as long as that says yes; whether it
+    /// did to the end.
+    ///
+    /// # Errors
+    /// As [`Files::octets`].
+    pub(crate) fn blocks(&mut self, path: &Path, mut take: impl FnMut(&[u8]) -> bool) -> io::Result<bool> {
+        self.note(path);
+        readable(path)?;
+        let (mut file, mut block) = (File::open(path)?, Vec::with_capacity(BLOCK));
+        loop {
+            block.clear();
+            let length = file.by_ref().take(BLOCK as u64).read_to_end(&mut block)?;
+            if length > 0 && !take(&block) {
+                return Ok(false);
             }
-            Err(error) => Err(error),
-            // A device or pipe would be read without an end.
-            Ok(metadata) if !metadata.is_file() => refuse("not a plain file"),
-            Ok(metadata) if metadata.len() > MOST => refuse("it is larger than 1 GiB"),
-            Ok(_) => std::fs::read(path),
+            if length < BLOCK {
+                return Ok(true);
+            }
         }
     }
 
@@ -154,6 +172,21 @@ impl Files {
     /// All that was read, in order of paths.
     pub(crate) fn into_looks(self) -> Looks {
         self.looks
+    }
+}
+
+/// Refuses what cannot be read to its end.
+fn readable(path: &Path) -> io::Result<()> {
+    let refuse = |what| Err(io::Error::new(io::ErrorKind::InvalidInput, what));
+    match std::fs::metadata(path) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound && path.is_symlink() => {
+            refuse("the symbolic link leads to nothing")
+        }
+        Err(error) => Err(error),
+        // A device or pipe would be read without an end.
+        Ok(metadata) if !metadata.is_file() => refuse("not a plain file"),
+        Ok(metadata) if metadata.len() > MOST => refuse("it is larger than 1 GiB"),
+        Ok(_) => Ok(()),
     }
 }
 

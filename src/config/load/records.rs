@@ -1,7 +1,7 @@
 //! Master files of zones: opened within the zones directory, read by `zone::master`, kept while unchanged.
 
 use std::collections::HashMap;
-use std::hash::BuildHasher;
+use std::hash::{BuildHasher, Hasher};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -9,7 +9,10 @@ use super::files::{self, Files};
 use crate::model::diagnostic::Diagnostic;
 use crate::wire::name::Name;
 use crate::zone::contents::Contents;
+use crate::zone::contents::later::Reading;
+use crate::zone::master::pieces::Pieces;
 use crate::zone::master::{self, Includes, include::confine};
+use crate::zone::places::Places;
 use crate::zone::semantics;
 
 /// A master file with all that it includes, as read.
@@ -34,10 +37,37 @@ struct Stamp {
 
 impl Stamp {
     fn of(path: &Path, octets: &[u8]) -> Self {
-        let hash = foldhash::quality::FixedState::default().hash_one(octets);
+        let mut sum = Sum::default();
+        octets.chunks(files::BLOCK).for_each(|block| sum.add(block));
+        sum.stamp(path)
+    }
+}
+
+/// The stamp of a file that is read block by block ([`files::BLOCK`]).
+struct Sum {
+    length: usize,
+    hasher: foldhash::quality::FoldHasher<'static>,
+}
+
+impl Default for Sum {
+    fn default() -> Self {
         Self {
+            length: 0,
+            hasher: foldhash::quality::FixedState::default().build_hasher(),
+        }
+    }
+}
+
+impl Sum {
+    fn add(&mut self, block: &[u8]) {
+        self.length += block.len();
+        self.hasher.write(block);
+    }
+
+    fn stamp(&self, path: &Path) -> Stamp {
+        Stamp {
             path: path.to_owned(),
-            octets: Some((octets.len(), hash)),
+            octets: Some((self.length, self.hasher.finish())),
         }
     }
 }
@@ -118,9 +148,14 @@ pub(crate) fn read(
     files: &mut Files,
     before: Option<&RecordsCache>,
 ) -> Result<Arc<Records>, String> {
+    let known = before.and_then(|before| before.read.get(path));
+    if let Some(known) = known.filter(|known| known.origin == *origin && known.services == services)
+        && let Some(records) = later(path, known, files)
+    {
+        return Ok(records);
+    }
     let octets = files.octets(path).map_err(|error| files::reason(&error))?;
     let first = Stamp::of(path, &octets);
-    let known = before.and_then(|before| before.read.get(path));
     if let Some(known) = known
         && known.origin == *origin
         && known.services == services
@@ -150,6 +185,57 @@ pub(crate) fn read(
         found,
         stamps: opened.stamps,
     }))
+}
+
+/// Records from which on a file is not read as a whole when it can be helped.
+const LARGE: usize = 10_000;
+
+/// The short way for a large zone of one file without a fault: read block by block and held against what is known, so
+/// that neither the text nor all records are in memory twice. `None`: it must be read as a whole, to say what is wrong
+/// and where.
+fn later(path: &Path, known: &Arc<Records>, files: &mut Files) -> Option<Arc<Records>> {
+    let contents = known.contents.as_ref()?;
+    let [before] = known.stamps.as_slice() else {
+        return None;
+    };
+    if contents.len() < LARGE || !known.found.is_empty() {
+        return None;
+    }
+    let mut sum = Sum::default();
+    let add = |block: &[u8]| {
+        sum.add(block);
+        true
+    };
+    if !files.blocks(path, add).ok()? {
+        return None;
+    }
+    if sum.stamp(path) == *before {
+        return Some(Arc::clone(known));
+    }
+    // Once more: it may be another file by now, so that it is stamped as what is read here.
+    let (mut sum, mut pieces) = (Sum::default(), Pieces::new(contents, &Arc::from(path)));
+    let whole = files.blocks(path, |block| {
+        sum.add(block);
+        pieces.read(block)
+    });
+    if !whole.ok()? {
+        return None;
+    }
+    let contents = match pieces.finish()? {
+        Reading::Same => Arc::clone(contents),
+        Reading::Changed(changed) => Arc::new(changed),
+    };
+    // What is found there has no place, and is found again with it.
+    let sound = semantics::check(&contents, &Places::none(), &known.services).is_empty();
+    sound.then(|| {
+        Arc::new(Records {
+            origin: known.origin.clone(),
+            services: known.services.clone(),
+            contents: Some(contents),
+            found: Vec::new(),
+            stamps: vec![sum.stamp(path)],
+        })
+    })
 }
 
 fn stamp_of(path: &Path, files: &mut Files) -> Stamp {

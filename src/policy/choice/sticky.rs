@@ -38,7 +38,12 @@ impl Sticky {
         let key = key(client.address, bits.min(client.length));
         let mut best = (f64::INFINITY, u32::MAX);
         for branch in &self.branches {
-            let cost = exponential(mix(key ^ branch.seed)) * branch.per_weight;
+            let thrown = mix(key ^ branch.seed);
+            // Most branches are far from the least number, and that is seen without a logarithm.
+            if at_least(thrown) * branch.per_weight > best.0 {
+                continue;
+            }
+            let cost = exponential(thrown) * branch.per_weight;
             if cost < best.0 || best.1 == u32::MAX {
                 best = (cost, branch.node);
             }
@@ -95,6 +100,13 @@ fn exponential(uniform: u64) -> f64 {
     53.0 * std::f64::consts::LN_2 - ln
 }
 
+/// Not above what [`exponential`] makes of the same number: -ln y is never below 1 - y. The margin is for what the series
+/// there leaves out and for rounding.
+#[inline]
+fn at_least(uniform: u64) -> f64 {
+    1.0 - (uniform >> 11) as f64 * (1.0 / (1u64 << 53) as f64) - 1e-6
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -124,6 +136,14 @@ mod tests {
         for x in [0, 1 << 11, u64::MAX, 1 << 63, 0x1234_5678_9abc_def0, 7 << 40] {
             let expected = -(((x >> 11) + 1) as f64 / (1u64 << 53) as f64).ln();
             assert!((exponential(x) - expected).abs() < 1e-7, "{x}");
+            assert!(at_least(x) <= exponential(x), "{x}");
+        }
+        for n in 0..1_000_000u64 {
+            let (x, near) = (mix(n), u64::MAX - (mix(n) >> (n % 64)));
+            assert!(
+                at_least(x) <= exponential(x) && at_least(near) <= exponential(near),
+                "{x} {near}"
+            );
         }
     }
 

@@ -19,6 +19,7 @@ use crate::config::load::Loaded;
 use crate::run::signal_box::Message;
 use crate::run::signal_box::handing::{Handing, Left};
 use crate::run::sockets::Doors;
+use crate::run::supervisor::Manager;
 use crate::run::takeover::counts::Counts;
 use crate::run::takeover::frame::{DESCRIPTORS, Link};
 use crate::run::takeover::parting::{Do, Happened, Parting};
@@ -53,6 +54,8 @@ pub(in crate::run) struct Parts {
     pub(in crate::run) api_stop: CancellationToken,
     /// Told when a successor has taken over.
     pub(in crate::run) gone: CancellationToken,
+    /// Told who serves from now on.
+    pub(in crate::run) manager: Manager,
     pub(in crate::run) seed: u64,
 }
 
@@ -278,6 +281,7 @@ impl<'h> Conversation<'h> {
 
     fn resume(&mut self) {
         self.frozen = None;
+        self.host.doors.share(false);
         self.host.parts.receivers.resume();
     }
 
@@ -351,6 +355,7 @@ impl<'h> Conversation<'h> {
             told: std::mem::take(&mut left.told),
         };
         let send = || -> io::Result<()> {
+            self.host.doors.share(true);
             let mut sockets = self.host.doors.copies()?;
             if let Some(api) = &self.host.parts.api {
                 sockets.push(api.as_fd().try_clone_to_owned()?);
@@ -373,7 +378,6 @@ impl<'h> Conversation<'h> {
     /// The successor decides: answers no more, tells what was counted, and lets the process end.
     fn leave(&mut self) {
         let pid = self.link.pid();
-        self.host.parts.gone.cancel();
         self.host.parts.api_stop.cancel();
         self.host.doors.leave();
         let Some(Frozen { verdict, left }) = self.frozen.take() else {
@@ -381,6 +385,9 @@ impl<'h> Conversation<'h> {
         };
         let counts = Counts::of(&self.host.parts.counters, &left.lanes, &left.plan);
         self.say(&word::Parting::Left(counts));
+        self.host.parts.manager.succeeded_by(pid.unsigned_abs());
+        // Not before: whoever hears it closes what is left of the doors.
+        self.host.parts.gone.cancel();
         // The thread of the signal box waits for it.
         let _ = verdict.send(());
         tracing::info!(target: "pointsman::takeover", pid, "a successor has taken over");

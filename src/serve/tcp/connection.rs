@@ -10,10 +10,11 @@ use std::net::SocketAddr;
 use std::pin::{Pin, pin};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::task::{Context, Poll, ready};
+use std::time::Duration;
 
 use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt, ReadBuf};
 use tokio::sync::mpsc;
-use tokio::time::{Instant, sleep_until, timeout};
+use tokio::time::{Instant, sleep, sleep_until, timeout};
 use tokio_util::sync::CancellationToken;
 
 use crate::answer::snapshot::{Ask, Client, Outcome, Scratch, Transport};
@@ -26,6 +27,8 @@ use crate::serve::tcp::Place;
 
 /// Octets of one read.
 const READ: usize = 16_384;
+/// How long a stopping server goes on with transfers, and with answers that clients have not taken.
+pub(super) const FAREWELL: Duration = Duration::from_secs(3);
 /// Messages of a transfer that may wait for the client.
 const AHEAD: usize = 4;
 
@@ -65,6 +68,12 @@ pub enum Ending {
     Stalled,
     /// It had to make room, or the server stops.
     Cut,
+}
+
+/// Until a stopping server waits for nobody any more.
+async fn farewell(stop: &CancellationToken) {
+    stop.cancelled().await;
+    sleep(FAREWELL).await;
 }
 
 /// What a turn left to do.
@@ -109,15 +118,25 @@ impl<'a, S: AsyncRead + AsyncWrite + Unpin> Connection<'a, S> {
         }
     }
 
+    /// A connection that somebody else served until now: `carry` was read and is not answered, `pending` is not written.
+    pub(in crate::serve) fn resumed(mut self, carry: Vec<u8>, pending: Vec<u8>, age: Duration) -> Self {
+        self.begun = (!carry.is_empty()).then_some(self.active);
+        self.opened = self.opened.checked_sub(age).unwrap_or(self.opened);
+        (self.carry, self.pending) = (carry, pending);
+        self
+    }
+
     /// Serves it until it ends or `cut` is cancelled.
     pub async fn serve(mut self, cut: &CancellationToken) -> Ending {
         let mut cut = pin!(cut.cancelled());
+        let stop = self.place.server.stop.clone();
         let mut alarm = pin!(sleep_until(self.deadline()));
         loop {
             let begun = self.begun;
             let turn = tokio::select! {
                 biased;
                 () = &mut cut => return Ending::Cut,
+                () = stop.cancelled() => return Ending::Cut,
                 () = &mut alarm => {
                     // Armed once and moved when it rings: most connections never see it.
                     let deadline = self.deadline();
@@ -147,6 +166,7 @@ impl<'a, S: AsyncRead + AsyncWrite + Unpin> Connection<'a, S> {
             let ended = tokio::select! {
                 biased;
                 () = &mut cut => return Ending::Cut,
+                () = farewell(&stop) => return Ending::Cut,
                 ended = rest => ended,
             };
             match ended {
@@ -202,7 +222,7 @@ impl<'a, S: AsyncRead + AsyncWrite + Unpin> Connection<'a, S> {
         }
         let mut messages = Messages::of(input.get(..filled).unwrap_or(&[]));
         let began = self.place.server.clock.now();
-        scratch.keeps_idle_for(Some(self.place.server.settings.borrow().idle));
+        scratch.keeps_idle_for(Some(self.place.server.idle()));
         let transaction = self.answer(&mut messages, outgoing, scratch, dice, (tally, cell), began);
         let rest = messages.rest();
         let (queries, answers) = (tally.queries, tally.answers);

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use crate::model::diagnostic::{Diagnostic, Place};
 use crate::wire::name::Name;
 use crate::zone::contents::Contents;
+use crate::zone::contents::later::Later;
 use crate::zone::master::include::Includes;
 use crate::zone::master::tokens::{Broken, Entries, Entry, Token};
 use crate::zone::places::Places;
@@ -25,6 +26,8 @@ pub(super) struct Reader<'i> {
     pub(super) includes: &'i mut dyn Includes,
     pub(super) contents: Contents,
     pub(super) places: Places,
+    /// What records are held against instead of being kept.
+    pub(super) later: Option<Later>,
     pub(super) report: Report,
     /// The files that are open, the innermost last.
     pub(super) open: Vec<Arc<Path>>,
@@ -51,6 +54,18 @@ pub(super) struct Carried {
     pub(super) default_ttl: Option<u32>,
     /// The last TTL written.
     pub(super) last_ttl: Option<u32>,
+}
+
+impl Carried {
+    /// What a zone's file begins with.
+    pub(super) fn new(origin: &[u8]) -> Self {
+        Self {
+            origin: origin.to_vec(),
+            owner: Vec::new(),
+            default_ttl: None,
+            last_ttl: None,
+        }
+    }
 }
 
 /// The text that tokens are places in.
@@ -117,6 +132,7 @@ impl<'i> Reader<'i> {
             includes,
             contents: Contents::new(origin.clone()),
             places: Places::new(file),
+            later: None,
             report: Report::default(),
             open: Vec::new(),
             included: 0,
@@ -134,12 +150,7 @@ impl<'i> Reader<'i> {
 
     /// Reads the zone's own file.
     pub(super) fn file(&mut self, text: &[u8], file: &Arc<Path>) {
-        let carried = Carried {
-            origin: self.origin.clone(),
-            owner: Vec::new(),
-            default_ttl: None,
-            last_ttl: None,
-        };
+        let carried = Carried::new(&self.origin);
         self.text(text, file, carried);
     }
 
@@ -179,7 +190,13 @@ impl<'i> Reader<'i> {
         self.open.pop();
     }
 
-    fn entry(&mut self, source: Source<'_>, tokens: &[Token], indented: bool, carried: &mut Carried) {
+    pub(super) fn entry(
+        &mut self,
+        source: Source<'_>,
+        tokens: &[Token],
+        indented: bool,
+        carried: &mut Carried,
+    ) {
         let directive = tokens
             .first()
             .filter(|token| !indented && !token.quoted && token.of(source.text).starts_with(b"$"));

@@ -120,6 +120,10 @@ impl Reader<'_> {
                     .instead("put it into the file of its own zone"),
             ));
         }
+        if let Some(later) = &mut self.later {
+            self.full = !later.see(&carried.owner, head.rtype, ttl, &self.rdata);
+            return Ok(());
+        }
         if self
             .contents
             .push(&carried.owner, head.rtype, ttl, &self.rdata)

@@ -85,6 +85,11 @@ impl<'t> Entries<'t> {
         }
     }
 
+    /// How many octets were read.
+    pub(crate) fn at(&self) -> usize {
+        self.at
+    }
+
     fn token(&self, start: usize, end: usize, quoted: bool) -> Token {
         let narrow = |at: usize| u32::try_from(at).unwrap_or(u32::MAX);
         Token {

@@ -1,12 +1,9 @@
 //! The names of a zone: by a hash where they are, by binary search where they would be.
 
 use std::cell::{Cell, OnceCell};
-use std::collections::HashMap;
-use std::hash::BuildHasher;
 
-use foldhash::fast::FixedState;
-
-use crate::wire::name::{MAX_NAME, canonical_order, is_within};
+use crate::wire::name::{canonical_order, is_within};
+use crate::zone::contents::owners::Owners;
 use crate::zone::contents::{Contents, RecordRef};
 
 /// Names that are searched for before an index is worth its memory.
@@ -18,9 +15,8 @@ pub(super) struct Names<'z> {
     starts: Vec<u32>,
     /// How many names were looked for.
     asked: Cell<u32>,
-    /// Node by hash of its owner, made when many names are looked for: a delegation-rich zone of a million records
-    /// asks two million times. Of two owners with one hash the later is here; the search finds the other.
-    index: OnceCell<HashMap<u64, u32, FixedState>>,
+    /// Made when many names are looked for: a delegation-rich zone of a million records asks two million times.
+    index: OnceCell<Owners>,
 }
 
 /// One owner: its number.
@@ -99,28 +95,16 @@ impl<'z> Names<'z> {
         })
     }
 
-    fn index(&self) -> &HashMap<u64, u32, FixedState> {
-        self.index.get_or_init(|| {
-            let mut index = HashMap::with_capacity_and_hasher(self.starts.len(), FixedState::default());
-            index.extend(
-                (0u32..)
-                    .zip(self.nodes())
-                    .map(|(number, node)| (hash(self.owner(node)), number)),
-            );
-            index
-        })
-    }
-
     /// The owner called `name`.
     pub(super) fn node(&self, name: &[u8]) -> Option<Node> {
-        let is_it = |node: &Node| self.owner(*node).eq_ignore_ascii_case(name);
-        let search = || Some(Node(self.position(name))).filter(is_it);
         if self.asked.get() < FEW {
             self.asked.set(self.asked.get() + 1);
-            return search();
+            let is_it = |node: &Node| self.owner(*node).eq_ignore_ascii_case(name);
+            return Some(Node(self.position(name))).filter(is_it);
         }
-        let by_hash = Node(*self.index().get(&hash(name))? as usize);
-        Some(by_hash).filter(is_it).or_else(search)
+        let owner = |number| self.owner(Node(number));
+        let index = self.index.get_or_init(|| Owners::new(self.starts.len(), owner));
+        index.find(name, owner).map(Node)
     }
 
     fn exists(&self, name: &[u8]) -> Option<Found> {
@@ -157,13 +141,4 @@ impl<'z> Names<'z> {
 pub(super) fn parent(name: &[u8]) -> Option<&[u8]> {
     let length = usize::from(*name.first()?);
     if length == 0 { None } else { name.get(1 + length..) }
-}
-
-/// Of a name in any letter case.
-fn hash(name: &[u8]) -> u64 {
-    let mut lower = [0u8; MAX_NAME];
-    let lower = lower.get_mut(..name.len()).unwrap_or_default();
-    lower.copy_from_slice(name.get(..lower.len()).unwrap_or_default());
-    lower.make_ascii_lowercase();
-    FixedState::default().hash_one(&*lower)
 }

@@ -21,6 +21,9 @@ use tokio_util::task::TaskTracker;
 pub(crate) const TCP: TcpSettings = TcpSettings {
     connections: 100,
     per_client: 100,
+    per_prefix: 100,
+    new_per_prefix: 0,
+    queries: 0,
     idle: Duration::from_secs(30),
     total: Duration::from_secs(3600),
     message: Duration::from_secs(10),
@@ -100,7 +103,7 @@ pub(crate) fn tcp(published: Arc<Published>, settings: TcpSettings) -> Tcp {
     );
     let listener = listen::tcp("127.0.0.1:0".parse().unwrap()).unwrap();
     let address = listener.local_addr().unwrap();
-    server.listen(listener).unwrap();
+    server.listen(vec![listener], 1, &counters).unwrap();
     Tcp {
         server,
         address,
