@@ -83,10 +83,13 @@ fn settings() -> NodeSettings {
         name: "bench".to_owned(),
         listen: Vec::new(),
         workers: 1,
+        affinity: false,
+        xdp: Vec::new(),
         startup_wait: Duration::ZERO,
         version: None,
         identity: None,
         udp_payload: 1232,
+        encrypted: Default::default(),
         tcp: TcpSettings {
             connections: 0,
             per_client: 0,
@@ -116,6 +119,7 @@ fn settings() -> NodeSettings {
         endpoint_metrics: true,
         trust_ecs: Vec::new(),
         geo: None,
+        quotas: Default::default(),
     }
 }
 
@@ -152,6 +156,7 @@ fn plan() -> Plan {
             source: Arc::from(Path::new("bench")),
             services: (0..SERVICES).map(ServiceId).collect(),
             transfer: TransferRules::default(),
+            access: Default::default(),
             refused: false,
         }],
         services: (0..SERVICES).map(service).collect(),

@@ -63,3 +63,5 @@ pub mod serve;
 pub mod store;
 /// Batched socket calls and memory advice: the only unsafe code.
 pub mod sys;
+/// Certificates that are shown, and exchanged without a drop.
+pub mod tls;

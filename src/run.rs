@@ -8,7 +8,10 @@
 //! ```
 
 mod announcing;
+#[cfg_attr(not(all(feature = "xdp", target_os = "linux")), path = "run/bypass/absent.rs")]
+mod bypass;
 pub mod chronicle;
+mod doors;
 pub mod drills;
 pub mod gate;
 pub mod loader;
@@ -88,6 +91,7 @@ pub async fn start(
     privileges: Privileges,
     wishes: Option<Wishes>,
 ) -> Result<Running, StartError> {
+    crate::sys::memory::map_large_blocks();
     // One provider for every TLS client; a second installation (in tests) is no harm.
     let _ = rustls::crypto::ring::default_provider().install_default();
     let path = file.to_owned();
@@ -127,6 +131,7 @@ pub async fn start(
 
     let meters = Arc::new(Meters::new(clock));
     let (tcp_changes, tcp) = watch::channel(plan.node.tcp);
+    let (encrypted_changes, encrypted) = watch::channel(Arc::new(plan.node.encrypted.clone()));
     let (mut begun, mut doors, mut last_entry) = (None, None, 0);
     let received = match taking {
         Some(taking) => {
@@ -147,6 +152,7 @@ pub async fn start(
         clock,
         counters: Arc::clone(&meters.counters),
         tcp,
+        encrypted,
         stop: stop.clone(),
         given,
         privileges,
@@ -224,7 +230,7 @@ pub async fn start(
         loaded,
         tables,
         messages.clone(),
-        (tcp_changes, access_changes, receivers.clone()),
+        (tcp_changes, access_changes, encrypted_changes, receivers.clone()),
         (resolver, Arc::clone(&plan)),
         (Arc::clone(&meters), manager.clone()),
     );

@@ -17,3 +17,5 @@ pub mod origin;
 pub mod privilege;
 pub mod process;
 pub mod seccomp;
+#[cfg(all(feature = "xdp", target_os = "linux"))]
+pub mod xdp;

@@ -2,6 +2,7 @@
 
 pub mod compose;
 pub mod edns;
+pub mod frame;
 pub mod name;
 pub mod places;
 pub mod query;

@@ -51,10 +51,13 @@ fn node() -> NodeSettings {
         name: "fuzz".to_owned(),
         listen: Vec::new(),
         workers: 1,
+        affinity: false,
+        xdp: Vec::new(),
         startup_wait: Duration::ZERO,
         version: Some("fuzz".to_owned()),
         identity: None,
         udp_payload: 1232,
+        encrypted: Default::default(),
         tcp: TcpSettings {
             connections: 1,
             per_client: 1,
@@ -87,6 +90,7 @@ fn node() -> NodeSettings {
             length: 8,
         }],
         geo: None,
+        quotas: Default::default(),
     }
 }
 
@@ -127,6 +131,7 @@ fn snapshot() -> Arc<Snapshot> {
             Vec::new()
         },
         transfer: TransferRules::default(),
+        access: Default::default(),
         refused: id == 2,
     };
     let plan = Plan {

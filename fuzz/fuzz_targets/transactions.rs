@@ -29,10 +29,13 @@ fn published() -> Arc<Published> {
         name: "fuzz".into(),
         listen: Vec::new(),
         workers: 1,
+        affinity: false,
+        xdp: Vec::new(),
         startup_wait: Duration::ZERO,
         version: None,
         identity: None,
         udp_payload: 1232,
+        encrypted: Default::default(),
         tcp: TcpSettings {
             connections: 1,
             per_client: 1,
@@ -66,6 +69,7 @@ fn published() -> Arc<Published> {
         endpoint_metrics: true,
         trust_ecs: Vec::new(),
         geo: None,
+        quotas: Default::default(),
     };
     let zone = ZonePlan {
         id: ZoneId(0),
@@ -79,6 +83,7 @@ fn published() -> Arc<Published> {
             }],
             keys: vec![name("k")],
         },
+        access: Default::default(),
         refused: false,
     };
     let plan = Plan {

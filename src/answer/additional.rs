@@ -95,7 +95,7 @@ pub(crate) fn authoritative<'s>(asked: &Asked<'s>, name: &[u8]) -> Option<(Place
     let depth = labels(name).count();
     let zones = asked.snapshot.zones();
     let zone = zones.get(zones.find(name, depth)?)?;
-    let table = zone.table.as_deref()?;
+    let table = zone.table.as_deref().filter(|_| zone.permits(asked.source))?;
     match table.standing(hash, name, depth) {
         Standing::Exists(node) if !node.is(CUT) => Some((Place { zone, table }, node)),
         _ => None,

@@ -1,5 +1,7 @@
 //! Zone and node of a question, and which kind of answer that makes.
 
+use std::net::IpAddr;
+
 use crate::answer::first::Firsts;
 use crate::answer::fit::Reply;
 use crate::answer::node::{CNAME, CUT, Node};
@@ -10,7 +12,7 @@ use crate::answer::zones::Zone;
 use crate::answer::{alias, negative, positive, referral};
 use crate::model::time::Moment;
 use crate::policy::choice::client::ClientKey;
-use crate::wire::edns::{ExtendedError, INVALID_DATA};
+use crate::wire::edns::{ExtendedError, INVALID_DATA, PROHIBITED};
 use crate::wire::name::labels;
 use crate::wire::query::Question;
 use crate::wire::rtype::{self, rcode};
@@ -21,6 +23,8 @@ pub(crate) struct Asked<'s> {
     pub(crate) snapshot: &'s Snapshot,
     pub(crate) question: Question,
     pub(crate) client: ClientKey<'s>,
+    /// Who sent the query, whomever the answer is for.
+    pub(crate) source: IpAddr,
     pub(crate) dice: u64,
     pub(crate) now: Moment,
     pub(crate) firsts: &'s Firsts,
@@ -49,6 +53,9 @@ impl<'s> Asked<'s> {
             reply.rcode = rcode::REFUSED;
             return;
         };
+        if !zone.permits(self.source) {
+            return prohibited(reply);
+        }
         let Some(table) = zone.table.as_deref() else {
             reply.rcode = rcode::SERVFAIL;
             reply.say(ExtendedError {
@@ -116,7 +123,8 @@ impl<'s> Asked<'s> {
     pub(crate) fn place_of(&self, name: &[u8], hash: u64) -> Option<Place<'s>> {
         let (zones, depth) = (self.snapshot.zones(), labels(name).count());
         let zone = self.responsible(zones.find(name, depth), hash, name, depth)?;
-        let table = zone.table.as_deref()?;
+        // What a client may not ask, no alias leads it to.
+        let table = zone.table.as_deref().filter(|_| zone.permits(self.source))?;
         Some(Place { zone, table })
     }
 
@@ -125,4 +133,13 @@ impl<'s> Asked<'s> {
     pub(crate) fn service(&self, place: Place<'s>, node: Node<'s>) -> Option<&'s ServiceAnswers> {
         self.snapshot.service(place.zone, node.service()?)
     }
+}
+
+#[cold]
+fn prohibited(reply: &mut Reply<'_, '_>) {
+    reply.rcode = rcode::REFUSED;
+    reply.say(ExtendedError {
+        code: PROHIBITED,
+        text: b"",
+    });
 }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use crate::answer::chaos;
 use crate::model::place::Atlas;
-use crate::model::plan::{NodeSettings, Prefix, TsigKey};
+use crate::model::plan::{NodeSettings, Prefix, QuotaSettings, TsigKey};
 use crate::wire::subnet::Told;
 
 /// What of the node's settings matters for answers, encoded.
@@ -23,6 +23,8 @@ pub struct Settings {
     pub keys: Box<[TsigKey]>,
     /// Resolvers whose word on their clients' networks is taken.
     pub trust_ecs: Box<[Prefix]>,
+    /// How much expensive work may be asked for.
+    pub quotas: QuotaSettings,
     /// Who knows where clients are.
     pub atlas: Option<Arc<dyn Atlas>>,
 }
@@ -38,6 +40,7 @@ impl Settings {
             identity: node.identity.as_deref().map(chaos::record),
             keys: node.keys.clone().into(),
             trust_ecs: node.trust_ecs.clone().into(),
+            quotas: node.quotas,
             atlas: node.geo.as_ref().map(|geo| Arc::clone(&geo.atlas)),
         }
     }

@@ -13,7 +13,7 @@ use crate::answer::table::Table;
 use crate::answer::zones::{Tenant, Zone, Zones};
 use crate::answer::{chaos, lookup};
 use crate::model::id::{ServiceId, ZoneId};
-use crate::model::plan::{TransferRules, TsigKey};
+use crate::model::plan::{QuotaSettings, TransferRules, TsigKey};
 use crate::policy::choice::client::ClientKey;
 use crate::wire::edns::Keepalive;
 use crate::wire::query::{Query, Question};
@@ -145,6 +145,7 @@ impl Snapshot {
                     snapshot: self,
                     question,
                     client: self.client(ask, subnet),
+                    source: ask.client.address,
                     dice: ask.dice,
                     now: ask.now,
                     firsts,
@@ -197,6 +198,12 @@ impl Snapshot {
         self.zones
             .get(zone.index())
             .map_or(&NOBODY, |zone| &zone.transfer)
+    }
+
+    /// How much expensive work may be asked for.
+    #[must_use]
+    pub fn quotas(&self) -> &QuotaSettings {
+        &self.settings.quotas
     }
 
     /// TSIG keys.

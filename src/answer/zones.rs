@@ -1,11 +1,12 @@
 //! Origins to zones: which zone speaks for a name (the longest match).
 
+use std::net::IpAddr;
 use std::sync::Arc;
 
 use crate::answer::hash::{NameHash, is_same};
 use crate::answer::table::{Slots, Table};
 use crate::model::id::ServiceId;
-use crate::model::plan::TransferRules;
+use crate::model::plan::{AccessRules, TransferRules};
 use crate::wire::name::Name;
 
 /// Whom a name belongs to: a service, at its own name or at one of its others.
@@ -30,6 +31,8 @@ pub struct Zone {
     pub tenants: Box<[Tenant]>,
     /// Who may transfer it.
     pub transfer: TransferRules,
+    /// Who may ask; `None`: everybody.
+    pub access: Option<Box<AccessRules>>,
 }
 
 impl Zone {
@@ -47,7 +50,22 @@ impl Zone {
             table,
             tenants,
             transfer,
+            access: None,
         }
+    }
+
+    /// The same, for those whom `access` permits.
+    #[must_use]
+    pub fn with_access(mut self, access: &AccessRules) -> Self {
+        self.access = (!access.is_open()).then(|| Box::new(access.clone()));
+        self
+    }
+
+    /// Whether a client at `address` may ask it.
+    #[inline]
+    #[must_use]
+    pub fn permits(&self, address: IpAddr) -> bool {
+        self.access.as_deref().is_none_or(|access| access.permit(address))
     }
 }
 

@@ -96,6 +96,11 @@ pub fn explain(plan: &Plan, control: &Control, snapshot: &Snapshot, question: &Q
             zone.origin,
             zone.source.display()
         )),
+        Some(zone) if !zone.access.permit(question.client) => steps.push(format!(
+            "zone {} ({}) has `access` rules that leave this client out: REFUSED",
+            zone.origin,
+            zone.source.display()
+        )),
         Some(zone) => steps.push(format!(
             "zone {} ({}) encloses the name",
             zone.origin,

@@ -26,6 +26,7 @@ use tower_service::Service;
 use crate::api::guard::Peer;
 use crate::api::tls;
 use crate::model::access::ApiAccess;
+use crate::tls::{Shown, server};
 
 /// Connections at once.
 const CONNECTIONS: usize = 512;
@@ -39,6 +40,8 @@ const HANDSHAKE: Duration = Duration::from_secs(10);
 const UNREAD: Duration = Duration::from_secs(20);
 /// Octets of the largest head.
 const LARGEST_HEAD: usize = 32 * 1024;
+/// What is spoken over TLS.
+const PROTOCOLS: &[&[u8]] = &[b"http/1.1"];
 /// How long requests may go on when the server stops.
 const GOODBYE: Duration = Duration::from_secs(3);
 
@@ -153,24 +156,22 @@ struct Acceptor {
 
 impl Acceptor {
     fn new(access: &Arc<ApiAccess>) -> Self {
-        let of = Arc::clone(access);
-        let tls = access.tls.as_ref().map(tls::server).transpose();
-        match tls {
-            Ok(tls) => Self {
-                of,
-                tls: tls.map(|config| TlsAcceptor::from(Arc::new(config))),
-            },
-            Err(error) => {
+        let tls = access.tls.as_ref().map(|wanted| {
+            let shown = Shown::nothing();
+            let config = shown
+                .show(&wanted.identity)
+                .and_then(|()| server(Arc::clone(&shown), &wanted.client_ca, PROTOCOLS));
+            config.unwrap_or_else(|error| {
                 tracing::error!(target: "pointsman::api", %error, "the certificates cannot be used; nobody can connect");
                 // Not plain HTTP where TLS was asked for: a configuration without a certificate fails each handshake.
-                let nothing = rustls::ServerConfig::builder()
+                rustls::ServerConfig::builder()
                     .with_no_client_auth()
-                    .with_cert_resolver(Arc::new(rustls::server::ResolvesServerCertUsingSni::new()));
-                Self {
-                    of,
-                    tls: Some(TlsAcceptor::from(Arc::new(nothing))),
-                }
-            }
+                    .with_cert_resolver(Shown::nothing())
+            })
+        });
+        Self {
+            of: Arc::clone(access),
+            tls: tls.map(|config| TlsAcceptor::from(Arc::new(config))),
         }
     }
 

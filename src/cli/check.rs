@@ -13,6 +13,7 @@ use crate::config::load::{Loaded, load};
 use crate::control::promise::{Expectation, Promise, Sum};
 use crate::model::diagnostic::Diagnostic;
 use crate::model::service::Service;
+use crate::tls;
 
 /// Exit code 0 without mistakes, 2 with any.
 ///
@@ -30,7 +31,8 @@ pub(super) fn run(common: &Common, options: &arguments::Check) -> anyhow::Result
         .iter()
         .filter(|diagnostic| diagnostic.is_error())
         .count();
-    let ended = ended(&loaded);
+    let mut ended = ended(&loaded);
+    ended.extend(expired(&loaded));
     let warnings = loaded.diagnostics.len() - errors + ended.len();
     if common.json {
         output::json(&as_json(&loaded))?;
@@ -42,6 +44,9 @@ pub(super) fn run(common: &Common, options: &arguments::Check) -> anyhow::Result
             output::line(&render(&ended, terminal::color()));
         }
         output::line(&promises(&loaded));
+        for line in encrypted(&loaded) {
+            output::line(&line);
+        }
         output::line(&format!(
             "{}: {}, {}",
             file.display(),
@@ -73,6 +78,45 @@ fn ended(loaded: &Loaded) -> Vec<Diagnostic> {
                 format!("the override of `{}` ended {until}", over.select),
             )
             .instead("take it out")
+        })
+        .collect()
+}
+
+/// Certificates that do not hold now: reading them needs no clock, this does.
+fn expired(loaded: &Loaded) -> Vec<Diagnostic> {
+    let now = SystemClock::start().now().wall;
+    let node = loaded.plan.iter().map(|plan| &plan.node);
+    let identities = node.flat_map(|node| {
+        let api = node.access.tls.iter().map(|tls| &tls.identity);
+        api.chain(node.encrypted.doors().map(|(_, door)| &door.identity))
+    });
+    let mut found: Vec<Diagnostic> = identities
+        .filter_map(|identity| {
+            let (from, until) = tls::validity(identity)?;
+            let what = if until < now {
+                format!("the certificate ended {until}: clients will not believe it")
+            } else if now < from {
+                format!("the certificate begins {from}: until then clients will not believe it")
+            } else {
+                return None;
+            };
+            Some(Diagnostic::warning(identity.place.clone(), what).instead("have it renewed"))
+        })
+        .collect();
+    // Two doors may show the same.
+    found.dedup();
+    found
+}
+
+/// Where DNS is encrypted.
+fn encrypted(loaded: &Loaded) -> Vec<String> {
+    let doors = loaded.plan.iter().flat_map(|plan| plan.node.encrypted.doors());
+    doors
+        .flat_map(|(over, door)| {
+            let until = tls::validity(&door.identity)
+                .map_or_else(String::new, |(_, until)| format!(", certificate until {until}"));
+            let line = move |address| format!("DNS over {over} on {address}{until}");
+            door.listen.iter().map(line)
         })
         .collect()
 }

@@ -56,6 +56,11 @@ pub(super) fn run(common: &Common, options: &Serve) -> anyhow::Result<ExitCode> 
             for address in &running.plan().node.listen {
                 tracing::info!(target: "pointsman::start", %address, version = crate::cli::VERSION, "listening (UDP and TCP)");
             }
+            for (over, door) in running.plan().node.encrypted.doors() {
+                for address in &door.listen {
+                    tracing::info!(target: "pointsman::start", %address, "listening (DNS over {over})");
+                }
+            }
         } else {
             running.stop().await;
             return Ok(ExitCode::SUCCESS);

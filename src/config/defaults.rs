@@ -12,6 +12,8 @@ pub const CONFIG_FILES: [&str; 2] = ["config/pointsman.toml", "/etc/pointsman/po
 pub const LISTEN: &str = "127.0.0.1:5353";
 /// One UDP thread per core: each has its own socket, so that none waits for another.
 pub const WORKERS: i64 = 0;
+/// The scheduler places threads well on a machine that does nothing else, and better on one that does.
+pub const AFFINITY: bool = false;
 /// Longer than one probe with the default timeout, shorter than a resolver's patience with a silent server.
 pub const STARTUP_WAIT: Duration = Duration::from_secs(3);
 /// Says what answers, not which version: the version helps attackers more than operators, who have `--version`.
@@ -32,6 +34,23 @@ pub const TCP_TOTAL: Duration = Duration::from_secs(300);
 /// A message is one or two segments: ten seconds cover several retransmissions, and a stalled client costs no more.
 pub const TCP_MESSAGE: Duration = Duration::from_secs(10);
 
+/// What RFC 8484 shows, and what clients try.
+pub const DOH_PATH: &str = "/dns-query";
+/// A connection costs some 30 KB: all of them stay below 100 MB.
+pub const ENCRYPTED_CONNECTIONS: i64 = 2000;
+/// As for TCP: a carrier's NAT has hundreds, nobody has all.
+pub const ENCRYPTED_PER_CLIENT: i64 = 600;
+/// A handshake takes milliseconds: so many under way are an attack, which costs 20 KB each.
+pub const HANDSHAKES: i64 = 512;
+/// More than a resolver begins at once.
+pub const HANDSHAKES_PER_CLIENT: i64 = 64;
+/// Three round trips over a slow line with a packet lost.
+pub const HANDSHAKE: Duration = Duration::from_secs(5);
+/// A handshake is dearer than keeping its connection: RFC 7858 section 3.4 asks to keep it longer than plain TCP.
+pub const ENCRYPTED_IDLE: Duration = Duration::from_secs(30);
+/// RFC 9113 asks for 100 at least, and so do clients of DNS over QUIC.
+pub const STREAMS: i64 = 100;
+
 /// A promotion takes a few seconds; whoever needs longer should know that clients wait.
 pub const ON_FAILOVER_TIMEOUT: Duration = Duration::from_secs(30);
 /// A promotion that failed leaves a standby: answering with it would break writes for certain.
@@ -50,6 +69,13 @@ pub const SECCOMP: &str = "enforce";
 pub const KEEP_RAW_SOCKETS: bool = false;
 /// There are keys in it.
 pub const CORE_DUMPS: bool = false;
+
+/// A dozen secondaries at once, and some that begin anew.
+pub const TRANSFERS: i64 = 16;
+/// A secondary with several zones takes a few at once.
+pub const TRANSFERS_PER_CLIENT: i64 = 4;
+/// A secondary that asks for thousands of zones asks for some hundred a second; a hash takes microseconds.
+pub const SIGNATURES: i64 = 200;
 
 /// Beside the folder of the configuration file, as in the sources' tree.
 pub const ZONES_DIRECTORY: &str = "../zones";

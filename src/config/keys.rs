@@ -6,10 +6,13 @@ use std::time::Duration;
 
 use crate::config::duration;
 
+mod access;
 mod api;
+mod around;
 mod check;
 mod database;
 mod drill;
+mod encrypted;
 mod exec;
 mod facets;
 mod hand;
@@ -25,13 +28,16 @@ mod ttl;
 mod unprobed;
 mod zone;
 
+pub use access::{ACCESS, DNS_TRANSFERS};
 pub use api::{API, API_CLIENT, API_TLS, API_TOKEN};
+pub use around::{GEO, ISOLATION, RESOLVER};
 pub use check::{
     BODY_JSON, CHECK, CHECK_DNS, CHECK_GRPC, CHECK_HTTP, CHECK_ICMP, CHECK_SECURITY, CHECK_TCP, CHECK_TLS,
     CHECK_TYPES, LATER_CHECK_TYPES, ROLE_TYPES,
 };
 pub use database::{CHECK_PATRONI, CHECK_POSTGRES, CHECK_REDIS, CHECK_ROLE};
 pub use drill::DRILL;
+pub use encrypted::{DNS_ENCRYPTED, DNS_HTTPS, DNS_QUIC, DNS_TLS};
 pub use exec::CHECK_EXEC;
 pub use facets::{BINDING, MX, SRV};
 pub use hand::{OVERRIDE, OVERRIDES, OVERRIDES_FILE, SAFETY};
@@ -40,9 +46,7 @@ pub use metrics::METRICS;
 pub use notify::NOTIFY;
 pub use on_failover::ON_FAILOVER;
 pub use process::PROCESS;
-pub use server::{
-    DEFAULTS, DEFAULTS_CHECK, DNS, DNS_TCP, GEO, ISOLATION, PROBES, RESOLVER, SERVER, STATE, ZONES,
-};
+pub use server::{DEFAULTS, DEFAULTS_CHECK, DNS, DNS_TCP, PROBES, SERVER, STATE, ZONES};
 pub use tsig::KEY;
 pub use ttl::TTL;
 pub use unprobed::{CHECK_COMBINED, CHECK_HEARTBEAT};
@@ -53,6 +57,11 @@ pub static SECTIONS: &[&Section] = &[
     &SERVER,
     &DNS,
     &DNS_TCP,
+    &DNS_TRANSFERS,
+    &DNS_TLS,
+    &DNS_QUIC,
+    &DNS_HTTPS,
+    &DNS_ENCRYPTED,
     &ZONES,
     &STATE,
     &HISTORY,
@@ -75,6 +84,7 @@ pub static SECTIONS: &[&Section] = &[
     &NOTIFY,
     &ZONE,
     &TRANSFER,
+    &ACCESS,
     &CHECK,
     &CHECK_HTTP,
     &BODY_JSON,

@@ -188,7 +188,7 @@ fn build(server: &ServerFile, drafts: &mut [Draft]) -> Plan {
         let id = ZoneId::from_index(index);
         let mark = builder.mark();
         let mut services = Vec::new();
-        let mut transfer = server.transfer.clone();
+        let (mut transfer, mut access) = (server.transfer.clone(), server.access.clone());
         if let Some(zone) = &draft.file {
             let around = Around {
                 source: &zone.source,
@@ -201,6 +201,9 @@ fn build(server: &ServerFile, drafts: &mut [Draft]) -> Plan {
             };
             if let Some(raw) = zone.raw.transfer.as_ref().filter(|_| server.is_toml) {
                 transfer = server::transfer_rules(&zone.source, raw, &server.node.keys);
+            }
+            if let Some(raw) = zone.raw.access.as_ref().filter(|_| server.is_toml) {
+                access.clone_from(raw);
             }
             services = service::services(&mut builder, &zone.raw, &around);
             statics::report_missing_glue(&around, &zone.raw, &builder, &services);
@@ -217,6 +220,7 @@ fn build(server: &ServerFile, drafts: &mut [Draft]) -> Plan {
             source: Arc::clone(&draft.path),
             services,
             transfer,
+            access,
             refused: draft.refused,
         });
     }

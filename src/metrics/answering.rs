@@ -33,8 +33,10 @@ pub(super) fn write(text: &mut Text, totals: &[(&'static str, Tally)]) {
     for (family, part) in parts {
         let mut samples = text.family(family);
         for (transport, tally) in totals {
-            // Only UDP can lose what is queued, and hands transactions over.
-            if *transport == "udp" || ![f::REFUSED.name, f::OVERFLOWS.name].contains(&family.name) {
+            // Only datagrams can be lost in a queue, and hand transactions over.
+            if ["udp", "xdp"].contains(transport)
+                || ![f::REFUSED.name, f::OVERFLOWS.name].contains(&family.name)
+            {
                 samples.count(&labels(&[("transport", transport)]), part(tally));
             }
         }
@@ -42,7 +44,7 @@ pub(super) fn write(text: &mut Text, totals: &[(&'static str, Tally)]) {
     let mut samples = text.family(&f::SOCKET_ERRORS);
     for (transport, tally) in totals {
         let calls = match *transport {
-            "udp" => &[("receive", tally.receive_errors), ("send", tally.send_errors)][..],
+            "udp" | "xdp" => &[("receive", tally.receive_errors), ("send", tally.send_errors)][..],
             _ => &[("accept", tally.accept_errors)][..],
         };
         for (call, count) in calls {
@@ -59,6 +61,50 @@ pub(super) fn write(text: &mut Text, totals: &[(&'static str, Tally)]) {
     }
     text.family(&f::TTLS).sizes("", &all.ttls());
     connections(text, totals);
+    encrypted(text, totals);
+}
+
+/// Those of which a connection begins with a handshake.
+const ENCRYPTED: [&str; 3] = ["tls", "quic", "https"];
+
+fn encrypted(text: &mut Text, totals: &[(&'static str, Tally)]) {
+    let totals: Vec<_> = totals
+        .iter()
+        .filter(|(transport, _)| ENCRYPTED.contains(transport))
+        .collect();
+    type Part = fn(&Tally) -> u64;
+    let parts: [(_, Part); 3] = [
+        (&f::ENCRYPTED, |tally| {
+            tally.connections.saturating_sub(tally.connections_ended)
+        }),
+        (&f::ENCRYPTED_ACCEPTED, |tally| tally.connections),
+        (&f::HANDSHAKES, |tally| tally.handshakes),
+    ];
+    for (family, part) in parts {
+        let mut samples = text.family(family);
+        for (transport, tally) in &totals {
+            samples.count(&labels(&[("transport", transport)]), part(tally));
+        }
+    }
+    let mut samples = text.family(&f::HANDSHAKES_FAILED);
+    for (transport, tally) in &totals {
+        for (reason, count) in [
+            ("broken", tally.handshakes_failed),
+            ("evicted", tally.handshakes_evicted),
+        ] {
+            samples.count(&labels(&[("transport", transport), ("reason", reason)]), count);
+        }
+    }
+    let mut samples = text.family(&f::ENCRYPTED_CLOSED);
+    for (transport, tally) in &totals {
+        for (reason, count) in [
+            ("refused", tally.connections_refused),
+            ("evicted", tally.connections_evicted),
+            ("stalled", tally.connections_stalled),
+        ] {
+            samples.count(&labels(&[("transport", transport), ("reason", reason)]), count);
+        }
+    }
 }
 
 fn connections(text: &mut Text, totals: &[(&'static str, Tally)]) {

@@ -32,6 +32,11 @@ families! {
     CONNECTIONS: Gauge "pointsman_tcp_connections" "" "DNS connections that are open.";
     ACCEPTED: Counter "pointsman_tcp_connections_accepted" "" "DNS connections accepted.";
     CLOSED: Counter "pointsman_tcp_connections_closed" "" "DNS connections not let in, or closed before their client ended them.";
+    ENCRYPTED: Gauge "pointsman_encrypted_connections" "" "Connections of DNS over TLS, QUIC and HTTPS that are open.";
+    ENCRYPTED_ACCEPTED: Counter "pointsman_encrypted_connections_accepted" "" "Connections of DNS over TLS, QUIC and HTTPS whose handshake was done.";
+    ENCRYPTED_CLOSED: Counter "pointsman_encrypted_connections_closed" "" "Connections of DNS over TLS, QUIC and HTTPS not let in, or closed before their client ended them.";
+    HANDSHAKES: Counter "pointsman_handshakes" "" "TLS and QUIC handshakes begun by clients of DNS.";
+    HANDSHAKES_FAILED: Counter "pointsman_handshakes_failed" "" "Those that broke off or took too long, or made room for newer ones.";
 
     SERVICES: Gauge "pointsman_services" "" "Services configured.";
     ZONES: Gauge "pointsman_zones" "" "Zones configured, by whether they are served.";

@@ -2,6 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::model::identity::Identity;
+
 /// What somebody may do: each role may what the one before may.
 #[derive(
     Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, utoipa::ToSchema,
@@ -105,21 +107,10 @@ pub struct ApiClient {
 }
 
 /// What the API shows and believes as TLS.
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ApiTls {
-    /// The certificate and those that lead to its authority, in DER.
-    pub chain: Vec<Vec<u8>>,
-    /// Its key, in PEM.
-    pub key: Vec<u8>,
+    /// What it shows.
+    pub identity: Identity,
     /// Authorities of client certificates, in DER; none: no client has one.
     pub client_ca: Vec<Vec<u8>>,
-}
-
-impl std::fmt::Debug for ApiTls {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("ApiTls")
-            .field("chain", &self.chain.len())
-            .field("client_ca", &self.client_ca.len())
-            .finish_non_exhaustive()
-    }
 }

@@ -8,6 +8,7 @@ use std::time::Duration;
 use crate::model::access::ApiAccess;
 use crate::model::check::{Check, Target};
 use crate::model::drill::DrillSettings;
+use crate::model::encrypted::Encrypted;
 use crate::model::force::{FileOverride, SafetySettings};
 use crate::model::hook::Hook;
 use crate::model::id::{ServiceId, ZoneId};
@@ -60,9 +61,56 @@ pub struct ZonePlan {
     pub services: Vec<ServiceId>,
     /// Who may transfer it.
     pub transfer: TransferRules,
+    /// Who may ask.
+    pub access: AccessRules,
     /// A zone whose files have mistakes is known but not served: SERVFAIL below its origin,
     /// so that an enclosing zone never answers for it.
     pub refused: bool,
+}
+
+/// Who may ask a zone's names: whoever is not within `deny`, and within `allow` where that says anything.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct AccessRules {
+    /// Networks that may; empty: all.
+    pub allow: Vec<Prefix>,
+    /// Networks that may not, whatever `allow` says.
+    pub deny: Vec<Prefix>,
+}
+
+impl AccessRules {
+    /// Whether everybody may.
+    #[must_use]
+    pub fn is_open(&self) -> bool {
+        self.allow.is_empty() && self.deny.is_empty()
+    }
+
+    /// Whether a client at `address` may.
+    #[must_use]
+    pub fn permit(&self, address: IpAddr) -> bool {
+        let within = |networks: &[Prefix]| networks.iter().any(|network| network.contains(address));
+        !within(&self.deny) && (self.allow.is_empty() || within(&self.allow))
+    }
+}
+
+/// What expensive work may be asked for (`[dns.transfers]`).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct QuotaSettings {
+    /// Transfers under way at once, at the most.
+    pub transfers: usize,
+    /// The same for one client (IPv4 address, IPv6 /64).
+    pub transfers_per_client: usize,
+    /// Signatures of one client that are verified in a second, at the most.
+    pub signatures: u32,
+}
+
+impl Default for QuotaSettings {
+    fn default() -> Self {
+        Self {
+            transfers: 16,
+            transfers_per_client: 4,
+            signatures: 200,
+        }
+    }
 }
 
 /// Who may transfer a zone: a client within `allow`, or one that signs with one of `keys`.
@@ -140,6 +188,10 @@ pub struct NodeSettings {
     pub listen: Vec<SocketAddr>,
     /// `[dns] workers`: UDP threads per address; 0 = one per core.
     pub workers: usize,
+    /// `[dns] affinity`: whether each UDP thread stays on a core of its own.
+    pub affinity: bool,
+    /// `[dns] xdp`: interfaces whose queries are taken past the kernel.
+    pub xdp: Vec<String>,
     /// `[dns] startup_wait`.
     pub startup_wait: Duration,
     /// `[dns] version`: what `version.bind` answers; `None`: REFUSED.
@@ -150,6 +202,8 @@ pub struct NodeSettings {
     pub udp_payload: u16,
     /// `[dns.tcp]`.
     pub tcp: TcpSettings,
+    /// `[dns.tls]`, `[dns.quic]`, `[dns.https]`, `[dns.encrypted]`.
+    pub encrypted: Encrypted,
     /// `[probes] concurrency`: probes under way at once, at the most.
     pub probe_concurrency: usize,
     /// `[probes] exec_concurrency`: programs that run at once, at the most.
@@ -188,6 +242,8 @@ pub struct NodeSettings {
     pub trust_ecs: Vec<Prefix>,
     /// Where clients are.
     pub geo: Option<GeoDatabase>,
+    /// `[dns.transfers]`.
+    pub quotas: QuotaSettings,
 }
 
 /// A database of where addresses are.

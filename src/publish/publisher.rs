@@ -80,6 +80,7 @@ impl Publisher {
         let zones = plan.zones.iter().enumerate().map(|(index, zone)| {
             let tenants = tenants(plan, zone);
             Zone::new(&zone.origin, tables.get(index), tenants, zone.transfer.clone())
+                .with_access(&zone.access)
         });
         let zones = zones.collect();
         self.zones = Arc::new(Zones::new(zones, tables.hash().clone()));

@@ -2,6 +2,7 @@
 //! Whole and without mistakes, or nothing changes.
 
 use std::collections::BTreeSet;
+use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -16,6 +17,7 @@ use crate::config::watch::Watch;
 use crate::metrics::page::Meters;
 use crate::model::access::ApiAccess;
 use crate::model::diagnostic::Diagnostic;
+use crate::model::encrypted::{Door, Encrypted};
 use crate::model::plan::{NodeSettings, Plan, TcpSettings};
 use crate::publish::tables::Tables;
 use crate::resolve::Resolver;
@@ -29,6 +31,14 @@ use crate::wire::name::Name;
 /// Niceness of the thread that reads and builds, 0..=19.
 const GIVES_WAY: i32 = 10;
 
+/// Who is told of settings that take effect at a reload.
+pub type Followers = (
+    watch::Sender<TcpSettings>,
+    watch::Sender<Arc<ApiAccess>>,
+    watch::Sender<Arc<Encrypted>>,
+    Desk,
+);
+
 /// Owns what was loaded last.
 #[derive(Debug)]
 pub struct Loader {
@@ -38,6 +48,7 @@ pub struct Loader {
     messages: mpsc::Sender<Message>,
     tcp: watch::Sender<TcpSettings>,
     access: watch::Sender<Arc<ApiAccess>>,
+    encrypted: watch::Sender<Arc<Encrypted>>,
     receivers: Desk,
     resolver: Resolver,
     /// What was loaded, with the addresses that names had when they were looked at last.
@@ -56,7 +67,7 @@ impl Loader {
         current: Arc<Loaded>,
         tables: Tables,
         messages: mpsc::Sender<Message>,
-        (tcp, access, receivers): (watch::Sender<TcpSettings>, watch::Sender<Arc<ApiAccess>>, Desk),
+        (tcp, access, encrypted, receivers): Followers,
         (resolver, in_force): (Resolver, Arc<Plan>),
         (meters, manager): (Arc<Meters>, Manager),
     ) -> Self {
@@ -68,6 +79,7 @@ impl Loader {
             messages,
             tcp,
             access,
+            encrypted,
             receivers,
             resolver,
             in_force,
@@ -201,10 +213,12 @@ impl Loader {
             tracing::warn!(target: "pointsman::config", "{warning}");
         }
         let (said, tcp, access) = (said(&plan), plan.node.tcp, plan.node.access.clone());
+        let encrypted = plan.node.encrypted.clone();
         let plan = with_names(&plan, &mut self.resolver).await;
         self.put_in_force(&plan, &tables).await?;
         self.tcp.send_replace(tcp);
         self.access.send_replace(Arc::new(access));
+        self.encrypted.send_replace(Arc::new(encrypted));
         self.receivers.follow(&plan.node.hooks);
         (self.current, self.tables, self.in_force) = (Arc::new(loaded), tables, plan);
         self.shown.send_replace(Arc::clone(&self.current));
@@ -268,11 +282,29 @@ async fn changed(changes: &mut Option<mpsc::Receiver<()>>) {
     }
 }
 
+fn addresses(door: &Option<Door>) -> Option<&[SocketAddr]> {
+    door.as_ref().map(|door| &*door.listen)
+}
+
 /// Settings that a running server cannot change.
 fn needs_restart(old: &NodeSettings, new: &NodeSettings) -> Vec<&'static str> {
     [
         ("[dns] listen", old.listen != new.listen),
+        (
+            "[dns.tls] listen",
+            addresses(&old.encrypted.tls) != addresses(&new.encrypted.tls),
+        ),
+        (
+            "[dns.quic] listen",
+            addresses(&old.encrypted.quic) != addresses(&new.encrypted.quic),
+        ),
+        (
+            "[dns.https] listen",
+            addresses(&old.encrypted.https) != addresses(&new.encrypted.https),
+        ),
         ("[dns] workers", old.workers != new.workers),
+        ("[dns] affinity", old.affinity != new.affinity),
+        ("[dns] xdp", old.xdp != new.xdp),
         (
             "[probes] concurrency",
             old.probe_concurrency != new.probe_concurrency,

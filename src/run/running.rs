@@ -12,8 +12,8 @@ use tokio_util::task::TaskTracker;
 use crate::api::live::Reload;
 use crate::model::plan::Plan;
 use crate::probe::runner::Runner;
+use crate::run::doors::Doors;
 use crate::run::signal_box::Message;
-use crate::run::sockets;
 use crate::run::supervisor::Manager;
 
 /// How long clients of a server that was taken over from may keep their connections: they are answered as it was then.
@@ -36,7 +36,7 @@ pub struct Running {
     pub(super) manager: Manager,
     /// Told when a successor has taken over.
     pub(super) gone: CancellationToken,
-    pub(super) doors: Arc<OnceLock<Arc<sockets::Doors>>>,
+    pub(super) doors: Arc<OnceLock<Arc<Doors>>>,
 }
 
 impl Running {

@@ -3,8 +3,8 @@
 use std::io;
 use std::net::{SocketAddr, TcpListener, UdpSocket};
 use std::os::fd::{AsFd, OwnedFd};
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::atomic::AtomicBool;
+use std::sync::{Arc, Mutex};
 
 use anyhow::Context;
 use tokio::sync::{mpsc, watch};
@@ -16,15 +16,17 @@ use crate::api::live::Live;
 use crate::api::routes::router;
 use crate::api::server::Server;
 use crate::clock::SystemClock;
+use crate::model::encrypted::Encrypted;
 use crate::model::plan::{NodeSettings, Plan, TcpSettings};
+use crate::run::bypass::Bypass;
+use crate::run::doors::Doors;
 use crate::run::privileges::Privileges;
 use crate::serve::counters::Counters;
+use crate::serve::encrypted::{self, EncryptedFronts};
 use crate::serve::given::{Given, Kind};
 use crate::serve::listen::BindError;
-use crate::serve::sampler::Sampler;
 use crate::serve::tcp::TcpServer;
 use crate::serve::transactions::Transactions;
-use crate::serve::udp::UdpWorkers;
 use crate::serve::{listen, udp};
 
 /// Transactions over UDP (NOTIFY, SOA with TSIG) that may wait for the runtime; more are dropped, and asked again.
@@ -38,6 +40,7 @@ pub(super) struct Opening {
     pub(super) clock: SystemClock,
     pub(super) counters: Arc<Counters>,
     pub(super) tcp: watch::Receiver<TcpSettings>,
+    pub(super) encrypted: watch::Receiver<Arc<Encrypted>>,
     pub(super) stop: CancellationToken,
     /// Sockets that are open already.
     pub(super) given: Given,
@@ -52,7 +55,11 @@ pub(super) async fn try_bind(plan: &Plan, given: &Given, privileges: &Privileges
         |address: &SocketAddr| given.has(Kind::Datagram, *address) || given.has(Kind::Stream, *address);
     let mut addresses = plan.node.listen.clone();
     addresses.retain(|address| !is_given(address));
-    let tried = privileges.open(move || addresses.into_iter().try_for_each(listen::probe));
+    let encrypted = encrypted::missing(&plan.node.encrypted, given);
+    let tried = privileges.open(move || {
+        addresses.into_iter().try_for_each(listen::probe)?;
+        encrypted.into_iter().try_for_each(encrypted::probe)
+    });
     Ok(tried.await??)
 }
 
@@ -60,6 +67,8 @@ pub(super) async fn try_bind(plan: &Plan, given: &Given, privileges: &Privileges
 struct Bound {
     datagrams: Vec<UdpSocket>,
     listeners: Vec<TcpListener>,
+    encrypted: encrypted::Sockets,
+    bypass: Bypass,
 }
 
 impl Bound {
@@ -71,8 +80,15 @@ impl Bound {
             datagrams.extend(given.udp(address, workers, udp::BUFFER)?);
             listeners.push(given.tcp(address)?);
         }
+        let encrypted = encrypted::Sockets::open(&node.encrypted, &mut given)?;
         given.close_rest();
-        Ok(Self { datagrams, listeners })
+        let bypass = Bypass::open(node, &datagrams);
+        Ok(Self {
+            datagrams,
+            listeners,
+            bypass,
+            encrypted,
+        })
     }
 }
 
@@ -89,7 +105,12 @@ impl Opening {
     pub(super) async fn open(self, tracker: &TaskTracker, beside: bool) -> anyhow::Result<Arc<Doors>> {
         let (plan, given) = (Arc::clone(&self.plan), self.given);
         let opened = self.privileges.open(move || Bound::open(&plan.node, given));
-        let Bound { datagrams, listeners } = opened.await??;
+        let Bound {
+            datagrams,
+            listeners,
+            encrypted,
+            bypass,
+        } = opened.await??;
         // Before the first packet is read.
         self.privileges.settle(&self.plan)?;
         let counters = self.counters;
@@ -100,14 +121,38 @@ impl Opening {
             self.clock,
             &counters,
             transactions.clone(),
-            self.tcp,
+            self.tcp.clone(),
             self.stop.clone(),
             tracker.clone(),
         );
-        let kept: io::Result<Vec<_>> = listeners.iter().map(TcpListener::try_clone).collect();
+        let streams = listeners
+            .iter()
+            .chain(&encrypted.tls)
+            .chain(&encrypted.https)
+            .map(TcpListener::as_fd);
+        let kept: io::Result<Vec<OwnedFd>> = streams
+            .chain(encrypted.quic.iter().map(UdpSocket::as_fd))
+            .map(|socket| socket.try_clone_to_owned())
+            .collect();
         let kept = kept.context("a listener cannot be kept")?;
+        let encrypted_stop = self.stop.child_token();
         tcp.listen(listeners, workers(&self.plan.node), &counters)
             .context("cannot start the TCP workers")?;
+        let encrypted = if encrypted.is_empty() {
+            None
+        } else {
+            let fronts = EncryptedFronts {
+                published: Arc::clone(&self.published),
+                clock: self.clock,
+                counters: Arc::clone(&counters),
+                transactions: transactions.clone(),
+                tcp: self.tcp,
+                settings: self.encrypted,
+                stop: encrypted_stop.clone(),
+            };
+            let running = fronts.spawn(encrypted).await;
+            Some(running.context("cannot serve DNS over TLS, QUIC or HTTPS")?)
+        };
         tracker.spawn(transactions.serve_datagrams(receiver, self.stop.clone()));
         let front = udp::Front {
             published: self.published,
@@ -115,12 +160,17 @@ impl Opening {
             counters: Arc::clone(&counters),
             transactions: sender,
             sampler: Arc::default(),
+            affinity: self.plan.node.affinity,
         };
         let running = udp::spawn(datagrams, &front, beside).context("cannot start the UDP workers")?;
+        let bypassing = bypass.spawn(&running, &front);
         let doors = Arc::new(Doors {
             udp: Mutex::new(Some(running)),
             tcp,
-            listeners: Mutex::new(kept),
+            bypassing: Mutex::new(Some(bypassing)),
+            encrypted: Mutex::new(encrypted),
+            encrypted_stop,
+            copies: Mutex::new(kept),
             shared: AtomicBool::new(false),
             sampler: front.sampler,
         });
@@ -128,9 +178,9 @@ impl Opening {
         tracker.spawn(async move {
             stop.cancelled().await;
             // Joining waits for threads, which a task must not.
-            let joined = tokio::task::spawn_blocking(move || closing.close()).await;
-            if joined.is_err() {
-                tracing::error!(target: "pointsman::stop", "a UDP worker ended by a panic");
+            let joined = tokio::task::spawn_blocking(move || closing.close());
+            if !matches!(joined.await, Ok(true)) {
+                tracing::error!(target: "pointsman::stop", "a thread that answers ended by a panic");
             }
             for (transport, tally) in counters.totals() {
                 tracing::info!(
@@ -141,90 +191,6 @@ impl Opening {
             }
         });
         Ok(doors)
-    }
-}
-
-/// The doors, open: what a successor is given, and what is left to it.
-#[derive(Debug)]
-pub(super) struct Doors {
-    /// `None`: left, or closed.
-    udp: Mutex<Option<UdpWorkers>>,
-    tcp: Arc<TcpServer>,
-    /// The listeners once more: those of the runtime cannot be given away.
-    listeners: Mutex<Vec<TcpListener>>,
-    /// Whether another process may read the same sockets: then none is shut down.
-    shared: AtomicBool,
-    /// Takes queries out.
-    pub(super) sampler: Arc<Sampler>,
-}
-
-impl Doors {
-    fn udp(&self) -> MutexGuard<'_, Option<UdpWorkers>> {
-        self.udp.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    fn listeners(&self) -> MutexGuard<'_, Vec<TcpListener>> {
-        self.listeners.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// Every socket once more.
-    pub(super) fn copies(&self) -> io::Result<Vec<OwnedFd>> {
-        let udp = self.udp();
-        let datagrams = udp.iter().flat_map(UdpWorkers::sockets);
-        let mut copies = Vec::new();
-        for socket in datagrams {
-            copies.push(socket.as_fd().try_clone_to_owned()?);
-        }
-        for listener in self.listeners().iter() {
-            copies.push(listener.as_fd().try_clone_to_owned()?);
-        }
-        Ok(copies)
-    }
-
-    /// Whether another process has the sockets, too.
-    pub(super) fn share(&self, shared: bool) {
-        self.shared.store(shared, Ordering::Release);
-    }
-
-    /// Lets workers wait so little that they could leave soon, or takes that back.
-    pub(super) fn hasten(&self, haste: bool) {
-        if let Some(udp) = &*self.udp() {
-            if haste {
-                udp.make_haste();
-            } else {
-                udp.take_time();
-            }
-        }
-    }
-
-    /// Leaves the sockets to the other process that reads them; connections that are open go on. Waits for the workers.
-    pub(super) fn leave(&self) {
-        let udp = self.udp().take();
-        self.tcp.stop_accepting();
-        self.listeners().clear();
-        if let Some(udp) = udp {
-            udp.leave();
-            udp.join();
-        }
-    }
-
-    /// How many connections are open.
-    pub(super) fn connections(&self) -> usize {
-        self.tcp.connections()
-    }
-
-    /// Answers what is queued, then closes everything; nothing when it was left to another. Waits for the workers.
-    fn close(&self) {
-        let udp = self.udp().take();
-        self.listeners().clear();
-        if let Some(udp) = udp {
-            if self.shared.load(Ordering::Acquire) {
-                udp.leave();
-            } else {
-                udp.stop();
-            }
-            udp.join();
-        }
     }
 }
 

@@ -162,6 +162,12 @@ counts! {
     connections_stalled,
     /// Failed accept calls.
     accept_errors,
+    /// TLS and QUIC handshakes begun.
+    handshakes,
+    /// Those that broke off, or were not done in time.
+    handshakes_failed,
+    /// Those that were ended to make room for newer ones.
+    handshakes_evicted,
     /// TCP connections that have ended.
     connections_ended,
     /// The sum of the times in `latency`, in nanoseconds.

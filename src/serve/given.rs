@@ -135,6 +135,23 @@ impl Given {
         })
     }
 
+    /// The UDP socket for QUIC on `address`, as [`listen::quic`] would open it.
+    ///
+    /// # Errors
+    /// [`BindError`].
+    pub fn quic(&mut self, address: SocketAddr) -> Result<UdpSocket, BindError> {
+        let given = self.take(Kind::Datagram, address).into_iter().next();
+        let Some(socket) = given else {
+            return listen::quic(address);
+        };
+        listen::prepare_quic(&socket).map_err(|error| BindError {
+            address,
+            transport: "QUIC",
+            error,
+        })?;
+        Ok(socket.into())
+    }
+
     /// The TCP listener on `address`, as [`listen::tcp`] would open it.
     ///
     /// # Errors

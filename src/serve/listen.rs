@@ -120,6 +120,36 @@ pub fn tcp(address: SocketAddr) -> Result<TcpListener, BindError> {
     })
 }
 
+/// Makes a UDP socket ready for QUIC.
+pub(super) fn prepare_quic(socket: &Socket) -> io::Result<()> {
+    option::buffers(&socket.as_fd(), QUIC_BUFFER)?;
+    socket.set_nonblocking(true)
+}
+
+/// Socket buffers of QUIC, each way: a second of handshakes.
+const QUIC_BUFFER: usize = 1 << 20;
+
+/// A UDP socket for QUIC on `address`, which nobody shares.
+///
+/// # Errors
+/// [`BindError`].
+pub fn quic(address: SocketAddr) -> Result<UdpSocket, BindError> {
+    let open = || -> io::Result<UdpSocket> {
+        let socket = Socket::new(Domain::for_address(address), Type::DGRAM, Some(Protocol::UDP))?;
+        if address.is_ipv6() {
+            socket.set_only_v6(true)?;
+        }
+        prepare_quic(&socket)?;
+        socket.bind(&address.into())?;
+        Ok(socket.into())
+    };
+    open().map_err(|error| BindError {
+        address,
+        transport: "QUIC",
+        error,
+    })
+}
+
 fn datagram(address: SocketAddr, shared: bool, buffer: Option<usize>) -> io::Result<UdpSocket> {
     let socket = Socket::new(Domain::for_address(address), Type::DGRAM, Some(Protocol::UDP))?;
     if address.is_ipv6() {

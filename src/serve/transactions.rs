@@ -26,6 +26,7 @@ use crate::answer::published::Published;
 use crate::answer::snapshot::{Ask, Client, Outcome, Scratch, Snapshot, Transport};
 use crate::clock::{Clock, SystemClock};
 use crate::serve::dice::Dice;
+use crate::serve::quotas::Quotas;
 use crate::serve::transactions::handler::Handler;
 use crate::serve::tsig::layout::{Layout, Malformed};
 use crate::serve::tsig::{Fault, Signer};
@@ -37,6 +38,7 @@ const AA: u8 = 0x04;
 const TC: u8 = 0x02;
 const FORMERR: u8 = 1;
 const NOTIMP: u8 = 4;
+const REFUSED: u8 = 5;
 const NOTAUTH: u8 = 9;
 const QUERY: u8 = 0;
 const NOTIFY: u8 = 4;
@@ -52,6 +54,7 @@ pub struct Transactions {
     published: Arc<Published>,
     clock: SystemClock,
     seldom: Arc<Seldom>,
+    quotas: Arc<Quotas>,
 }
 
 /// Lets one message a second into the log, where anybody can cause as many as they like.
@@ -73,6 +76,7 @@ impl Transactions {
             published,
             clock,
             seldom: Arc::default(),
+            quotas: Arc::default(),
         }
     }
 
@@ -136,6 +140,9 @@ impl Transactions {
         let mut stripped = None;
         if let Some(signature) = &layout.signature {
             let now = self.clock.now().wall.secs();
+            if !self.quotas.may_verify(peer.ip(), snapshot.quotas(), now) {
+                return out.send(bare(&query, Some(&layout), REFUSED)).await;
+            }
             match signature.verify(&query, snapshot.keys(), now) {
                 Err(Fault::Malformed) => return out.send(bare(&query, Some(&layout), FORMERR)).await,
                 Err(Fault::Flawed(flaw, key)) => {
@@ -170,6 +177,10 @@ impl Transactions {
         if u16::from_be_bytes([header[4], header[5]]) != 1 {
             return out.send(bare(&query, None, FORMERR)).await;
         }
+        if is_transfer && transport == Transport::Https {
+            // An answer over HTTPS is one message.
+            return out.send(bare(&query, Some(&layout), REFUSED)).await;
+        }
         let protocol = match transport {
             Transport::Udp => Protocol::Udp,
             // What carries the stream does not matter to transfers.
@@ -179,7 +190,8 @@ impl Transactions {
         let Ok(request) = Request::from_bytes(query, peer, protocol) else {
             return out.send(unreadable).await;
         };
-        let handler = Handler::new(snapshot, self.clock.now().moment, peer.ip(), key, out.overhead());
+        let handler = Handler::new(snapshot, self.clock.now().moment, peer.ip(), key, out.overhead())
+            .within(Arc::clone(&self.quotas));
         handler.handle_request::<_, TokioTime>(&request, out).await;
         if let Some((zone, rcode)) = handler.refused()
             && self.seldom.may(self.clock.now().wall.secs())
@@ -272,7 +284,20 @@ impl WireSink {
 
     /// False when nobody listens any more.
     async fn send(&self, mut message: Vec<u8>) -> bool {
-        if let Some(signer) = &self.signer {
+        let overhead = self.overhead();
+        if message.len() + overhead > self.limit {
+            // Names of 255 octets: not even the question and the signature fit. The client comes back over TCP.
+            message.truncate(HEADER);
+            if let Some([_, _, high, _, counts @ ..]) = message.first_chunk_mut::<HEADER>() {
+                *high |= TC;
+                counts.fill(0);
+            }
+        }
+        if let Some(signer) = self
+            .signer
+            .as_ref()
+            .filter(|_| message.len() + overhead <= self.limit)
+        {
             let now = self.clock.now().wall.secs();
             signer
                 .lock()

@@ -18,6 +18,7 @@ use tokio::sync::mpsc;
 use crate::answer::published::Published;
 use crate::clock::{Clock, SystemClock};
 use crate::model::time::Moment;
+use crate::serve::cores;
 use crate::serve::counters::{Cell, Counters};
 use crate::serve::desk::Desk;
 use crate::serve::pulse::Pulse;
@@ -62,6 +63,8 @@ pub struct Front {
     pub transactions: mpsc::Sender<Datagram>,
     /// Takes queries out for a successor's trial.
     pub sampler: Arc<Sampler>,
+    /// Whether each thread stays on a core of its own.
+    pub affinity: bool,
 }
 
 /// Running workers.
@@ -104,7 +107,12 @@ pub fn spawn(sockets: Vec<UdpSocket>, front: &Front, beside: bool) -> io::Result
         };
         let spawned = std::thread::Builder::new()
             .name(format!("udp-{index}"))
-            .spawn(move || worker.run());
+            .spawn(move || {
+                if worker.front.affinity {
+                    cores::stay(index);
+                }
+                worker.run();
+            });
         match spawned {
             Ok(thread) => workers.threads.push(thread),
             Err(error) => {
@@ -117,6 +125,12 @@ pub fn spawn(sockets: Vec<UdpSocket>, front: &Front, beside: bool) -> io::Result
 }
 
 impl UdpWorkers {
+    /// The sockets, by which others may answer, too.
+    #[must_use]
+    pub fn sockets(&self) -> &[Arc<UdpSocket>] {
+        &self.sockets
+    }
+
     /// Tells all to stop: each answers what is queued and ends.
     pub fn stop(&self) {
         self.stop.store(told::STOP, Ordering::Release);
@@ -149,12 +163,6 @@ impl UdpWorkers {
                 tracing::warn!(%error, "how long a UDP socket waits cannot be set");
             }
         }
-    }
-
-    /// The sockets, for another process.
-    #[must_use]
-    pub fn sockets(&self) -> &[Arc<UdpSocket>] {
-        &self.sockets
     }
 
     /// Waits until all have ended.

@@ -66,10 +66,13 @@ impl PlanBuilder {
             name: "simulated".to_owned(),
             listen: Vec::new(),
             workers: 1,
+            affinity: false,
+            xdp: Vec::new(),
             startup_wait: Duration::from_secs(3),
             version: None,
             identity: None,
             udp_payload: 1232,
+            encrypted: Default::default(),
             tcp: TcpSettings {
                 connections: 100,
                 per_client: 10,
@@ -99,6 +102,7 @@ impl PlanBuilder {
             endpoint_metrics: true,
             trust_ecs: Vec::new(),
             geo: None,
+            quotas: Default::default(),
         };
         let plan = Plan {
             node,
@@ -108,6 +112,7 @@ impl PlanBuilder {
                 source: Arc::from(Path::new("example.test.toml")),
                 services: Vec::new(),
                 transfer: TransferRules::default(),
+                access: Default::default(),
                 refused: false,
             }],
             services: Vec::new(),

@@ -46,6 +46,18 @@ pub fn advise_huge(octets: &[u8]) {
     let _ = octets;
 }
 
+/// From how many octets on a block of memory is mapped for itself, and so given back when it is freed.
+#[cfg(all(target_os = "linux", target_env = "gnu"))]
+const LARGE: libc::c_int = 1 << 20;
+
+/// Asks the allocator to map large blocks for themselves. Left alone, glibc stops that for blocks as large as the largest
+/// that was ever freed, and then keeps the tables of zones that were replaced.
+pub fn map_large_blocks() {
+    #[cfg(all(target_os = "linux", target_env = "gnu"))]
+    // SAFETY: takes two numbers; glibc's allocator may be told at any time by any thread.
+    let _ = unsafe { libc::mallopt(libc::M_MMAP_THRESHOLD, LARGE) };
+}
+
 /// Gives memory that was freed back to the kernel: after something large was dropped.
 pub fn give_back() {
     #[cfg(all(target_os = "linux", target_env = "gnu"))]

@@ -3,7 +3,7 @@
 use std::ffi::c_int;
 use std::io;
 use std::mem::zeroed;
-use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr, SocketAddrV4, SocketAddrV6, UdpSocket};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, SocketAddrV4, SocketAddrV6, UdpSocket};
 use std::os::fd::AsRawFd;
 
 /// Room for control messages: the address asked (at most 40 octets).
@@ -30,6 +30,49 @@ impl std::fmt::Debug for ReturnPath {
 }
 
 impl ReturnPath {
+    /// To `peer`, from our address `asked`; link-local ones are those of the interface `scope`.
+    #[must_use]
+    pub fn new(mut peer: SocketAddr, asked: IpAddr, scope: u32) -> Self {
+        if let SocketAddr::V6(peer) = &mut peer
+            && peer.ip().is_unicast_link_local()
+        {
+            peer.set_scope_id(scope);
+        }
+        let mut control = Control([0; CONTROL]);
+        let at = control.0.as_mut_ptr();
+        // SAFETY: `Control` is aligned for `cmsghdr`, and has room: CMSG_SPACE of either packet info is at most 40
+        // octets of 128.
+        let length = unsafe {
+            match asked {
+                IpAddr::V4(asked) => {
+                    let address = libc::in_addr {
+                        s_addr: u32::from(asked).to_be(),
+                    };
+                    let info = libc::in_pktinfo {
+                        ipi_ifindex: 0,
+                        ipi_spec_dst: address,
+                        ipi_addr: address,
+                    };
+                    control_message(at, libc::IPPROTO_IP, libc::IP_PKTINFO, info)
+                }
+                IpAddr::V6(asked) => {
+                    let info = libc::in6_pktinfo {
+                        ipi6_addr: libc::in6_addr {
+                            s6_addr: asked.octets(),
+                        },
+                        ipi6_ifindex: if asked.is_unicast_link_local() { scope } else { 0 },
+                    };
+                    control_message(at, libc::IPPROTO_IPV6, libc::IPV6_PKTINFO, info)
+                }
+            }
+        };
+        Self {
+            peer,
+            asked: control,
+            length,
+        }
+    }
+
     /// To whom.
     #[must_use]
     pub fn peer(&self) -> SocketAddr {

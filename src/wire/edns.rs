@@ -87,6 +87,8 @@ pub struct ExtendedError<'a> {
 
 /// INFO-CODE "Not Ready" (RFC 8914 section 4.15).
 pub const NOT_READY: u16 = 14;
+/// INFO-CODE "Prohibited" (RFC 8914 section 4.19): who asks may not.
+pub const PROHIBITED: u16 = 18;
 /// INFO-CODE "Invalid Data" (RFC 8914 section 4.25): a zone that cannot be served as configured.
 pub const INVALID_DATA: u16 = 24;
 

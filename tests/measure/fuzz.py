@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Made-up messages through the whole server, built with AddressSanitizer, overflow checks and debug assertions.
 
-  fuzz.py [--packets 10000000] [--streams 200000] [--seed 1] [--build] [--server PATH] [--driver PATH]
+  fuzz.py [--packets 10000000] [--streams 200000] [--secured 20000] [--seed 1] [--build] [--server PATH] [--driver PATH]
 
 `--build` builds the server into target/asan (std itself is not instrumented) and the driver (fuzz_packets, nothing but std).
 The server has services of every policy, static records of every shape, a TSIG key, transfers, trusted resolvers. Fails on a
@@ -9,9 +9,13 @@ report of the sanitizer, a panic or error in the log, a malformed, oversized or 
 memory that grows in the second half, or an exit code other than 0.
 """
 import argparse
+import http.client
 import os
 import pathlib
 import signal
+import socket
+import ssl
+import struct
 import subprocess
 import sys
 import tempfile
@@ -21,6 +25,8 @@ from pointsman import free_port
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 TARGET = "x86_64-unknown-linux-gnu"
+
+KNOWN = bytes.fromhex("0022 face 0000 0001 0000 0000 0000".replace(" ", "")) + b"\x06static\x04fuzz\x04test\0\0\1\0\1"
 
 RECORDS = """$TTL 300
 @ SOA ns1 hostmaster 1 3600 600 604800 60
@@ -130,6 +136,75 @@ secret_file = "key"
     return port
 
 
+def certificate(folder):
+    subprocess.run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-days", "2",
+                    "-subj", "/CN=fuzz", "-keyout", folder / "tls.key", "-out", folder / "tls.pem"], check=True, capture_output=True)
+    ports = [free_port() for _ in range(3)]
+    return ports, "".join(
+        f'[dns.{name}]\nlisten = ["127.0.0.1:{port}"]\ncertificate = "tls.pem"\nkey = "tls.key"\n'
+        for name, port in zip(["tls", "quic", "https"], ports))
+
+
+def secured(arguments, ports, count, seed):
+    """The same messages through TLS: whole frames over DoT, POST over DoH; noise to all three ports."""
+    tls, quic, https = ports
+    noise = subprocess.run([arguments.driver, "dump", str(count), str(seed)], stdout=subprocess.PIPE, check=True).stdout
+    messages, at = [], 0
+    while at < len(noise):
+        length = struct.unpack_from("!H", noise, at)[0]
+        messages.append(noise[at + 2:at + 2 + length])
+        at += 2 + length
+    context = ssl.create_default_context()
+    context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+    replies = statuses = 0
+    for first in range(0, len(messages), 50):
+        part = messages[first:first + 50]
+        ids = {message[:2] for message in part}
+        with socket.create_connection(("127.0.0.1", tls), 30) as raw, context.wrap_socket(raw) as stream:
+            # One by one, so that neither side waits for the other; what is not answered is passed over by the known question.
+            for message in part:
+                stream.sendall(struct.pack("!H", len(message)) + message + KNOWN)
+                try:
+                    while True:
+                        reply = frame(stream)
+                        if reply[:2] == KNOWN[2:4]:
+                            break
+                        replies += 1
+                        if reply[:2] not in ids or not reply[2] & 0x80:
+                            sys.exit(f"DoT: {reply.hex()} answers {message.hex()}")
+                except (EOFError, ConnectionError, ssl.SSLError):
+                    break  # what is no message ends the connection
+        connection = http.client.HTTPSConnection("127.0.0.1", https, context=context, timeout=30)
+        for message in part:
+            connection.request("POST", "/dns-query", message, {"content-type": "application/dns-message"})
+            response = connection.getresponse()
+            body = response.read()
+            statuses += response.status == 200
+            if response.status not in (200, 400, 413) or (response.status == 200 and not body[2] & 0x80):
+                sys.exit(f"DoH: {response.status} {body.hex()} answers {message.hex()}")
+        connection.close()
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as datagrams:
+            for message in part:
+                # A long header of QUIC 1, then anything.
+                datagrams.sendto(b"\xc3\0\0\0\1\x08" + message + bytes(max(0, 1200 - len(message))), ("127.0.0.1", quic))
+                datagrams.sendto(message or b"x", ("127.0.0.1", quic))
+    for port in (tls, https):
+        subprocess.run([arguments.driver, "noise", f"127.0.0.1:{port}", str(count // 50), str(seed)], check=True, stdout=subprocess.DEVNULL)
+    print(f"TLS: {len(messages)} messages, {replies} replies over DoT, {statuses} over DoH; noise to all ports", flush=True)
+
+
+def frame(stream):
+    def exactly(count):
+        octets = b""
+        while len(octets) < count:
+            more = stream.recv(count - len(octets))
+            if not more:
+                raise EOFError
+            octets += more
+        return octets
+    return exactly(struct.unpack("!H", exactly(2))[0])
+
+
 def memory(process):
     for line in open(f"/proc/{process.pid}/status"):
         if line.startswith("VmRSS"):
@@ -145,18 +220,19 @@ def main():
     parser.add_argument("--build", action="store_true")
     parser.add_argument("--server", default=str(ROOT / f"target/asan/{TARGET}/release/pointsman"))
     parser.add_argument("--driver", default=str(ROOT / "target/fuzz_packets"))
-    parser.add_argument("--dns", default="", help="further lines of [dns]")
+    parser.add_argument("--secured", type=int, default=20_000)
     arguments = parser.parse_args()
     if arguments.build:
         build(arguments)
     folder = pathlib.Path(tempfile.mkdtemp(prefix="pointsman-fuzz-"))
-    port = write(folder, arguments.dns.replace("\\n", "\n"))
+    ports, secure = certificate(folder)
+    port = write(folder, secure)
     log = folder / "log"
     environment = dict(os.environ, ASAN_OPTIONS=f"log_path={folder}/asan:detect_leaks=0:abort_on_error=0:exitcode=99")
     server = subprocess.Popen([arguments.server, "serve", "--config", folder / "pointsman.toml"], stderr=open(log, "wb"),
                               env=environment)
     try:
-        run(arguments, server, port, log)
+        run(arguments, server, port, ports, log)
     finally:
         if server.poll() is None:
             server.send_signal(signal.SIGTERM)
@@ -169,7 +245,7 @@ def main():
     print(f"clean: exit code 0, no report, no panic ({folder})")
 
 
-def run(arguments, server, port, log):
+def run(arguments, server, port, ports, log):
     for _ in range(600):
         if "listening" in log.read_text(errors="replace"):
             break
@@ -185,6 +261,7 @@ def run(arguments, server, port, log):
             if done.returncode or server.poll() is not None:
                 sys.exit(f"part {part}, {kind}: {done.stdout}; server: {server.poll()}; {log}")
             print(done.stdout.strip(), flush=True)
+        secured(arguments, ports, arguments.secured // parts, arguments.seed * 1000 + part)
         sizes.append(memory(server))
         print(f"part {part + 1} of {parts}: the server has {sizes[-1]:.0f} MB", flush=True)
     # AddressSanitizer keeps freed memory back (quarantine, 256 MB), so the first half may grow.

@@ -120,6 +120,35 @@ fn false_turns_identity_version_and_api_off() {
 }
 
 #[test]
+fn interfaces_are_named_once_and_a_binary_that_cannot_use_them_says_so() {
+    let folder = Folder::new(&[("zones/a.test.zone", MASTER)]);
+    let read = |xdp: &str| {
+        folder.write(
+            "pointsman.toml",
+            &format!("zones.directory = \"zones\"\ndns.xdp = {xdp}\n"),
+        );
+        let loaded = folder.load();
+        let said = render(&loaded.diagnostics, false);
+        (loaded.plan.map(|plan| plan.node.xdp.clone()), said)
+    };
+    let (xdp, said) = read("[\"eth0\", \"eth1\"]");
+    assert_eq!(xdp.unwrap(), ["eth0", "eth1"]);
+    let can = cfg!(all(feature = "xdp", target_os = "linux"));
+    assert_eq!(
+        said.contains("2:11: warning: this pointsman was built without"),
+        !can,
+        "{said}"
+    );
+    assert_eq!(read("\"eth0\"").0.unwrap(), ["eth0"]);
+    assert!(
+        read("[\"eth0\", \"eth0\"]")
+            .1
+            .contains("2:20: error: `eth0` is listed twice")
+    );
+    assert_eq!(read("[]"), (Some(Vec::new()), String::new()));
+}
+
+#[test]
 fn services_that_ask_the_same_share_their_probes() {
     let body = "[checks.one]\ntype = \"tcp\"\nport = 80\n[checks.two]\ntype = \"tcp\"\nport = 80\n\
         [checks.other]\ntype = \"tcp\"\nport = 80\ninterval = \"7s\"\n\

@@ -88,7 +88,8 @@ fn placed(title: &str, line: &str) -> (String, String, &'static str) {
     match title {
         "pointsman.toml" => server_with(format!("{line}\n{server}")),
         "[zones]" => server_with(format!("[zones]\n{line}\n")),
-        "[dns]" | "[dns.tcp]" | "[state]" | "[api]" | "[api.tls]" | "[[api.tokens]]" | "[[api.clients]]"
+        "[dns]" | "[dns.tcp]" | "[dns.transfers]" | "[dns.tls]" | "[dns.quic]" | "[dns.https]"
+        | "[dns.encrypted]" | "[state]" | "[api]" | "[api.tls]" | "[[api.tokens]]" | "[[api.clients]]"
         | "[metrics]" | "[defaults]" | "[defaults.check]" | "[probes]" | "[isolation]" | "[history]"
         | "[process]" | "[drill]" | "[resolver]" | "[safety]" | "[overrides]" | "[geo]" => {
             server_with(format!("{server}{title}\n{line}\n"))
@@ -106,6 +107,7 @@ fn placed(title: &str, line: &str) -> (String, String, &'static str) {
             server_with(format!("{server}[[notify]]\nname = \"n\"\n{way}{line}\n"))
         }
         "zone file" => (server, format!("{line}\n{zone}"), "a.toml"),
+        "[access]" => zone_with(format!("[access]\n{line}\n")),
         "[transfer]" => zone_with(format!("[transfer]\n{line}\n")),
         "ttl" => zone_with(format!("[ttl]\nmode = \"stable\"\n{line}\n")),
         "[checks.NAME]" | "[checks.NAME] of type http, https" => {

@@ -26,6 +26,7 @@ mod decisions;
 mod degraded;
 mod documented_keys;
 mod drill;
+mod encrypted;
 mod every_type;
 mod exclusive;
 mod failover;
@@ -63,6 +64,8 @@ mod support;
 mod takeover;
 mod terminal;
 mod treatments;
+#[cfg(all(feature = "xdp", target_os = "linux"))]
+mod xdp;
 mod zone_data;
 mod zone_form;
 mod zone_later;

@@ -4,12 +4,9 @@ use std::net::SocketAddr;
 
 use data_encoding::HEXLOWER_PERMISSIVE;
 use ring::digest::{SHA256, digest};
-use rustls::crypto::ring::default_provider;
-use rustls::pki_types::pem::PemObject;
-use rustls::pki_types::{CertificateDer, PrivateKeyDer};
-use rustls::sign::CertifiedKey;
 use toml::de::DeValue;
 
+use crate::config::check::identity;
 use crate::config::defaults;
 use crate::config::keys::{API, API_CLIENT, API_TLS, API_TOKEN, Section};
 use crate::config::load::files::Files;
@@ -220,62 +217,15 @@ fn clients(table: &Table<'_>) -> Vec<ApiClient> {
 }
 
 fn tls(table: &Table<'_>, files: &mut Files) -> Option<ApiTls> {
-    let chain = table
-        .text("certificate")
-        .map(|written| certificates(table, files, &written));
     let client_ca = table
         .text("client_ca")
-        .map(|written| certificates(table, files, &written));
-    let written = table.text("key")?;
-    let path = files.below(table.source, &written.value);
-    let refuse = |reason: String| {
-        table.source.error(
-            written.at,
-            format!("cannot use {}: {reason}", path.display()),
-            "name the key that was made for `certificate`",
-        );
-    };
-    let key = files.text(&path).map_err(refuse).ok()?.into_bytes();
-    let Ok(secret) = PrivateKeyDer::from_pem_slice(&key) else {
-        refuse("it holds no private key in PEM".to_owned());
-        return None;
-    };
-    let chain = chain??;
-    let shown = chain.iter().cloned().map(CertificateDer::from).collect();
-    if let Err(error) = CertifiedKey::from_der(shown, secret, &default_provider()) {
-        refuse(match error {
-            rustls::Error::InconsistentKeys(_) => "it is not the key of the certificate".to_owned(),
-            other => other.to_string(),
-        });
-        return None;
-    }
+        .map(|written| identity::certificates(table, files, &written));
+    let identity = identity::read(table, files)?;
     Some(ApiTls {
-        chain,
-        key,
+        identity,
         client_ca: match client_ca {
             Some(authorities) => authorities?,
             None => Vec::new(),
         },
     })
-}
-
-/// Certificates of a PEM file, at least one.
-fn certificates(table: &Table<'_>, files: &mut Files, written: &At<String>) -> Option<Vec<Vec<u8>>> {
-    let path = files.below(table.source, &written.value);
-    let read = files.text(&path).and_then(|text| {
-        CertificateDer::pem_slice_iter(text.as_bytes())
-            .map(|found| found.map(|certificate| certificate.to_vec()))
-            .collect::<Result<Vec<_>, _>>()
-            .ok()
-            .filter(|found| !found.is_empty())
-            .ok_or_else(|| "it holds no certificate in PEM".to_owned())
-    });
-    read.map_err(|reason| {
-        table.source.error(
-            written.at,
-            format!("cannot use {}: {reason}", path.display()),
-            "name a PEM file, relative to this file",
-        );
-    })
-    .ok()
 }

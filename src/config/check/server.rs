@@ -8,16 +8,17 @@ use toml::de::DeTable;
 use crate::config::atlas::{self, Known};
 use crate::config::check::drill;
 use crate::config::check::hand::{self, OverridesFile};
-use crate::config::check::{api, notify, probe, process, tsig};
+use crate::config::check::{api, encrypted, notify, probe, process, tsig};
 use crate::config::defaults;
 use crate::config::keys;
 use crate::config::load::files::Files;
 use crate::config::raw::document::{Source, Table, Value};
 use crate::config::raw::probe::RawRules;
-use crate::config::raw::zone::RawTransfer;
+use crate::config::raw::zone::{self, RawTransfer};
 use crate::model::check::Rules;
 use crate::model::plan::{
-    HistorySettings, IsolationSettings, NodeSettings, TcpSettings, TransferRules, TsigKey,
+    AccessRules, HistorySettings, IsolationSettings, NodeSettings, QuotaSettings, TcpSettings, TransferRules,
+    TsigKey,
 };
 use crate::model::process::ProcessSettings;
 
@@ -32,6 +33,8 @@ pub(crate) struct ServerFile {
     pub(crate) rules: Rules,
     /// `[zones] transfer`.
     pub(crate) transfer: TransferRules,
+    /// `[zones] access`.
+    pub(crate) access: AccessRules,
     /// `[process]`.
     pub(crate) process: ProcessSettings,
     /// `[overrides] file`.
@@ -63,6 +66,7 @@ pub(crate) fn read(source: &Source, files: &mut Files, geo_before: Option<&Known
     let dns = table.table("dns", &keys::DNS);
     let listen = listen(&dns);
     let (api, access) = api::read(&table, &listen, files);
+    let encrypted = encrypted::read(&dns, &listen, api, files);
     let check = table
         .table("defaults", &keys::DEFAULTS)
         .table("check", &keys::DEFAULTS_CHECK);
@@ -76,6 +80,8 @@ pub(crate) fn read(source: &Source, files: &mut Files, geo_before: Option<&Known
     let node = NodeSettings {
         listen,
         workers: dns.integer_or_default("workers"),
+        affinity: dns.boolean_or_default("affinity"),
+        xdp: past_the_kernel(&dns),
         startup_wait: dns.duration_or_default("startup_wait"),
         version: dns
             .text_or_false("version")
@@ -90,7 +96,9 @@ pub(crate) fn read(source: &Source, files: &mut Files, geo_before: Option<&Known
             .map(|network| network.value)
             .collect(),
         geo: geo.as_ref().map(Known::database),
+        quotas: quotas(&dns.table("transfers", &keys::DNS_TRANSFERS)),
         tcp: tcp(&dns.table("tcp", &keys::DNS_TCP)),
+        encrypted,
         probe_concurrency: probes.integer_or_default("concurrency"),
         exec_concurrency: probes.integer_or_default("exec_concurrency"),
         zones_directory,
@@ -127,6 +135,7 @@ pub(crate) fn read(source: &Source, files: &mut Files, geo_before: Option<&Known
         node,
         rules,
         transfer,
+        access: zone::access(&zones).unwrap_or_default(),
         zones_place: zones.value("directory").map_or(zones.at, |value| value.at),
         is_toml,
     }
@@ -199,6 +208,43 @@ fn listen(dns: &Table<'_>) -> Vec<SocketAddr> {
     sockets
 }
 
+/// Interfaces whose queries are taken past the kernel. That they exist is seen at the start: files are checked
+/// elsewhere, too.
+fn past_the_kernel(dns: &Table<'_>) -> Vec<String> {
+    let mut interfaces: Vec<String> = Vec::new();
+    for name in dns.each("xdp", Value::text) {
+        // As the kernel has it (`dev_valid_name`).
+        let valid = (1..=15).contains(&name.value.len())
+            && ![".", ".."].contains(&name.value.as_str())
+            && !name
+                .value
+                .contains(|c: char| c == '/' || c == ':' || c.is_whitespace() || c.is_control());
+        if !valid {
+            dns.source.error(
+                name.at,
+                format!("`{}` cannot name a network interface", name.value.escape_debug()),
+                "write one that `ip link` lists, like \"eth0\"",
+            );
+        } else if interfaces.contains(&name.value) {
+            dns.source.error(
+                name.at,
+                format!("`{}` is listed twice", name.value),
+                "remove one of them",
+            );
+        } else {
+            interfaces.push(name.value);
+        }
+    }
+    if !interfaces.is_empty() && !cfg!(all(feature = "xdp", target_os = "linux")) {
+        dns.source.warn(
+            dns.place_of("xdp"),
+            "this pointsman was built without the feature `xdp`: all queries come by sockets",
+            "build one for Linux with `cargo build --release --features xdp`, or remove `xdp`",
+        );
+    }
+    interfaces
+}
+
 fn tcp(table: &Table<'_>) -> TcpSettings {
     let settings = TcpSettings {
         connections: table.integer_or_default("connections"),
@@ -218,6 +264,14 @@ fn tcp(table: &Table<'_>) -> TcpSettings {
         );
     }
     settings
+}
+
+fn quotas(table: &Table<'_>) -> QuotaSettings {
+    QuotaSettings {
+        transfers: table.integer_or_default("concurrent"),
+        transfers_per_client: table.integer_or_default("per_client"),
+        signatures: table.integer_or_default("signatures"),
+    }
 }
 
 fn history(table: &Table<'_>) -> HistorySettings {

@@ -132,6 +132,18 @@ pub static DNS: Section = Section {
             "UDP threads per address; 0 is one per core",
         ),
         key(
+            "affinity",
+            Kind::Boolean,
+            Fallback::Boolean(defaults::AFFINITY),
+            "whether each UDP thread stays on a core of its own, one after the other of those it may use",
+        ),
+        key(
+            "xdp",
+            Kind::Texts,
+            Fallback::Words("nowhere"),
+            "interfaces whose UDP queries are taken past the kernel (AF_XDP)",
+        ),
+        key(
             "startup_wait",
             Kind::Duration(Duration::ZERO, MINUTE),
             Fallback::Duration(defaults::STARTUP_WAIT),
@@ -166,6 +178,31 @@ pub static DNS: Section = Section {
             Kind::Table("[dns.tcp]"),
             Fallback::Nothing,
             "limits of TCP",
+        ),
+        super::access::TRANSFERS,
+        key(
+            "tls",
+            Kind::Table("[dns.tls]"),
+            Fallback::Nothing,
+            "DNS over TLS (RFC 7858)",
+        ),
+        key(
+            "quic",
+            Kind::Table("[dns.quic]"),
+            Fallback::Nothing,
+            "DNS over QUIC (RFC 9250)",
+        ),
+        key(
+            "https",
+            Kind::Table("[dns.https]"),
+            Fallback::Nothing,
+            "DNS over HTTPS (RFC 8484)",
+        ),
+        key(
+            "encrypted",
+            Kind::Table("[dns.encrypted]"),
+            Fallback::Nothing,
+            "limits of these three",
         ),
     ],
     later: &[],
@@ -249,6 +286,7 @@ pub static ZONES: Section = Section {
             Fallback::Words("nobody"),
             "who may transfer a zone that does not say itself",
         ),
+        super::access::DEFAULT,
     ],
     later: &[],
 };
@@ -342,49 +380,5 @@ pub static PROBES: Section = Section {
             "programs of checks of type `exec` that run at once, at the most",
         ),
     ],
-    later: &[],
-};
-
-/// `[resolver]`
-pub static RESOLVER: Section = Section {
-    title: "[resolver]",
-    keys: &[key(
-        "nameservers",
-        Kind::Sockets,
-        Fallback::Words("those of the system (`/etc/resolv.conf`)"),
-        "recursive servers that resolve the `alias` of endpoints",
-    )],
-    later: &[],
-};
-
-/// `[isolation]`
-pub static ISOLATION: Section = Section {
-    title: "[isolation]",
-    keys: &[
-        key(
-            "references",
-            Kind::Sockets,
-            Fallback::Nothing,
-            "reachable by TCP whenever this node is well connected (gateway, peers)",
-        ),
-        key(
-            "max_down_per_minute",
-            Kind::Share,
-            Fallback::Nothing,
-            "of the endpoints of one check with ten or more, how many may go down per minute; the rest wait and are reported",
-        ),
-    ],
-    later: &[],
-};
-
-/// `[geo]`
-pub static GEO: Section = Section {
-    title: "[geo]",
-    keys: &[key(
-        "database",
-        Kind::Path,
-        Fallback::Words("none; policy `geo` requires it"),
-        "database of addresses in MaxMind's format; read again when it changes, and the old one kept when it is broken",
-    )],
     later: &[],
 };

@@ -48,6 +48,12 @@ pub static ZONE: Section = Section {
             "who may transfer the zone",
         ),
         key(
+            "access",
+            Kind::Table("[access]"),
+            Fallback::Words("that of `[zones] access`"),
+            "who may ask the zone's names",
+        ),
+        key(
             "checks",
             Kind::Table("[checks.NAME]"),
             Fallback::Nothing,

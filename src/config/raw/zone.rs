@@ -10,7 +10,7 @@ use super::service::{RawPool, RawService};
 use super::ttl;
 use crate::config::keys;
 use crate::config::load::files::Files;
-use crate::model::plan::Prefix;
+use crate::model::plan::{AccessRules, Prefix};
 use crate::model::service::TtlRule;
 use crate::wire::name::Name;
 
@@ -23,6 +23,7 @@ pub(crate) struct RawZone {
     pub(crate) hostmaster: Option<At<Name>>,
     pub(crate) ttl: Option<TtlRule>,
     pub(crate) transfer: Option<RawTransfer>,
+    pub(crate) access: Option<AccessRules>,
     pub(crate) checks: Vec<RawCheck>,
     pub(crate) pools: Vec<RawPool>,
     pub(crate) services: Vec<RawService>,
@@ -48,6 +49,19 @@ impl RawTransfer {
             keys: table.each("keys", Value::name),
         })
     }
+}
+
+/// Who may ask, as the table `access` of `parent` says.
+pub(crate) fn access(parent: &Table<'_>) -> Option<AccessRules> {
+    let table = parent.value("access")?.table(vec![&keys::ACCESS])?;
+    let networks = |key| {
+        let written = table.each(key, Value::network).into_iter();
+        written.map(|network| network.value).collect::<Vec<_>>()
+    };
+    Some(AccessRules {
+        allow: networks("allow"),
+        deny: networks("deny"),
+    })
 }
 
 impl RawZone {
@@ -78,6 +92,7 @@ impl RawZone {
             hostmaster: table.value("hostmaster").and_then(|value| hostmaster(&value)),
             ttl: table.value("ttl").and_then(|value| ttl::rule(&value)),
             transfer: RawTransfer::read(&table),
+            access: access(&table),
             checks: table
                 .named("checks")
                 .into_iter()

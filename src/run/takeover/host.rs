@@ -16,9 +16,9 @@ use crate::announce::desk::Desk;
 use crate::api::live::{Outlook, Rehearsal};
 use crate::clock::SystemClock;
 use crate::config::load::Loaded;
+use crate::run::doors::Doors;
 use crate::run::signal_box::Message;
 use crate::run::signal_box::handing::{Handing, Left};
-use crate::run::sockets::Doors;
 use crate::run::supervisor::Manager;
 use crate::run::takeover::counts::Counts;
 use crate::run::takeover::frame::{DESCRIPTORS, Link};
@@ -281,7 +281,7 @@ impl<'h> Conversation<'h> {
 
     fn resume(&mut self) {
         self.frozen = None;
-        self.host.doors.share(false);
+        self.host.doors.keep();
         self.host.parts.receivers.resume();
     }
 
@@ -355,8 +355,7 @@ impl<'h> Conversation<'h> {
             told: std::mem::take(&mut left.told),
         };
         let send = || -> io::Result<()> {
-            self.host.doors.share(true);
-            let mut sockets = self.host.doors.copies()?;
+            let mut sockets = self.host.doors.share()?;
             if let Some(api) = &self.host.parts.api {
                 sockets.push(api.as_fd().try_clone_to_owned()?);
             }

@@ -27,8 +27,10 @@ use crate::serve::tcp::Place;
 
 /// Octets of one read.
 const READ: usize = 16_384;
-/// How long a stopping server goes on with transfers, and with answers that clients have not taken.
+/// How long a stopping server goes on with answers that clients have not taken.
 pub(super) const FAREWELL: Duration = Duration::from_secs(3);
+/// And with transfers: the other end would have to begin anew.
+const TRANSFERS: Duration = Duration::from_secs(20);
 /// Messages of a transfer that may wait for the client.
 const AHEAD: usize = 4;
 
@@ -71,9 +73,9 @@ pub enum Ending {
 }
 
 /// Until a stopping server waits for nobody any more.
-async fn farewell(stop: &CancellationToken) {
+async fn farewell(stop: &CancellationToken, time: Duration) {
     stop.cancelled().await;
-    sleep(FAREWELL).await;
+    sleep(time).await;
 }
 
 /// What a turn left to do.
@@ -152,6 +154,11 @@ impl<'a, S: AsyncRead + AsyncWrite + Unpin> Connection<'a, S> {
             if self.begun.is_some() && self.begun != begun {
                 alarm.as_mut().reset(self.deadline());
             }
+            let patience = if matches!(turn, Turn::Transaction(_)) {
+                TRANSFERS
+            } else {
+                FAREWELL
+            };
             let rest = async {
                 self.flush().await?;
                 match turn {
@@ -166,7 +173,7 @@ impl<'a, S: AsyncRead + AsyncWrite + Unpin> Connection<'a, S> {
             let ended = tokio::select! {
                 biased;
                 () = &mut cut => return Ending::Cut,
-                () = farewell(&stop) => return Ending::Cut,
+                () = farewell(&stop, patience) => return Ending::Cut,
                 ended = rest => ended,
             };
             match ended {

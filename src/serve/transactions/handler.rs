@@ -17,6 +17,7 @@ use hickory_server::zone_handler::MessageResponseBuilder;
 use crate::answer::snapshot::Snapshot;
 use crate::model::id::ZoneId;
 use crate::model::time::Moment;
+use crate::serve::quotas::Quotas;
 use crate::serve::transactions::PAYLOAD;
 use crate::serve::transfer::{Messages, is_current, soa_serial};
 use crate::wire::name::Name;
@@ -30,6 +31,7 @@ pub struct Handler {
     key: Option<Name>,
     /// Octets of each message that a signature takes.
     reserve: usize,
+    quotas: Arc<Quotas>,
     /// The answer was broken off.
     broken: AtomicBool,
     /// What was refused, and how.
@@ -52,9 +54,16 @@ impl Handler {
             address: address.to_canonical(),
             key,
             reserve,
+            quotas: Arc::default(),
             broken: AtomicBool::new(false),
             refused: OnceLock::new(),
         }
+    }
+
+    /// The same, within what `quotas` leave.
+    #[must_use]
+    pub fn within(self, quotas: Arc<Quotas>) -> Self {
+        Self { quotas, ..self }
     }
 
     /// The zone for which the request was refused, and the RCODE.
@@ -170,6 +179,9 @@ impl Handler {
         has: Option<u32>,
         exchange: &mut Exchange<'_, R>,
     ) -> Result<Done, NetError> {
+        let Some(_pass) = self.quotas.transfer(self.address, self.snapshot.quotas()) else {
+            return Ok(Done::Refused(ResponseCode::Refused));
+        };
         exchange.metadata.authoritative = true;
         let name = exchange
             .request

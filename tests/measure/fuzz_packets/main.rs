@@ -31,7 +31,7 @@ use make::Maker;
 /// Messages between two known questions; each is one of the kernel's datagrams, and the server's buffer holds them all.
 const BURST: usize = 100;
 /// Sockets, hence workers of the server that are reached.
-const SOCKETS: usize = 16;
+const SOCKETS: usize = 24;
 /// How long the known answer may take; the machine may be busy.
 const PATIENCE: Duration = Duration::from_secs(20);
 
@@ -68,7 +68,6 @@ struct Counts {
     refused: u64,
     replies: u64,
     truncated: u64,
-    late: u64,
     rcodes: [u64; 16],
 }
 
@@ -86,24 +85,17 @@ fn udp(server: SocketAddr, count: u64, seed: u64) -> Result<String, String> {
         .map(|_| open().map_err(|error| format!("a socket: {error}")))
         .collect::<Result<_, _>>()?;
     let (mut maker, mut counts) = (Maker::new(seed), Counts::default());
-    let (mut before, mut begun, mut at) = (vec![HashMap::new(); SOCKETS], Instant::now(), 0);
+    // By ID, which comes round after 65,000 messages: what the runtime answers (transactions) may come some bursts later.
+    let (mut asked, mut begun) = (Asked::new(), Instant::now());
     let all = Instant::now();
     while counts.sent < count {
-        at = (at + 1) % SOCKETS;
-        let mut outstanding: HashMap<u16, Vec<u8>> = HashMap::new();
-        for _ in 0..BURST {
-            let message = maker.message();
-            // A refused packet (too long for the kernel) was not sent.
-            match sockets[at].send(&message) {
-                Ok(_) => counts.sent += 1,
-                Err(_) => counts.refused += 1,
-            }
-            if let Some(id) = message.first_chunk().map(|id| u16::from_be_bytes(*id)) {
-                outstanding.insert(id, message);
-            }
+        // All sockets first, so that the server has work while this one reads.
+        for (at, socket) in sockets.iter().enumerate() {
+            burst(socket, at, &mut maker, &mut asked, &mut counts)?;
         }
-        hear(&sockets[at], &outstanding, &before[at], &mut counts)?;
-        before[at] = outstanding;
+        for (at, socket) in sockets.iter().enumerate() {
+            hear(socket, at, &asked, &mut counts)?;
+        }
         if begun.elapsed() > Duration::from_secs(10) {
             begun = Instant::now();
             eprintln!(
@@ -119,47 +111,65 @@ fn udp(server: SocketAddr, count: u64, seed: u64) -> Result<String, String> {
         .map(|code| format!("{code}:{}", counts.rcodes[code]))
         .collect();
     Ok(format!(
-        "UDP: {} packets in {:.0} s, {} replies ({} truncated, {} after their burst), {} not taken by the kernel; RCODEs {}",
+        "UDP: {} packets in {:.0} s, {} replies ({} truncated), {} not taken by the kernel; RCODEs {}",
         counts.sent,
         all.elapsed().as_secs_f64(),
         counts.replies,
         counts.truncated,
-        counts.late,
         counts.refused,
         rcodes.join(" ")
     ))
 }
 
-/// Asks the known question and reads replies until its answer is there. Replies of the burst before may come late: what
-/// the runtime answers does not wait.
-fn hear(
+/// What was sent last under each ID, and by which socket.
+type Asked = HashMap<u16, (usize, Vec<u8>)>;
+
+/// Sends a burst and the known question behind it.
+fn burst(
     socket: &UdpSocket,
-    outstanding: &HashMap<u16, Vec<u8>>,
-    before: &HashMap<u16, Vec<u8>>,
+    at: usize,
+    maker: &mut Maker,
+    asked: &mut Asked,
     counts: &mut Counts,
 ) -> Result<(), String> {
+    for _ in 0..BURST {
+        let message = maker.message();
+        // A refused packet (too long for the kernel) was not sent.
+        match socket.send(&message) {
+            Ok(_) => counts.sent += 1,
+            Err(_) => counts.refused += 1,
+        }
+        if let Some(id) = message.first_chunk().map(|id| u16::from_be_bytes(*id)) {
+            asked.insert(id, (at, message));
+        }
+    }
+    ask(socket)
+}
+
+fn ask(socket: &UdpSocket) -> Result<(), String> {
+    let question = make::known(make::KNOWN_ID);
+    let sent = socket.send(&question);
+    sent.map(drop)
+        .map_err(|error| format!("the server is gone: {error}"))
+}
+
+/// Reads replies until the known answer is there, asking anew now and then. Replies of the burst before may come late: what
+/// the runtime answers does not wait.
+fn hear(socket: &UdpSocket, at: usize, asked: &Asked, counts: &mut Counts) -> Result<(), String> {
     let id = make::KNOWN_ID;
-    let asked = make::known(id);
     let begun = Instant::now();
     let mut octets = [0; 65_535];
     socket
         .set_read_timeout(Some(Duration::from_secs(2)))
         .map_err(|error| error.to_string())?;
-    let mut ask = true;
     loop {
-        if ask {
-            socket
-                .send(&asked)
-                .map_err(|error| format!("the server is gone: {error}"))?;
-            ask = false;
-        }
         let got = match socket.recv(&mut octets) {
             Ok(length) => &octets[..length],
             Err(error) if matches!(error.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut) => {
                 if begun.elapsed() > PATIENCE {
                     return Err(format!("no answer to the known question within {PATIENCE:?}"));
                 }
-                ask = true;
+                ask(socket)?;
                 continue;
             }
             Err(error) => return Err(format!("the server is gone: {error}")),
@@ -172,15 +182,13 @@ fn hear(
         counts.replies += 1;
         counts.truncated += u64::from(heard.truncated);
         counts.rcodes[usize::from(heard.rcode)] += 1;
-        let query = outstanding.get(&heard.id).or_else(|| {
-            counts.late += 1;
-            before.get(&heard.id)
-        });
-        match query {
-            Some(query) => reply::fits(query, got, true)
+        match asked.get(&heard.id) {
+            Some((socket, query)) if *socket == at => reply::fits(query, got, true)
                 .map_err(|why| format!("{why}: query {} reply {}", reply::hex(query), reply::hex(got)))?,
-            None if heard.id == id => {}
-            None => return Err(format!("a reply to nothing that was asked: {}", reply::hex(got))),
+            _ if heard.id == id => {}
+            _ => {
+                return Err(format!("a reply to nothing that was asked: {}", reply::hex(got)));
+            }
         }
     }
 }

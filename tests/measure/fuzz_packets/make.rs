@@ -259,7 +259,7 @@ impl Maker {
         ]);
         let before = message.len();
         message.extend([0, 0]);
-        for _ in 0..self.pick(&[0, 0, 1, 1, 1, 2, 3, 9]) {
+        for _ in 0..self.pick(&[0, 0, 0, 0, 1, 1, 1, 1, 2, 3, 9]) {
             let code = self.pick(OPTIONS);
             message.extend(code.to_be_bytes());
             let at = message.len();
@@ -270,13 +270,13 @@ impl Maker {
                         self.pick(&[1, 1, 1, 2, 2, 0, 3]),
                         self.pick(&[0, 8, 24, 32, 56, 128, 255]),
                     );
-                    message.extend([0, family, source, self.pick(&[0, 0, 0, 24])]);
+                    message.extend([0, family, source, self.pick(&[0, 0, 0, 0, 0, 0, 24])]);
                     let exact = usize::from(source).div_ceil(8);
-                    let length = self.pick(&[exact, exact, exact, 0, 3, 17]);
+                    let length = self.pick(&[exact, exact, exact, exact, exact, exact, 0, 3, 17]);
                     message.extend(self.noise(length));
                 }
                 10 => {
-                    let length = self.pick(&[8, 8, 8, 16, 24, 24, 40, 41, 0, 7]);
+                    let length = self.pick(&[8, 8, 8, 8, 8, 8, 16, 24, 24, 40, 41, 0, 7]);
                     message.extend(self.noise(length));
                 }
                 11 => {

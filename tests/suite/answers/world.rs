@@ -101,10 +101,13 @@ pub(crate) fn settings() -> NodeSettings {
         name: "ns1".to_owned(),
         listen: Vec::new(),
         workers: 1,
+        affinity: false,
+        xdp: Vec::new(),
         startup_wait: Duration::ZERO,
         version: Some("pointsman".to_owned()),
         identity: None,
         udp_payload: 1232,
+        encrypted: Default::default(),
         tcp: TcpSettings {
             connections: 1,
             per_client: 1,
@@ -134,6 +137,7 @@ pub(crate) fn settings() -> NodeSettings {
         endpoint_metrics: true,
         trust_ecs: Vec::new(),
         geo: None,
+        quotas: Default::default(),
     }
 }
 
@@ -323,6 +327,7 @@ pub(crate) fn plan(world: &World) -> (Plan, Vec<Option<Arc<Contents>>>) {
             source: Arc::from(Path::new("case.toml")),
             services,
             transfer: TransferRules::default(),
+            access: Default::default(),
             refused: zone.refused,
         });
     }

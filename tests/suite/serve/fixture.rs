@@ -34,10 +34,13 @@ pub(crate) fn plan() -> Plan {
         name: "ns1".into(),
         listen: Vec::new(),
         workers: 1,
+        affinity: false,
+        xdp: Vec::new(),
         startup_wait: Duration::ZERO,
         version: None,
         identity: None,
         udp_payload: 1232,
+        encrypted: Default::default(),
         tcp: TCP,
         probe_concurrency: 1,
         exec_concurrency: 8,
@@ -58,6 +61,7 @@ pub(crate) fn plan() -> Plan {
         endpoint_metrics: true,
         trust_ecs: Vec::new(),
         geo: None,
+        quotas: Default::default(),
     };
     Plan {
         node,

@@ -3,11 +3,16 @@
 use hickory_server::proto::op::{Message, MessageType, OpCode, Query};
 use hickory_server::proto::rr::rdata::tsig::TsigAlgorithm as Hash;
 use hickory_server::proto::rr::{Name as HickoryName, RecordType, TSigner};
+use pointsman::answer::snapshot::Transport;
+use pointsman::clock::SystemClock;
 use pointsman::model::plan::{TsigAlgorithm, TsigKey};
+use pointsman::serve::transactions::Transactions;
 use pointsman::serve::tsig::layout::{Layout, Malformed};
 use pointsman::serve::tsig::{Fault, Flaw, Signer};
 use pointsman::wire::name::Name;
 use proptest::prelude::*;
+
+use super::fixture;
 
 const NOW: u64 = 1_800_000_000;
 
@@ -283,4 +288,30 @@ fn what_is_no_question_of_one_readable_name_is_not_echoed() {
         Layout::of(&[header(200), roots].concat()).unwrap().question_end,
         12
     );
+}
+
+/// A question and a key with names of 255 octets, signed by nobody: both again do not fit into 512 octets.
+#[test]
+fn the_answer_to_a_flawed_signature_is_no_longer_than_the_client_can_take() {
+    let mut query = vec![7, 7, 0, 0, 0, 1, 0, 0, 0, 0, 0, 1];
+    for length in [63, 63, 63, 61] {
+        query.push(length);
+        query.extend(vec![b'a'; usize::from(length)]);
+    }
+    query.extend([0, 0, 252, 0, 1, 0xC0, 12, 0, 250, 0, 255, 0, 0, 0, 0, 0, 61]);
+    query.extend(b"\x0bhmac-sha256\0");
+    query.extend([0, 0, 0, 0, 0, 0, 1, 44, 0, 32]);
+    query.extend([1; 32]);
+    query.extend([7, 7, 0, 0, 0, 0]);
+    let transactions = Transactions::new(fixture::refusing(), SystemClock::start());
+    let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+    for (transport, whole) in [(Transport::Udp, false), (Transport::Tcp, true)] {
+        let (sink, mut answers) = tokio::sync::mpsc::channel(1);
+        let peer = ([127, 0, 0, 1], 53).into();
+        runtime.block_on(transactions.handle(query.clone(), peer, transport, sink));
+        let answer = answers.try_recv().unwrap();
+        assert_eq!(answer[3] & 15, 9, "NOTAUTH");
+        assert_eq!(answer[2] & 2 == 0, whole, "TC");
+        assert_eq!(answer.len() > 512, whole, "{}", answer.len());
+    }
 }

@@ -36,6 +36,7 @@ fn serve_from(published: Arc<Published>, address: &str, workers: usize) -> Serve
         counters: Arc::clone(&counters),
         transactions,
         sampler: Arc::default(),
+        affinity: false,
     };
     let workers = udp::spawn(sockets, &front, false).unwrap();
     Server {

@@ -65,6 +65,7 @@ fn zone(id: u32, origin: &str, transfer: TransferRules) -> ZonePlan {
         source: Path::new("test.zone").into(),
         services: Vec::new(),
         transfer,
+        access: Default::default(),
         refused: false,
     }
 }
