@@ -100,6 +100,8 @@ fn settings() -> NodeSettings {
             total: Duration::ZERO,
             message: Duration::ZERO,
         },
+        cookies: Default::default(),
+        rate_limit: None,
         probe_concurrency: 0,
         exec_concurrency: 8,
         zones_directory: "".into(),

@@ -27,6 +27,7 @@ mod alias;
 mod chaos;
 pub mod first;
 mod fit;
+pub mod limiter;
 mod lookup;
 mod negative;
 mod positive;

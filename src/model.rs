@@ -1,5 +1,6 @@
 //! What the operator described, checked and numbered. No I/O, no clock, no chance.
 
+pub mod abuse;
 pub mod access;
 pub mod alias;
 pub mod check;

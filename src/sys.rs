@@ -17,5 +17,6 @@ pub mod origin;
 pub mod privilege;
 pub mod process;
 pub mod seccomp;
+pub mod steer;
 #[cfg(all(feature = "xdp", target_os = "linux"))]
 pub mod xdp;

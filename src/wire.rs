@@ -1,6 +1,7 @@
 //! Octets of DNS messages: names, queries, EDNS, composing. Depends on nothing.
 
 pub mod compose;
+pub mod cookie;
 pub mod edns;
 pub mod frame;
 pub mod name;

@@ -16,7 +16,13 @@ fuzz_target!(|octets: &[u8]| {
     // Whoever may not send (groups, port 0) may have been asked.
     if let Some(answer) = read(&room[range]) {
         assert_eq!(answer.payload, asked.payload);
-        assert_eq!((answer.source, answer.source_port), (asked.destination, asked.destination_port));
-        assert_eq!((answer.destination, answer.destination_port), (asked.source, asked.source_port));
+        assert_eq!(
+            (answer.source, answer.source_port),
+            (asked.destination, asked.destination_port)
+        );
+        assert_eq!(
+            (answer.destination, answer.destination_port),
+            (asked.source, asked.source_port)
+        );
     }
 });

@@ -68,6 +68,8 @@ fn node() -> NodeSettings {
             total: Duration::ZERO,
             message: Duration::ZERO,
         },
+        cookies: Default::default(),
+        rate_limit: None,
         probe_concurrency: 1,
         exec_concurrency: 8,
         zones_directory: "".into(),

@@ -46,6 +46,8 @@ fn published() -> Arc<Published> {
             total: Duration::ZERO,
             message: Duration::ZERO,
         },
+        cookies: Default::default(),
+        rate_limit: None,
         probe_concurrency: 1,
         exec_concurrency: 8,
         zones_directory: PathBuf::new(),

@@ -76,6 +76,8 @@ pub enum Outcome {
     Transaction,
     /// Send nothing.
     Drop,
+    /// Send nothing: the client's network has been answered often enough for now.
+    Withhold,
 }
 
 /// What the counters need of an answer.
@@ -87,4 +89,22 @@ pub struct About {
     pub qtype: u16,
     /// Whether the answer was cut short (TC).
     pub truncated: bool,
+    /// Whether it is what is left of an answer that the client's network was not to have any more.
+    pub limited: bool,
+    /// What was made of the client's cookie.
+    pub cookie: Shown,
+}
+
+/// What a client has shown.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Shown {
+    /// Nothing that a cookie is sent back for.
+    #[default]
+    Nothing,
+    /// Its own cookie alone: it gets one of ours.
+    Itself,
+    /// A cookie of ours that is not good: another client's, too old, or made up.
+    Wrong,
+    /// A cookie of ours: it can be reached where it says.
+    Good,
 }

@@ -1,11 +1,15 @@
 //! How much room a reply has, what it says besides records, and how it is closed.
 
+use crate::answer::ask::Shown;
+use crate::answer::limiter::Kind;
 use crate::answer::served::Served;
 use crate::answer::snapshot::{About, Outcome, Settings, Transport};
-use crate::wire::compose::{AA, Composer, Header, Mark, QR, TC};
+use crate::wire::compose::{AA, Composer, Header, Mark, QR, Section, TC};
+use crate::wire::cookie::Cookies;
 use crate::wire::edns::{ExtendedError, OptReply};
 use crate::wire::places::Places;
 use crate::wire::query::Query;
+use crate::wire::rtype::rcode;
 use crate::wire::subnet::ClientSubnet;
 
 /// Every UDP client takes this much (RFC 1035 section 4.2.1), and no EDNS payload counts for less (RFC 6891 section
@@ -28,21 +32,42 @@ pub(crate) struct Reply<'o, 's> {
     opt: Option<OptReply<'s>>,
     header: Header,
     qtype: u16,
+    limited: bool,
+    shown: Shown,
+}
+
+/// What a query says of its client, as far as it is believed.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Known {
+    /// How it came.
+    pub(crate) transport: Transport,
+    /// What is heeded of what was told of the client.
+    pub(crate) subnet: Option<ClientSubnet>,
+    /// What the client's cookie is worth.
+    pub(crate) shown: Shown,
+    /// Its cookie, and the one it gets.
+    pub(crate) cookie: Option<Cookies>,
+}
+
+impl Known {
+    /// Whether the source address may be anybody's.
+    #[inline]
+    pub(crate) fn is_claimed(&self) -> bool {
+        self.transport.is_datagram() && self.shown != Shown::Good
+    }
 }
 
 impl<'o, 's> Reply<'o, 's> {
-    /// Begins the reply to `query`: its question, and room for OPT when it has one. `subnet` is what is heeded of what
-    /// was told of the client.
+    /// Begins the reply to `query`: its question, and room for OPT when it has one.
     #[inline]
     pub(crate) fn begin(
         query: &Query<'_>,
         settings: &'s Settings,
-        transport: Transport,
-        subnet: Option<ClientSubnet>,
+        known: &Known,
         out: &'o mut [u8],
         (places, served): (&'o mut Places, &'o mut Served),
     ) -> Self {
-        let limit = match (transport, query.edns) {
+        let limit = match (known.transport, query.edns) {
             (Transport::Udp, None) => LEAST,
             (Transport::Udp, Some(edns)) => edns.payload.min(settings.udp_payload).max(LEAST),
             (Transport::Tcp | Transport::Tls | Transport::Quic | Transport::Https, _) => u16::MAX,
@@ -53,12 +78,18 @@ impl<'o, 's> Reply<'o, 's> {
             rcode_high: 0,
             dnssec_ok: edns.dnssec_ok,
             nsid: edns.nsid.then_some(&*settings.nsid),
-            subnet: subnet.map(|subnet| (subnet, 0)),
+            subnet: known.subnet.map(|subnet| (subnet, 0)),
+            cookie: known.cookie,
             keepalive: None,
             error: None,
-            padding: (edns.padded && transport.is_encrypted()).then_some(0),
+            padding: (edns.padded && known.transport.is_encrypted()).then_some(0),
         });
-        // Question, OPT, NSID and the client's subnet fit into 512 octets together, see `Settings`.
+        if let Some(most) = settings.max_without
+            && known.is_claimed()
+        {
+            composer.narrow(usize::from(most), opt.as_ref().map_or(0, OptReply::length));
+        }
+        // Question, OPT, NSID, the client's subnet and cookies fit into 512 octets together, see `Settings`.
         let opt = opt.filter(|opt| composer.reserve(opt.length()));
         let &[id_high, id_low, flags] = query.octets.first_chunk().unwrap_or(&[0; 3]);
         Self {
@@ -75,7 +106,46 @@ impl<'o, 's> Reply<'o, 's> {
                 rcode_low: 0,
             },
             qtype: query.question.map_or(0, |question| question.qtype),
+            limited: false,
+            shown: known.shown,
         }
+    }
+
+    /// What kind of answer it has become.
+    #[inline]
+    pub(crate) fn kind(&self) -> Kind {
+        match self.rcode {
+            0 if self.composer.count(Section::Answer) > 0 || self.truncated => Kind::Positive,
+            0 if !self.authoritative => Kind::Referral,
+            0 => Kind::NoData,
+            rcode::NXDOMAIN => Kind::NxDomain,
+            _ => Kind::Error,
+        }
+    }
+
+    /// Leaves of the answer what is no longer than the query was: the client comes again by TCP, or, where the answer
+    /// is BADCOOKIE, with the cookie that stands in it (and is 16 octets that the query did not have).
+    #[cold]
+    pub(crate) fn cut_short(&mut self, bad_cookie: bool, limited: bool) {
+        self.composer.roll_back(self.beginning);
+        let kind = self.kind();
+        self.authoritative = false;
+        self.truncated = !bad_cookie;
+        self.limited = limited;
+        if bad_cookie {
+            self.rcode = rcode::BADCOOKIE;
+        } else if kind != Kind::Error {
+            self.rcode = 0;
+        }
+        if let Some(opt) = &mut self.opt {
+            *opt = OptReply {
+                payload: opt.payload,
+                dnssec_ok: opt.dnssec_ok,
+                cookie: opt.cookie.filter(|_| bad_cookie),
+                ..OptReply::default()
+            };
+        }
+        self.served.clear();
     }
 
     /// Notes that what is answered holds for clients that share so many bits of their addresses.
@@ -126,6 +196,8 @@ impl<'o, 's> Reply<'o, 's> {
             rcode: self.rcode,
             qtype: self.qtype,
             truncated: self.truncated,
+            limited: self.limited,
+            cookie: self.shown,
         };
         Outcome::Reply {
             len: self.composer.finish(self.header, self.opt.as_ref()),

@@ -1,19 +1,22 @@
 //! Snapshot: what is answered from.
 
+use std::net::IpAddr;
 use std::sync::Arc;
 
-pub use crate::answer::ask::{About, Ask, Client, Outcome, Transport};
+pub use crate::answer::ask::{About, Ask, Client, Outcome, Shown, Transport};
 pub use crate::answer::scratch::Scratch;
 pub use crate::answer::settings::Settings;
 
 use crate::answer::admit::{Admission, admit};
-use crate::answer::fit::Reply;
+use crate::answer::fit::{Known, Reply};
 use crate::answer::service::ServiceAnswers;
+use crate::answer::settings::Examined;
 use crate::answer::table::Table;
 use crate::answer::zones::{Tenant, Zone, Zones};
 use crate::answer::{chaos, lookup};
 use crate::model::id::{ServiceId, ZoneId};
-use crate::model::plan::{QuotaSettings, TransferRules, TsigKey};
+use crate::model::plan::{Prefix, QuotaSettings, TransferRules, TsigKey};
+use crate::model::time::Moment;
 use crate::policy::choice::client::ClientKey;
 use crate::wire::edns::Keepalive;
 use crate::wire::query::{Query, Question};
@@ -116,10 +119,29 @@ impl Snapshot {
             Some(edns) if edns.told == Told::Nothing => Told::Nothing,
             Some(edns) => self.settings.heeded(edns.told, ask.client.address),
         };
-        let (subnet, admission) = match told {
+        let (subnet, mut admission) = match told {
             Told::Nothing => (None, admission),
             Told::Subnet(subnet) => (Some(subnet), admission),
             Told::Malformed => (None, Admission::Refuse(rcode::FORMERR)),
+        };
+        let (shown, cookie) = match self.settings.examine(query.edns, ask.client.address, ask.wall) {
+            None => (Shown::Nothing, None),
+            Some(Examined::Cookies(shown, cookies)) => {
+                if query.bare {
+                    admission = for_a_cookie(query, shown);
+                }
+                (shown, Some(cookies))
+            }
+            Some(Examined::Malformed) => {
+                admission = Admission::Refuse(rcode::FORMERR);
+                (Shown::Nothing, None)
+            }
+        };
+        let known = Known {
+            transport: ask.client.transport,
+            subnet,
+            shown,
+            cookie,
         };
         // Only a front end that keeps connections sets it: elsewhere the option is passed over (RFC 7828 section 3.2.1).
         let asked = query.edns.map_or(Keepalive::Unasked, |edns| edns.keepalive);
@@ -128,14 +150,7 @@ impl Snapshot {
             (Some(_), Keepalive::Malformed) => (None, Admission::Refuse(rcode::FORMERR)),
             (_, Keepalive::Unasked) | (None, _) => (None, admission),
         };
-        let mut reply = Reply::begin(
-            query,
-            &self.settings,
-            ask.client.transport,
-            subnet,
-            out,
-            (places, served),
-        );
+        let mut reply = Reply::begin(query, &self.settings, &known, out, (places, served));
         if let Some(tenths) = keepalive {
             reply.keep(tenths);
         }
@@ -158,7 +173,33 @@ impl Snapshot {
             Admission::Refuse(rcode) => reply.rcode = rcode,
             Admission::Transaction => {}
         }
+        if known.is_claimed() {
+            let question = !matches!(admission, Admission::Refuse(_));
+            if !self
+                .settings
+                .restrain(&mut reply, ask, cookie.is_some(), question)
+            {
+                reply.served.clear();
+                return Outcome::Withhold;
+            }
+        }
         reply.finish()
+    }
+
+    /// Asks for what is known of who asks to be near: for the second of three passes over a batch of datagrams.
+    #[inline]
+    pub fn expect(&self, address: Option<IpAddr>) {
+        if let (Some(limiter), Some(address)) = (&self.settings.limiter, address) {
+            limiter.fetch(address);
+        }
+    }
+
+    /// The network of `address`, when answers to it were just limited and that is news.
+    #[cold]
+    #[must_use]
+    pub fn news_of_limit(&self, address: IpAddr, now: Moment) -> Option<Prefix> {
+        let limiter = self.settings.limiter.as_ref()?;
+        limiter.begins(now).then(|| limiter.network(address))
     }
 
     /// Whom the answer is for: whom the resolver named, else whoever sent the query.
@@ -231,6 +272,17 @@ impl Snapshot {
             Some(index) => answers.facets.get(index as usize),
         }
     }
+}
+
+/// What becomes of a query that asks nothing but for a cookie (RFC 7873 section 5.4).
+#[cold]
+fn for_a_cookie(query: &Query<'_>, shown: Shown) -> Admission {
+    Admission::Refuse(match (query.opcode(), query.edns) {
+        (1.., _) => rcode::NOTIMP,
+        (0, Some(edns)) if edns.version != 0 => rcode::BADVERS,
+        (0, _) if shown == Shown::Wrong => rcode::BADCOOKIE,
+        (0, _) => rcode::NOERROR,
+    })
 }
 
 impl Prepared<'_> {

@@ -31,6 +31,25 @@ pub const TCP_PER_PREFIX: i64 = 700;
 pub const TCP_IDLE: Duration = Duration::from_secs(10);
 /// Long enough for the transfer of a large zone over a slow line, short enough that a stuck peer is forgotten.
 pub const TCP_TOTAL: Duration = Duration::from_secs(300);
+/// Cookies cost who sends none nothing, and let honest clients be told from forged ones.
+pub const COOKIES: bool = true;
+/// Who is over its limit may come again with a cookie; everybody else is answered as ever.
+pub const COOKIES_REQUIRED: &str = "limited";
+/// Under a flood it is what keeps clients with a cookie answered.
+pub const COOKIE_LANE: bool = true;
+/// Nobody, as in other servers: how much one network asks, a resolver of a large provider or a carrier's NAT, only the
+/// operator can know.
+pub const RATE: i64 = 0;
+/// A resolver whose cache was emptied asks a second's worth at once.
+pub const RATE_BURST: i64 = 1;
+/// Every other one: a client that retries comes through, and who is flooded gets half of the packets that were sent.
+pub const RATE_SLIP: i64 = 2;
+/// The smallest networks that are announced; a flood's forged addresses hit the networks of its victims.
+pub const RATE_IPV4: i64 = 24;
+/// What one customer gets.
+pub const RATE_IPV6: i64 = 56;
+/// 1 MiB: what fits into the cache of a core.
+pub const RATE_ENTRIES: i64 = 131_072;
 /// A message is one or two segments: ten seconds cover several retransmissions, and a stalled client costs no more.
 pub const TCP_MESSAGE: Duration = Duration::from_secs(10);
 

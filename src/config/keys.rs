@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use crate::config::duration;
 
+mod abuse;
 mod access;
 mod api;
 mod around;
@@ -28,6 +29,7 @@ mod ttl;
 mod unprobed;
 mod zone;
 
+pub use abuse::{DNS_COOKIES, DNS_RATE_LIMIT};
 pub use access::{ACCESS, DNS_TRANSFERS};
 pub use api::{API, API_CLIENT, API_TLS, API_TOKEN};
 pub use around::{GEO, ISOLATION, RESOLVER};
@@ -57,6 +59,8 @@ pub static SECTIONS: &[&Section] = &[
     &SERVER,
     &DNS,
     &DNS_TCP,
+    &DNS_COOKIES,
+    &DNS_RATE_LIMIT,
     &DNS_TRANSFERS,
     &DNS_TLS,
     &DNS_QUIC,

@@ -22,9 +22,11 @@ pub(super) fn write(text: &mut Text, totals: &[(&'static str, Tally)]) {
         }
     }
     type Part = fn(&Tally) -> u64;
-    let parts: [(_, Part); 6] = [
+    let parts: [(_, Part); 8] = [
         (&f::MESSAGES, |tally| tally.queries),
         (&f::DROPPED, |tally| tally.dropped),
+        (&f::WITHHELD, |tally| tally.withheld),
+        (&f::LIMITED, |tally| tally.limited),
         (&f::TRUNCATED, |tally| tally.truncated),
         (&f::TRANSACTIONS, |tally| tally.transactions),
         (&f::REFUSED, |tally| tally.transactions_refused),
@@ -33,12 +35,28 @@ pub(super) fn write(text: &mut Text, totals: &[(&'static str, Tally)]) {
     for (family, part) in parts {
         let mut samples = text.family(family);
         for (transport, tally) in totals {
-            // Only datagrams can be lost in a queue, and hand transactions over.
+            // Only datagrams can be lost in a queue, limited, and hand transactions over.
             if ["udp", "xdp"].contains(transport)
-                || ![f::REFUSED.name, f::OVERFLOWS.name].contains(&family.name)
+                || ![
+                    f::REFUSED.name,
+                    f::OVERFLOWS.name,
+                    f::WITHHELD.name,
+                    f::LIMITED.name,
+                ]
+                .contains(&family.name)
             {
                 samples.count(&labels(&[("transport", transport)]), part(tally));
             }
+        }
+    }
+    let mut samples = text.family(&f::COOKIES);
+    for (transport, tally) in totals {
+        for (cookie, count) in [
+            ("good", tally.cookies_good),
+            ("wrong", tally.cookies_wrong),
+            ("new", tally.cookies_new),
+        ] {
+            samples.count(&labels(&[("transport", transport), ("cookie", cookie)]), count);
         }
     }
     let mut samples = text.family(&f::SOCKET_ERRORS);

@@ -22,6 +22,9 @@ families! {
     QUERIES: Counter "pointsman_queries" "" "Queries that the engine answered, by transport, type and response code.";
     MESSAGES: Counter "pointsman_messages" "" "Messages received.";
     DROPPED: Counter "pointsman_messages_dropped" "" "Messages not answered on purpose: responses, runts.";
+    WITHHELD: Counter "pointsman_answers_withheld" "" "Answers not sent because the client's network had been answered often enough.";
+    LIMITED: Counter "pointsman_answers_limited" "" "Answers cut short because the client's network had been answered often enough.";
+    COOKIES: Counter "pointsman_cookies" "" "Answered queries with a COOKIE option, by what the cookie was.";
     TRUNCATED: Counter "pointsman_answers_truncated" "" "Answers cut short (TC).";
     TRANSACTIONS: Counter "pointsman_transactions" "" "Messages that are more than a question: transfers, NOTIFY, UPDATE, signed queries.";
     REFUSED: Counter "pointsman_transactions_refused" "" "Transactions over UDP given up because too many were waiting.";

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::model::abuse::{CookieSettings, RateSettings};
 use crate::model::access::ApiAccess;
 use crate::model::check::{Check, Target};
 use crate::model::drill::DrillSettings;
@@ -202,6 +203,10 @@ pub struct NodeSettings {
     pub udp_payload: u16,
     /// `[dns.tcp]`.
     pub tcp: TcpSettings,
+    /// `[dns.cookies]`.
+    pub cookies: CookieSettings,
+    /// `[dns.rate_limit]`; `None`: nobody is limited.
+    pub rate_limit: Option<RateSettings>,
     /// `[dns.tls]`, `[dns.quic]`, `[dns.https]`, `[dns.encrypted]`.
     pub encrypted: Encrypted,
     /// `[probes] concurrency`: probes under way at once, at the most.

@@ -18,6 +18,9 @@ use crate::publish::tables::{Tables, tenants};
 use crate::wire::name::Name;
 use crate::zone::contents::Contents;
 
+/// What the limiter's seed is made of, besides the seed of all.
+const LIMITER: &[u8] = b"\x07limiter\x00";
+
 /// The single writer of snapshots.
 #[derive(Debug)]
 pub struct Publisher {
@@ -42,7 +45,7 @@ impl Publisher {
             layouts: Vec::new(),
             zones: Arc::new(Zones::new(Vec::new(), tables.hash().clone())),
             services: Arc::from([]),
-            settings: Arc::new(Settings::of(&plan.node)),
+            settings: Arc::new(Settings::of(&plan.node, tables.hash().of(LIMITER), None)),
             edition: 0,
             lanes: Arc::new(Lanes {
                 end: NOBODY + 1,
@@ -75,7 +78,8 @@ impl Publisher {
     /// A new plan with `tables` built for it. A service that stands at the same name as before answers as before
     /// until the next [`Publisher::apply`] for it.
     pub fn adopt(&mut self, plan: &Plan, tables: Tables) {
-        self.settings = Arc::new(Settings::of(&plan.node));
+        let seed = tables.hash().of(LIMITER);
+        self.settings = Arc::new(Settings::of(&plan.node, seed, Some(&self.settings)));
         self.keep_services(plan);
         let zones = plan.zones.iter().enumerate().map(|(index, zone)| {
             let tenants = tenants(plan, zone);

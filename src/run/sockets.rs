@@ -77,7 +77,7 @@ impl Bound {
         let workers = workers(node);
         let (mut datagrams, mut listeners) = (Vec::new(), Vec::new());
         for &address in &node.listen {
-            datagrams.extend(given.udp(address, workers, udp::BUFFER)?);
+            datagrams.extend(given.udp(address, workers, udp::BUFFER, node.cookies.lane)?);
             listeners.push(given.tcp(address)?);
         }
         let encrypted = encrypted::Sockets::open(&node.encrypted, &mut given)?;

@@ -10,7 +10,7 @@ use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use crate::answer::snapshot::About;
+use crate::answer::snapshot::{About, Shown};
 use crate::model::histogram::{Histogram, bucket};
 use crate::serve::kinds::{CODES, TYPES, column, row};
 use crate::serve::lanes::Row;
@@ -142,6 +142,16 @@ counts! {
     truncated,
     /// Messages that were not answered on purpose: responses, runts.
     dropped,
+    /// Answers withheld because the client's network was answered often enough.
+    withheld,
+    /// Answers cut short for the same reason.
+    limited,
+    /// Answered queries with a good cookie of ours.
+    cookies_good,
+    /// Answered queries with a cookie that is not.
+    cookies_wrong,
+    /// Answered queries with the client's cookie alone.
+    cookies_new,
     /// Messages handed to the transaction handler (transfers, NOTIFY, UPDATE, signed queries).
     transactions,
     /// Transactions given up because too many were waiting.
@@ -184,6 +194,13 @@ impl Tally {
     pub fn answered(&mut self, about: About) {
         self.answers += 1;
         self.truncated += u64::from(about.truncated);
+        self.limited += u64::from(about.limited);
+        match about.cookie {
+            Shown::Nothing => {}
+            Shown::Itself => self.cookies_new += 1,
+            Shown::Wrong => self.cookies_wrong += 1,
+            Shown::Good => self.cookies_good += 1,
+        }
         let row = row(about.qtype);
         self.touched |= 1 << row;
         let codes = self.kinds.get_mut(row);
@@ -344,6 +361,7 @@ mod tests {
             rcode,
             truncated,
             qtype: 1,
+            ..About::default()
         };
         let mut tally = Tally {
             queries: 3,

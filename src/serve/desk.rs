@@ -7,6 +7,7 @@ use std::net::IpAddr;
 use std::sync::Arc;
 
 use crate::answer::snapshot::{Ask, Client, Outcome, Prepared, Scratch, Snapshot, Transport};
+use crate::model::plan::Prefix;
 use crate::model::time::{Moment, Now};
 use crate::serve::counters::{Cell, Tally};
 use crate::serve::dice::Dice;
@@ -69,9 +70,13 @@ impl Desk {
         for (index, prepared) in prepared.iter_mut().enumerate().take(queries.count()) {
             *prepared = queries.octets(index).map(|query| snapshot.prepare(query));
         }
-        for prepared in prepared.iter().flatten() {
-            snapshot.fetch(prepared);
+        for (index, prepared) in prepared.iter().enumerate() {
+            if let Some(prepared) = prepared {
+                snapshot.fetch(prepared);
+                snapshot.expect(queries.sender(index));
+            }
         }
+        let mut latest = None;
         let tally = &mut self.tally;
         for (index, prepared) in prepared.iter().enumerate().take(queries.count()) {
             let Some(address) = queries.sender(index) else {
@@ -96,6 +101,9 @@ impl Desk {
                 Outcome::Reply { len, about } => {
                     replies.answer(index, len);
                     tally.answered(about);
+                    if about.limited {
+                        latest = Some(address);
+                    }
                     if let Some(served) = self.scratch.served() {
                         served.ttl.into_iter().for_each(|ttl| tally.lives_for(ttl));
                         served.lanes.iter().for_each(|lane| self.cell.keep_lane(*lane));
@@ -106,7 +114,16 @@ impl Desk {
                     tally.transactions_refused += u64::from(!hand_over(index, query));
                 }
                 Outcome::Drop => tally.dropped += 1,
+                Outcome::Withhold => {
+                    tally.withheld += 1;
+                    latest = Some(address);
+                }
             }
+        }
+        if let Some(address) = latest
+            && let Some(network) = snapshot.news_of_limit(address, now.moment)
+        {
+            tell(network);
         }
     }
 
@@ -127,6 +144,16 @@ impl Desk {
     pub fn keep(&mut self) {
         self.cell.keep(&mut self.tally);
     }
+}
+
+/// Tells that answers are limited: once, until nothing was for a minute. How much it is, the counters tell.
+#[cold]
+fn tell(network: Prefix) {
+    tracing::warn!(
+        target: "pointsman::limit",
+        network = %network.address, prefix = network.length,
+        "answers over UDP to clients without a cookie are limited, among others to this network"
+    );
 }
 
 impl<'q> Queries<'q> for batch::Queries<'q> {

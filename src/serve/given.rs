@@ -100,7 +100,9 @@ impl Given {
     }
 
     /// The UDP sockets on `address`, as [`listen::udp`] would open them. Where sockets were given, there are as many as
-    /// were given: the kernel lets nobody but the user who opened the first add others to it.
+    /// were given: the kernel lets nobody but the user who opened the first add others to it. With `lane`, those that are
+    /// opened here are followed by one for cookies, see [`listen::udp_with_lane`]; those that were given stand as whoever
+    /// opened them arranged them.
     ///
     /// # Errors
     /// [`BindError`].
@@ -109,10 +111,15 @@ impl Given {
         address: SocketAddr,
         workers: usize,
         buffer: usize,
+        lane: bool,
     ) -> Result<Vec<UdpSocket>, BindError> {
         let given = self.take(Kind::Datagram, address);
         if given.is_empty() {
-            return listen::udp(address, workers, buffer);
+            return if lane {
+                listen::udp_with_lane(address, workers, buffer)
+            } else {
+                listen::udp(address, workers, buffer)
+            };
         }
         if given.len() < workers {
             tracing::warn!(
@@ -213,11 +220,11 @@ mod tests {
         assert!(given.has(Kind::Datagram, address) && given.has(Kind::Stream, listening));
         assert!(!given.has(Kind::Stream, address));
 
-        assert_eq!(given.udp(address, 4, 65_536).unwrap().len(), 2);
+        assert_eq!(given.udp(address, 4, 65_536, true).unwrap().len(), 2);
         assert_eq!(given.tcp(listening).unwrap().local_addr().unwrap(), listening);
         assert!(given.is_empty());
         // The sockets are closed again, and what is not given is opened.
-        assert_eq!(given.udp(address, 4, 65_536).unwrap().len(), 4);
+        assert_eq!(given.udp(address, 4, 65_536, false).unwrap().len(), 4);
     }
 
     #[test]

@@ -6,7 +6,7 @@ use std::os::fd::AsFd;
 
 use socket2::{Domain, Protocol, Socket, Type};
 
-use crate::sys::option;
+use crate::sys::{option, steer};
 
 /// Connections that may wait to be accepted. Servers with 10 lose SYNs to twenty clients at once; each then waits a
 /// second.
@@ -80,6 +80,26 @@ pub fn udp(address: SocketAddr, workers: usize, buffer: usize) -> Result<Vec<Udp
     }
     if let Some(socket) = sockets.first() {
         say_when_small(socket, address, buffer);
+    }
+    Ok(sockets)
+}
+
+/// The same and one more socket, the last, for the datagrams that bring a whole DNS cookie: a flood without cookies does not
+/// crowd them out. Where the kernel cannot tell them apart, it is one worker more.
+///
+/// # Errors
+/// [`BindError`].
+pub fn udp_with_lane(
+    address: SocketAddr,
+    workers: usize,
+    buffer: usize,
+) -> Result<Vec<UdpSocket>, BindError> {
+    let workers = workers.max(1);
+    let sockets = udp(address, workers + 1, buffer)?;
+    if let Some(socket) = sockets.first()
+        && let Err(error) = steer::cookies_to_the_last(socket, workers, address.is_ipv6())
+    {
+        tracing::warn!(%address, %error, "the kernel does not tell datagrams with a cookie from others");
     }
     Ok(sockets)
 }

@@ -83,6 +83,8 @@ impl PlanBuilder {
                 total: Duration::from_secs(60),
                 message: Duration::from_secs(10),
             },
+            cookies: Default::default(),
+            rate_limit: None,
             probe_concurrency: 1000,
             exec_concurrency: 8,
             zones_directory: PathBuf::new(),

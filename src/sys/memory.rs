@@ -7,10 +7,19 @@ const HUGE: usize = 2 << 20;
 /// Asks the processor to bring the line at `octets[offset]` into its cache; out of range: nothing.
 #[inline]
 pub fn prefetch(octets: &[u8], offset: usize) {
-    if offset >= octets.len() {
-        return;
+    if offset < octets.len() {
+        fetch(octets.as_ptr().wrapping_add(offset));
     }
-    let address = octets.as_ptr().wrapping_add(offset);
+}
+
+/// Asks the processor to bring the line at which `value` begins into its cache.
+#[inline]
+pub fn prefetch_value<T>(value: &T) {
+    fetch(std::ptr::from_ref(value).cast());
+}
+
+#[inline]
+fn fetch(address: *const u8) {
     #[cfg(target_arch = "x86_64")]
     // SAFETY: SSE belongs to every x86_64; a prefetch has no effect but on caches, whatever the address.
     unsafe {

@@ -93,6 +93,11 @@ impl<'o> Composer<'o> {
         fits
     }
 
+    /// Keeps the message within `octets`, of which `rest` are for what is reserved next. What is written stays.
+    pub fn narrow(&mut self, octets: usize, rest: usize) {
+        self.limit = self.limit.min(octets.max(self.at + rest));
+    }
+
     /// Makes the names of the question known, so that records may be compressed against them.
     pub fn learn_question(&mut self) {
         if self.question && self.places.count() == 0 {

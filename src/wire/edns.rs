@@ -1,5 +1,6 @@
 //! EDNS (RFC 6891): what a query's OPT says, and the OPT of a reply.
 
+use crate::wire::cookie::{COOKIE, Cookies, OPTION, Said};
 use crate::wire::subnet::{CLIENT_SUBNET, ClientSubnet, Told};
 
 /// Octets of an OPT record without options.
@@ -33,6 +34,8 @@ pub struct Edns {
     pub keepalive: Keepalive,
     /// What is said of the client.
     pub told: Told,
+    /// What the COOKIE option says.
+    pub cookie: Said,
 }
 
 /// What a query says about how long its connection is kept (RFC 7828). Without a meaning where there is no connection.
@@ -59,12 +62,14 @@ pub fn read(class: u16, ttl: u32, options: &[u8]) -> Option<Edns> {
         padded: false,
         keepalive: Keepalive::Unasked,
         told: Told::Nothing,
+        cookie: Said::Nothing,
     };
     let mut rest = options;
     while let Some((&[code_high, code_low, len_high, len_low], tail)) = rest.split_first_chunk() {
         let (data, after) = tail.split_at_checked(usize::from(u16::from_be_bytes([len_high, len_low])))?;
         match u16::from_be_bytes([code_high, code_low]) {
             NSID => edns.nsid = true,
+            COOKIE => edns.cookie = edns.cookie.and(data),
             PADDING => edns.padded = true,
             TCP_KEEPALIVE if !data.is_empty() => edns.keepalive = Keepalive::Malformed,
             TCP_KEEPALIVE if edns.keepalive == Keepalive::Unasked => edns.keepalive = Keepalive::Asked,
@@ -105,6 +110,8 @@ pub struct OptReply<'a> {
     pub nsid: Option<&'a [u8]>,
     /// The client's network, when it was told and heeded, and for how many bits of it the answer holds.
     pub subnet: Option<(ClientSubnet, u8)>,
+    /// The client's cookie and ours for it.
+    pub cookie: Option<Cookies>,
     /// For how long the connection may be idle, in tenths of a second, when that was asked for.
     pub keepalive: Option<u16>,
     /// What is to be said besides RCODE.
@@ -132,6 +139,7 @@ impl OptReply<'_> {
         OPT_LEN
             + self.nsid.map_or(0, |id| 4 + id.len())
             + self.subnet.map_or(0, |(subnet, _)| subnet.length())
+            + self.cookie.map_or(0, |_| OPTION)
             + self.keepalive.map_or(0, |_| 6)
             + self.error.map_or(0, |error| 6 + error.text.len())
             + self.padding.map_or(0, |octets| 4 + usize::from(octets))
@@ -169,6 +177,9 @@ impl OptReply<'_> {
         if let Some((subnet, scope)) = &self.subnet {
             let (head, address) = subnet.reply(*scope);
             rest = write_option(rest, CLIENT_SUBNET, &head, address);
+        }
+        if let Some((client, server)) = &self.cookie {
+            rest = write_option(rest, COOKIE, client, server);
         }
         if let Some(tenths) = self.keepalive {
             rest = write_option(rest, TCP_KEEPALIVE, &[], &tenths.to_be_bytes());
@@ -227,6 +238,7 @@ mod tests {
             dnssec_ok: true,
             nsid: Some(b"ns1"),
             subnet: None,
+            cookie: Some(([1; 8], [2; 16])),
             keepalive: Some(300),
             error: Some(ExtendedError {
                 code: 3,
@@ -234,12 +246,13 @@ mod tests {
             }),
             padding: None,
         };
-        let mut out = [0xff; 64];
+        let mut out = [0xff; 80];
         assert_eq!(reply.write(&mut out), reply.length());
-        assert_eq!(&out[..11], b"\0\0\x29\x04\xd0\x01\0\x80\0\0\x18");
+        assert_eq!(&out[..11], b"\0\0\x29\x04\xd0\x01\0\x80\0\0\x34");
         assert_eq!(
             &out[11..reply.length()],
-            b"\0\x03\0\x03ns1\0\x0b\0\x02\x01\x2c\0\x0f\0\x07\0\x03stale"
+            b"\0\x03\0\x03ns1\0\x0a\0\x18\x01\x01\x01\x01\x01\x01\x01\x01\x02\x02\x02\x02\x02\x02\x02\x02\
+              \x02\x02\x02\x02\x02\x02\x02\x02\0\x0b\0\x02\x01\x2c\0\x0f\0\x07\0\x03stale"
         );
         assert_eq!(reply.write(&mut out[..20]), 0);
         assert_eq!(OptReply::default().write(&mut out), OPT_LEN);

@@ -23,6 +23,9 @@ pub struct Query<'q> {
     pub malformed: bool,
     /// Whether the last record is a TSIG (RFC 8945).
     pub signed: bool,
+    /// Whether it asks nothing but for a cookie: no question, and a COOKIE option (RFC 7873 section 5.4). Such a message
+    /// is `malformed` to whoever has no cookies.
+    pub bare: bool,
 }
 
 /// The question; its name stands at octet 12, uncompressed.
@@ -61,11 +64,14 @@ impl<'q> Query<'q> {
             edns: None,
             malformed: true,
             signed: false,
+            bare: false,
         };
         if header[4..6] != [0, 1] {
             // Nothing can be said of a message without exactly one question (RFC 9619), but OPT is answered.
             if header[4..6] == [0, 0] {
                 query.read_records(HEADER, header);
+                let cookie = query.edns.and_then(|edns| edns.cookie.client());
+                query.bare = !query.malformed && !query.signed && cookie.is_some();
                 query.malformed = true;
             }
             return Some(query);

@@ -69,6 +69,8 @@ pub mod rcode {
     pub const YXDOMAIN: u16 = 6;
     /// An EDNS version that is not spoken.
     pub const BADVERS: u16 = 16;
+    /// A cookie that is missing or wrong (RFC 7873 section 8).
+    pub const BADCOOKIE: u16 = 23;
 }
 
 /// Where compressible names stand in the data of a type: after `skip` octets, `names` in a row.

@@ -88,11 +88,18 @@ fn placed(title: &str, line: &str) -> (String, String, &'static str) {
     match title {
         "pointsman.toml" => server_with(format!("{line}\n{server}")),
         "[zones]" => server_with(format!("[zones]\n{line}\n")),
-        "[dns]" | "[dns.tcp]" | "[dns.transfers]" | "[dns.tls]" | "[dns.quic]" | "[dns.https]"
-        | "[dns.encrypted]" | "[state]" | "[api]" | "[api.tls]" | "[[api.tokens]]" | "[[api.clients]]"
-        | "[metrics]" | "[defaults]" | "[defaults.check]" | "[probes]" | "[isolation]" | "[history]"
-        | "[process]" | "[drill]" | "[resolver]" | "[safety]" | "[overrides]" | "[geo]" => {
-            server_with(format!("{server}{title}\n{line}\n"))
+        "[dns]" | "[dns.tcp]" | "[dns.cookies]" | "[dns.transfers]" | "[dns.tls]" | "[dns.quic]"
+        | "[dns.https]" | "[dns.encrypted]" | "[state]" | "[api]" | "[api.tls]" | "[[api.tokens]]"
+        | "[[api.clients]]" | "[metrics]" | "[defaults]" | "[defaults.check]" | "[probes]"
+        | "[isolation]" | "[history]" | "[process]" | "[drill]" | "[resolver]" | "[safety]"
+        | "[overrides]" | "[geo]" => server_with(format!("{server}{title}\n{line}\n")),
+        "[dns.rate_limit]" => {
+            let rate = if line.starts_with("per_second") {
+                ""
+            } else {
+                "per_second = 5\n"
+            };
+            server_with(format!("{server}{title}\n{rate}{line}\n"))
         }
         "[keys.NAME]" => server_with(format!("{server}[keys.\"k.test\"]\n{line}\n")),
         "[[notify]]" => {

@@ -10,6 +10,7 @@
     reason = "a test that meets the unexpected must fail loudly"
 )]
 
+mod abuse;
 mod aliases;
 mod announce;
 mod answers;

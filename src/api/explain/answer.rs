@@ -77,7 +77,7 @@ pub(super) fn ask(snapshot: &Snapshot, question: &Question, now: Now) -> Answer 
             answer.wire = hex(sent);
             answer
         }
-        Outcome::Transaction | Outcome::Drop => Answer::default(),
+        Outcome::Transaction | Outcome::Drop | Outcome::Withhold => Answer::default(),
     };
     answer.query = hex(&octets);
     answer

@@ -8,7 +8,7 @@ use toml::de::DeTable;
 use crate::config::atlas::{self, Known};
 use crate::config::check::drill;
 use crate::config::check::hand::{self, OverridesFile};
-use crate::config::check::{api, encrypted, notify, probe, process, tsig};
+use crate::config::check::{abuse, api, encrypted, notify, probe, process, tsig};
 use crate::config::defaults;
 use crate::config::keys;
 use crate::config::load::files::Files;
@@ -98,6 +98,8 @@ pub(crate) fn read(source: &Source, files: &mut Files, geo_before: Option<&Known
         geo: geo.as_ref().map(Known::database),
         quotas: quotas(&dns.table("transfers", &keys::DNS_TRANSFERS)),
         tcp: tcp(&dns.table("tcp", &keys::DNS_TCP)),
+        cookies: abuse::cookies(&dns, files),
+        rate_limit: abuse::rate_limit(&dns),
         encrypted,
         probe_concurrency: probes.integer_or_default("concurrency"),
         exec_concurrency: probes.integer_or_default("exec_concurrency"),

@@ -181,6 +181,18 @@ pub static DNS: Section = Section {
         ),
         super::access::TRANSFERS,
         key(
+            "cookies",
+            Kind::Table("[dns.cookies]"),
+            Fallback::Nothing,
+            "DNS cookies",
+        ),
+        key(
+            "rate_limit",
+            Kind::Table("[dns.rate_limit]"),
+            Fallback::Nothing,
+            "how often one network is answered over UDP",
+        ),
+        key(
             "tls",
             Kind::Table("[dns.tls]"),
             Fallback::Nothing,

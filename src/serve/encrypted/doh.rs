@@ -300,4 +300,20 @@ mod tests {
             assert_eq!(freshness(&message), seconds);
         }
     }
+    proptest::proptest! {
+        #[test]
+        fn whatever_comes_is_read_or_refused(
+            octets in proptest::collection::vec(proptest::prelude::any::<u8>(), 0..200),
+            text in ".{0,100}",
+        ) {
+            freshness(&octets);
+            let written = get(&format!("dns={}", BASE64URL_NOPAD.encode(&octets)));
+            let expected = query(octets.clone());
+            proptest::prop_assert_eq!(
+                written,
+                expected.map(|octets| Wanted::Message { octets, head_only: false })
+            );
+            let _ = get(&text);
+        }
+    }
 }

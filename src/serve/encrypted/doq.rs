@@ -1,7 +1,8 @@
 //! What DNS over QUIC asks of messages and streams (RFC 9250). Pure.
 
 use crate::serve::framing::{LENGTH, LONGEST};
-use crate::wire::query::HEADER;
+use crate::wire::edns::Keepalive;
+use crate::wire::query::Query;
 
 /// Octets of the longest stream of a client: one message with its length.
 pub(super) const LONGEST_STREAM: usize = LONGEST;
@@ -60,32 +61,10 @@ pub(super) fn message(stream: &[u8]) -> Result<&[u8], Fault> {
     Ok(message)
 }
 
-/// Whether an OPT at the end of `message` holds edns-tcp-keepalive (RFC 7828). What is malformed is for the engine to
-/// refuse.
+/// Whether `message` has the option edns-tcp-keepalive (RFC 7828). What is malformed is for the engine to refuse.
 fn has_keepalive(message: &[u8]) -> bool {
-    const KEEPALIVE: u16 = 11;
-    let Some(query) = crate::wire::query::Query::read(message) else {
-        return false;
-    };
-    if query.edns.is_none() || query.malformed {
-        return false;
-    }
-    let start = query.question.map_or(HEADER, |question| question.end());
-    // OPT is the only record of any query but signed ones and transfers, which may do without this rule.
-    let records = message.get(start..).unwrap_or(&[]);
-    let Some((&[0, 0, 41, .., high, low], rest)) = records.split_first_chunk::<11>() else {
-        return false;
-    };
-    let mut options = rest
-        .get(..usize::from(u16::from_be_bytes([high, low])))
-        .unwrap_or(&[]);
-    while let Some((&[a, b, c, d], tail)) = options.split_first_chunk() {
-        if u16::from_be_bytes([a, b]) == KEEPALIVE {
-            return true;
-        }
-        options = tail.get(usize::from(u16::from_be_bytes([c, d]))..).unwrap_or(&[]);
-    }
-    false
+    let edns = Query::read(message).and_then(|query| query.edns);
+    edns.is_some_and(|edns| edns.keepalive != Keepalive::Unasked)
 }
 
 #[cfg(test)]
@@ -131,6 +110,20 @@ mod tests {
         ] {
             let stream = framed(&with_option(option)).unwrap();
             assert_eq!(message(&stream).is_err(), refused, "{option:?}");
+        }
+    }
+    proptest::proptest! {
+        #[test]
+        fn what_is_taken_is_what_was_framed(octets in proptest::collection::vec(proptest::prelude::any::<u8>(), 0..100)) {
+            if let Ok(taken) = message(&octets) {
+                proptest::prop_assert_eq!(framed(taken).unwrap(), octets.clone());
+            }
+            let mut zero = octets;
+            zero.iter_mut().take(2).for_each(|octet| *octet = 0);
+            if !has_keepalive(&zero) {
+                let stream = framed(&zero).unwrap();
+                proptest::prop_assert_eq!(message(&stream), Ok(&zero[..]));
+            }
         }
     }
 }

@@ -157,7 +157,7 @@ impl Entrance {
                 tally.transactions += 1;
                 Answer::Transaction
             }
-            Outcome::Drop => {
+            Outcome::Drop | Outcome::Withhold => {
                 tally.dropped += 1;
                 Answer::Nothing
             }

@@ -214,6 +214,7 @@ impl<'a, S: AsyncRead + AsyncWrite + Unpin> Connection<'a, S> {
         if let (Some(place), Some(carry)) = (input.get_mut(..carried), self.carry.get(..carried)) {
             place.copy_from_slice(carry);
         }
+        scratch.keeps_idle_for(Some(entrance.front.limits().idle));
         let mut messages = Messages::of(input.get(..filled).unwrap_or(&[]));
         let began = entrance.front.clock.now();
         let transaction = self.answer(&mut messages, outgoing, scratch, dice, (tally, cell), began);
@@ -302,7 +303,7 @@ impl<'a, S: AsyncRead + AsyncWrite + Unpin> Connection<'a, S> {
                     tally.transactions += 1;
                     return Some(query.to_vec());
                 }
-                Outcome::Drop => tally.dropped += 1,
+                Outcome::Drop | Outcome::Withhold => tally.dropped += 1,
             }
         }
         None

@@ -315,6 +315,7 @@ impl<'a, S: AsyncRead + AsyncWrite + Unpin> Connection<'a, S> {
                     return Some(query.to_vec());
                 }
                 Outcome::Drop => tally.dropped += 1,
+                Outcome::Withhold => tally.withheld += 1,
             }
         }
         None

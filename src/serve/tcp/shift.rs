@@ -262,7 +262,7 @@ impl Shift {
                             Fate::Answered(len)
                         }
                         Outcome::Transaction => Fate::Transaction,
-                        Outcome::Drop => {
+                        Outcome::Drop | Outcome::Withhold => {
                             tally.queries += 1;
                             tally.dropped += 1;
                             Fate::Silent

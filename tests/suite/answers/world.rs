@@ -118,6 +118,8 @@ pub(crate) fn settings() -> NodeSettings {
             total: Duration::ZERO,
             message: Duration::ZERO,
         },
+        cookies: Default::default(),
+        rate_limit: None,
         probe_concurrency: 1,
         exec_concurrency: 8,
         zones_directory: PathBuf::new(),
@@ -376,6 +378,6 @@ pub(crate) fn ask(snapshot: &Snapshot, query: &[u8], transport: Transport, dice:
             out.truncate(len);
             Some(out)
         }
-        Outcome::Transaction | Outcome::Drop => None,
+        Outcome::Transaction | Outcome::Drop | Outcome::Withhold => None,
     }
 }

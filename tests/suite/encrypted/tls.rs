@@ -6,7 +6,7 @@ use rustls::pki_types::CertificateDer;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::time::timeout;
 
-use super::clients::{PATIENCE, Site, ask, client, connect, framed, query};
+use super::clients::{PATIENCE, Site, ask, client, connect, framed, opt, query};
 
 /// Reads one message.
 async fn read<S: AsyncReadExt + Unpin>(stream: &mut S) -> std::io::Result<Vec<u8>> {
@@ -30,6 +30,14 @@ async fn pipelined_queries_are_all_answered_and_a_zone_is_transferred() {
     }
     let zone = ask(&mut stream, &query("example.test", 252, None)).await.unwrap();
     assert_eq!(zone[7], 5, "SOA, NS, two addresses, SOA");
+    // How long the connection is kept is told to whoever asks (RFC 7828), in tenths of seconds.
+    let asked = query(
+        "static.example.test",
+        1,
+        Some(&opt(1232, 0, false, b"\0\x0b\0\0")),
+    );
+    let kept = ask(&mut stream, &asked).await.unwrap();
+    assert!(kept.ends_with(b"\0\x0b\0\x02\x01\x2c"), "{kept:?}");
     // And goes on after that.
     ask(&mut stream, &query("static.example.test", 1, None))
         .await

@@ -42,6 +42,8 @@ pub(crate) fn plan() -> Plan {
         udp_payload: 1232,
         encrypted: Default::default(),
         tcp: TCP,
+        cookies: Default::default(),
+        rate_limit: None,
         probe_concurrency: 1,
         exec_concurrency: 8,
         zones_directory: PathBuf::new(),
