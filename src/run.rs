@@ -95,10 +95,10 @@ pub async fn start(
     // One provider for every TLS client; a second installation (in tests) is no harm.
     let _ = rustls::crypto::ring::default_provider().install_default();
     let path = file.to_owned();
-    let loaded = tokio::task::spawn_blocking(move || load(&path))
+    let mut loaded = tokio::task::spawn_blocking(move || load(&path))
         .await
         .context("the loader broke off")?;
-    let plan = servable(&loaded)?;
+    let mut plan = servable(&loaded)?;
     for diagnostic in &loaded.diagnostics {
         if diagnostic.is_error() {
             tracing::error!(target: "pointsman::config", "{diagnostic}");
@@ -107,6 +107,9 @@ pub async fn start(
         }
     }
     let taking = beginning::ask(&plan, wishes).await?;
+    if let Some(taking) = &taking {
+        taking.adapt(&mut loaded, &mut plan);
+    }
     let clock = taking.as_ref().map_or_else(SystemClock::start, Taking::clock);
     if taking.is_none() {
         sockets::try_bind(&plan, &given, &privileges).await?;

@@ -7,10 +7,12 @@ use anyhow::Context;
 
 use crate::answer::published::Published;
 use crate::clock::{Clock, SystemClock};
+use crate::config::check::abuse::go_on_with;
 use crate::config::load::Loaded;
 use crate::control::Control;
 use crate::control::effect::Effect;
 use crate::control::event::Remembered;
+use crate::model::abuse::CookieSecrets;
 use crate::model::plan::Plan;
 use crate::publish::publisher::Publisher;
 use crate::run::doors::Doors;
@@ -55,6 +57,16 @@ impl Taking {
     /// The clock that both go by.
     pub(in crate::run) fn clock(&self) -> SystemClock {
         self.bid.clock
+    }
+
+    /// The plan that was loaded, with the secret of the other's cookies in place of a new one.
+    pub(in crate::run) fn adapt(&self, loaded: &mut Loaded, plan: &mut Arc<Plan>) {
+        let (Some(secret), CookieSecrets::Own(_)) = (self.bid.cookies, &plan.node.cookies.secrets) else {
+            return;
+        };
+        go_on_with(secret);
+        Arc::make_mut(plan).node.cookies.secrets = CookieSecrets::Own(secret);
+        loaded.plan = Some(Arc::clone(plan));
     }
 
     /// The number of the history's last entry.

@@ -15,8 +15,7 @@ use crate::config::load::Loaded;
 use crate::model::time::Moment;
 use crate::run::takeover::arriving::{Arriving, Do, Happened};
 use crate::run::takeover::counts::Counts;
-use crate::run::takeover::frame::Link;
-use crate::run::takeover::host::SOCKET;
+use crate::run::takeover::frame::{Link, SOCKET};
 use crate::run::takeover::judgement::{Announced, judge};
 use crate::run::takeover::questions::{self, Digest, Question};
 use crate::run::takeover::word::{Bequest, Bidding, MAGIC, Parting, VERSION};
@@ -56,6 +55,8 @@ pub struct Bid {
     answers: Vec<Vec<u8>>,
     zones: (Vec<Digest>, Vec<Digest>),
     changes: Option<Outlook>,
+    /// What the other's own cookies are made of.
+    pub cookies: Option<[u8; 16]>,
 }
 
 /// What came.
@@ -107,9 +108,18 @@ impl Bid {
             answers: Vec::new(),
             zones: Default::default(),
             changes: None,
+            cookies: None,
         };
         match bid.hear()? {
-            Some((Parting::Welcome { program, moment }, _)) => {
+            Some((
+                Parting::Welcome {
+                    program,
+                    moment,
+                    cookies,
+                },
+                _,
+            )) => {
+                bid.cookies = cookies;
                 bid.clock = SystemClock::going_on(Moment::from_nanos(moment));
                 bid.machine.step(Happened::Welcome);
                 tracing::info!(

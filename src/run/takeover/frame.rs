@@ -1,9 +1,12 @@
 //! Frames on the control socket: four octets of length (big endian), then JSON; descriptors travel with the length.
 
+use std::fs::Permissions;
 use std::io::{self, IoSlice, IoSliceMut, Read, Write};
 use std::mem::MaybeUninit;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
-use std::os::unix::net::UnixStream;
+use std::os::unix::fs::PermissionsExt;
+use std::os::unix::net::{UnixListener, UnixStream};
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
@@ -15,6 +18,8 @@ use rustix::process::{PidfdFlags, Signal, geteuid, pidfd_open, pidfd_send_signal
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
+/// The control socket's name in the state directory.
+pub const SOCKET: &str = "control.sock";
 /// Descriptors of one frame: the kernel takes no more than 253.
 pub const DESCRIPTORS: usize = 250;
 /// Octets of the longest frame: the state of a hundred thousand targets is a quarter of that.
@@ -156,6 +161,22 @@ impl Link {
         let _ = pidfd_send_signal(&self.process, Signal::KILL);
         self.ended_within(Duration::from_secs(5))
     }
+}
+
+/// Opens the control socket, in place of one that is there.
+///
+/// # Errors
+/// The system's: a directory that cannot be written, a path that is too long.
+pub fn listen(directory: &Path) -> io::Result<(UnixListener, PathBuf)> {
+    let path = directory.join(SOCKET);
+    let aside = directory.join(format!("{SOCKET}.{}", std::process::id()));
+    // Left by a process of this number that died.
+    let _ = std::fs::remove_file(&aside);
+    let listener = UnixListener::bind(&aside)?;
+    std::fs::set_permissions(&aside, Permissions::from_mode(0o600))?;
+    std::fs::rename(&aside, &path)?;
+    listener.set_nonblocking(true)?;
+    Ok((listener, path))
 }
 
 #[cfg(test)]

@@ -3,8 +3,7 @@
 use std::io;
 use std::net::TcpListener;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
-use std::os::unix::fs::PermissionsExt;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -16,19 +15,18 @@ use crate::announce::desk::Desk;
 use crate::api::live::{Outlook, Rehearsal};
 use crate::clock::SystemClock;
 use crate::config::load::Loaded;
+use crate::model::abuse::CookieSecrets;
 use crate::run::doors::Doors;
 use crate::run::signal_box::Message;
 use crate::run::signal_box::handing::{Handing, Left};
 use crate::run::supervisor::Manager;
 use crate::run::takeover::counts::Counts;
-use crate::run::takeover::frame::{DESCRIPTORS, Link};
+use crate::run::takeover::frame::{DESCRIPTORS, Link, listen};
 use crate::run::takeover::parting::{Do, Happened, Parting};
 use crate::run::takeover::questions::{self, Question};
 use crate::run::takeover::word::{self, Bequest, Bidding, MAGIC, VERSION};
 use crate::serve::counters::Counters;
 
-/// The control socket's name in the state directory.
-pub(super) const SOCKET: &str = "control.sock";
 /// How long a successor may be silent before it asked for the state: it reads its zones before it comes.
 const COURTING: Duration = Duration::from_secs(120);
 /// How long this server decides nothing for a successor's sake.
@@ -72,24 +70,11 @@ impl Parts {
     }
 }
 
-/// Opens the control socket, in place of one that is there.
-fn open(directory: &Path) -> io::Result<(std::os::unix::net::UnixListener, PathBuf)> {
-    let path = directory.join(SOCKET);
-    let aside = directory.join(format!("{SOCKET}.{}", std::process::id()));
-    // Left by a process of this number that died.
-    let _ = std::fs::remove_file(&aside);
-    let listener = std::os::unix::net::UnixListener::bind(&aside)?;
-    std::fs::set_permissions(&aside, std::fs::Permissions::from_mode(0o600))?;
-    std::fs::rename(&aside, &path)?;
-    listener.set_nonblocking(true)?;
-    Ok((listener, path))
-}
-
 impl Host {
     /// Waits for successors until `stop`, or until one has taken over.
     pub(in crate::run) async fn run(self, directory: PathBuf, stop: CancellationToken) {
         let opened =
-            open(&directory).and_then(|(listener, path)| Ok((UnixListener::from_std(listener)?, path)));
+            listen(&directory).and_then(|(listener, path)| Ok((UnixListener::from_std(listener)?, path)));
         let (listener, path) = match opened {
             Ok(opened) => opened,
             Err(error) => {
@@ -241,7 +226,13 @@ impl<'h> Conversation<'h> {
         match todo {
             Do::Welcome => {
                 self.host.doors.hasten(true);
+                let plan = self.host.parts.loaded.borrow().plan.clone();
+                let secrets = plan.map(|plan| plan.node.cookies.secrets.clone());
                 self.say(&word::Parting::Welcome {
+                    cookies: match secrets {
+                        Some(CookieSecrets::Own(secret)) => Some(secret),
+                        _ => None,
+                    },
                     program: env!("CARGO_PKG_VERSION").to_owned(),
                     moment: self.host.parts.clock.moment().nanos(),
                 });

@@ -57,6 +57,9 @@ pub enum Parting {
         program: String,
         /// Its clock, in nanoseconds: the other goes on with it.
         moment: u64,
+        /// What its own cookies are made of, where no secret is shared.
+        #[serde(default)]
+        cookies: Option<[u8; 16]>,
     },
     /// No, and why.
     Dismiss(String),
