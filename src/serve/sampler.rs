@@ -58,7 +58,7 @@ impl Sampler {
 
     /// Takes one of these, when it is time; a worker that meets another here passes.
     #[cold]
-    pub fn take<'q>(&self, queries: &(impl Queries<'q> + Copy), now: Now) {
+    pub fn take<'q>(&self, queries: &impl Queries<'q>, now: Now) {
         let Ok(mut taken) = self.taken.try_lock() else {
             return;
         };
