@@ -69,7 +69,7 @@ pub fn main() -> ExitCode {
     };
     let common = arguments.common;
     let done = match arguments.command {
-        Command::Serve => serve::run(&common),
+        Command::Serve(options) => serve::run(&common, &options),
         Command::Demo(options) => demo::run(&common, &options),
         Command::Check(options) => check::run(&common, &options),
         Command::Status(options) => status::run(&common, &options),

@@ -25,6 +25,16 @@ impl SystemClock {
         }
     }
 
+    /// A clock that goes on with another process's, which shows `moment` now.
+    #[must_use]
+    pub fn going_on(moment: Moment) -> Self {
+        let now = tokio::time::Instant::now();
+        let begun = now.checked_sub(moment.since(Moment::ZERO));
+        Self {
+            start: begun.unwrap_or(now),
+        }
+    }
+
     /// The monotonic clock alone, at half the price.
     #[must_use]
     pub fn moment(&self) -> Moment {

@@ -11,7 +11,7 @@
 //! services, `naming` judges an operator's word on them; [`gate`] lets switches wait for a program, `holding` keeps the old
 //! answer meanwhile, `hooks` hears of programs; [`ledger`] knows until when
 //! caches may hold what is answered no more.
-//! [`status`], [`glance`], [`board`], [`listing`] and [`explain`] show it all, and [`timeline`] is what happened, as data; [`promise`] computes what may be expected of a service; [`foresee`] says what
+//! [`status`], [`glance`], [`board`], [`listing`] and [`explain`] show it all, and [`timeline`] is what happened, as data; [`promise`] computes what may be expected of a service; [`legacy`] is what a server leaves to its successor; [`foresee`] says what
 //! a new plan would change, and `losses` what any single failure would.
 
 pub mod basis;
@@ -40,6 +40,7 @@ pub(crate) mod hooks;
 pub(crate) mod isolating;
 pub(crate) mod lasting;
 pub mod ledger;
+pub mod legacy;
 pub mod listing;
 pub(crate) mod losses;
 pub(crate) mod masked;

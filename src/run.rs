@@ -11,6 +11,7 @@ mod announcing;
 #[cfg_attr(not(all(feature = "xdp", target_os = "linux")), path = "run/bypass/absent.rs")]
 mod bypass;
 pub mod chronicle;
+mod doors;
 pub mod drills;
 pub mod gate;
 pub mod loader;
@@ -18,14 +19,16 @@ mod metering;
 pub mod privileges;
 pub mod recorder;
 pub mod rehearse;
+mod running;
 pub mod signal_box;
 mod sockets;
 pub mod supervisor;
+pub mod takeover;
 mod tell;
 
 use std::path::Path;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, OnceLock};
 
 use anyhow::Context;
 use tokio::sync::{Semaphore, mpsc, oneshot, watch};
@@ -33,7 +36,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::answer::published::Published;
-use crate::api::live::{Live, Reload};
+use crate::api::live::Live;
 use crate::api::stream::STREAMS;
 use crate::clock::SystemClock;
 use crate::config::load::{Loaded, load};
@@ -45,13 +48,16 @@ use crate::probe::runner::{Limits, Runner};
 use crate::publish::publisher::Publisher;
 use crate::resolve;
 use crate::run::gate::Gates;
+use crate::run::takeover::beginning::{self, Taking};
+use crate::run::takeover::bid::Wishes;
 use crate::serve::given::Given;
 use crate::store::Store;
 use chronicle::Chronicle;
 use loader::Loader;
 use privileges::Privileges;
 use recorder::Recorder;
-use signal_box::{Inbox, Message, SignalBox};
+pub use running::Running;
+use signal_box::{Inbox, SignalBox};
 use supervisor::Manager;
 
 /// Reload requests that may wait; more are told that the server is busy.
@@ -74,36 +80,25 @@ pub enum StartError {
     System(#[from] anyhow::Error),
 }
 
-/// A running server.
-pub struct Running {
-    plan: Arc<Plan>,
-    ready: Arc<AtomicBool>,
-    opened: Option<oneshot::Receiver<anyhow::Result<()>>>,
-    failed: oneshot::Receiver<()>,
-    messages: mpsc::Sender<Message>,
-    reloads: mpsc::Sender<Reload>,
-    thread: std::thread::JoinHandle<()>,
-    runner: Runner,
-    tracker: TaskTracker,
-    stop: CancellationToken,
-    manager: Manager,
-}
-
 /// Reads the configuration and starts every part; returns before the sockets are open ([`Running::opened`]). Those that
 /// are `given` are not opened; what needs a privilege is done with `privileges`, which end when the sockets are open.
 ///
 /// # Errors
 /// [`StartError`]: every mistake of the files, or what the system refused.
-pub async fn start(file: &Path, mut given: Given, privileges: Privileges) -> Result<Running, StartError> {
+pub async fn start(
+    file: &Path,
+    mut given: Given,
+    privileges: Privileges,
+    wishes: Option<Wishes>,
+) -> Result<Running, StartError> {
     crate::sys::memory::map_large_blocks();
     // One provider for every TLS client; a second installation (in tests) is no harm.
     let _ = rustls::crypto::ring::default_provider().install_default();
-    let clock = SystemClock::start();
     let path = file.to_owned();
-    let loaded = tokio::task::spawn_blocking(move || load(&path))
+    let mut loaded = tokio::task::spawn_blocking(move || load(&path))
         .await
         .context("the loader broke off")?;
-    let plan = servable(&loaded)?;
+    let mut plan = servable(&loaded)?;
     for diagnostic in &loaded.diagnostics {
         if diagnostic.is_error() {
             tracing::error!(target: "pointsman::config", "{diagnostic}");
@@ -111,7 +106,14 @@ pub async fn start(file: &Path, mut given: Given, privileges: Privileges) -> Res
             tracing::warn!(target: "pointsman::config", "{diagnostic}");
         }
     }
-    sockets::try_bind(&plan, &given, &privileges).await?;
+    let taking = beginning::ask(&plan, wishes).await?;
+    if let Some(taking) = &taking {
+        taking.adapt(&mut loaded, &mut plan);
+    }
+    let clock = taking.as_ref().map_or_else(SystemClock::start, Taking::clock);
+    if taking.is_none() {
+        sockets::try_bind(&plan, &given, &privileges).await?;
+    }
     match crate::sys::limit::raise_open_files() {
         Ok(limit) => tracing::debug!(target: "pointsman::start", limit, "file descriptors"),
         Err(error) => {
@@ -124,13 +126,47 @@ pub async fn start(file: &Path, mut given: Given, privileges: Privileges) -> Res
     tracker.spawn(resolving.run(stop.clone()));
     let plan = loader::with_names(&plan, &mut resolver).await;
 
-    let (mut store, remembered) = open_store(&plan);
     let seed = seed();
-    let publisher = Publisher::new(&plan, &loaded.contents, seed);
+    let loaded = Arc::new(loaded);
+    let mut publisher = Publisher::new(&plan, &loaded.contents, seed);
     let tables = publisher.tables().clone();
     let published = Arc::new(Published::new(publisher.snapshot()));
 
-    let ready = Arc::new(AtomicBool::new(false));
+    let meters = Arc::new(Meters::new(clock));
+    let (tcp_changes, tcp) = watch::channel(plan.node.tcp);
+    let (encrypted_changes, encrypted) = watch::channel(Arc::new(plan.node.encrypted.clone()));
+    let (mut begun, mut doors, mut last_entry) = (None, None, 0);
+    let received = match taking {
+        Some(taking) => {
+            let files = (&plan, &loaded, file);
+            taking.receive(files, (&mut publisher, &published), seed).await?
+        }
+        None => None,
+    };
+    let mut taken = None;
+    if let Some((taking, signal_box, sockets)) = received {
+        (begun, given, last_entry) = (Some(signal_box), sockets, taking.last_entry());
+        taken = Some(taking);
+    }
+    let api = sockets::bind_api(&plan, &mut given, &privileges).await?;
+    let opening = sockets::Opening {
+        plan: Arc::clone(&plan),
+        published: Arc::clone(&published),
+        clock,
+        counters: Arc::clone(&meters.counters),
+        tcp,
+        encrypted,
+        stop: stop.clone(),
+        given,
+        privileges,
+    };
+    let mut opening = Some(opening);
+    if let (Some(taking), Some(opening)) = (taken, opening.take_if(|_| begun.is_some())) {
+        doors = Some(taking.reign(opening, &tracker, (&publisher, &plan)).await?);
+    }
+    let (mut store, remembered) = open_store(&plan);
+
+    let ready = Arc::new(AtomicBool::new(doors.is_some()));
     let (messages, message_inbox) = mpsc::channel(RELOADS);
     let (events, event_inbox) = mpsc::channel(EVENTS);
     let (requests, request_inbox) = mpsc::channel(REQUESTS);
@@ -152,7 +188,7 @@ pub async fn start(file: &Path, mut given: Given, privileges: Privileges) -> Res
     );
     let chance = seed.rotate_left(32);
     let (receivers, postbox) = announcing::open(&plan, &mut store, clock, &tracker, &stop, chance);
-    let chronicle = Chronicle::new(store.last_entry(), postbox);
+    let chronicle = Chronicle::new(store.last_entry().max(last_entry), postbox);
     let (news, history) = (chronicle.news(), store.history());
     let (drills, drill_inbox) = mpsc::channel(RELOADS);
     let (stages, drill_stages) = mpsc::channel(STAGES);
@@ -181,6 +217,7 @@ pub async fn start(file: &Path, mut given: Given, privileges: Privileges) -> Res
         chronicle,
         stages,
         plans,
+        begun,
     };
     let inbox = Inbox {
         messages: message_inbox,
@@ -189,10 +226,8 @@ pub async fn start(file: &Path, mut given: Given, privileges: Privileges) -> Res
     };
     let thread = signal_box::spawn(signal_box, inbox, failed_tx).context("cannot start a thread")?;
 
-    let (meters, manager) = (Arc::new(Meters::new(clock)), Manager::default());
-    let (tcp_changes, tcp) = watch::channel(plan.node.tcp);
+    let manager = Manager::default();
     let (access_changes, access) = watch::channel(Arc::new(plan.node.access.clone()));
-    let (encrypted_changes, encrypted) = watch::channel(Arc::new(plan.node.encrypted.clone()));
     let loader = Loader::new(
         file.to_owned(),
         loaded,
@@ -202,13 +237,14 @@ pub async fn start(file: &Path, mut given: Given, privileges: Privileges) -> Res
         (resolver, Arc::clone(&plan)),
         (Arc::clone(&meters), manager.clone()),
     );
+    let shown = loader.shown();
     tracker.spawn(loader.run(reload_inbox, rehearsal_inbox, stop.clone()));
 
     tracker.spawn(desk.run(stop.clone()));
     let live = Live {
         requests: requests.clone(),
         reloads: reloads.clone(),
-        rehearsals,
+        rehearsals: rehearsals.clone(),
         drills,
         news,
         history,
@@ -221,37 +257,55 @@ pub async fn start(file: &Path, mut given: Given, privileges: Privileges) -> Res
         streams: Arc::new(Semaphore::new(STREAMS)),
         stop: stop.clone(),
         directory: Arc::default(),
-        receivers,
+        receivers: receivers.clone(),
     };
-    sockets::open_api(&plan, (&mut given, &privileges), live, &tracker, stop.clone()).await?;
+    let (api_stop, gone) = (stop.child_token(), CancellationToken::new());
+    let kept = match api {
+        Some(listener) => {
+            let kept = listener.try_clone().context("a listener cannot be kept")?;
+            sockets::serve_api(listener, live, &tracker, api_stop.clone())?;
+            Some(kept)
+        }
+        None => None,
+    };
 
-    let opening = sockets::Opening {
-        plan: Arc::clone(&plan),
-        published,
-        clock,
+    let host = takeover::host::Parts {
+        messages: messages.clone(),
+        receivers,
+        loaded: shown,
+        rehearsals,
         counters: Arc::clone(&meters.counters),
-        tcp,
-        encrypted,
-        stop: stop.clone(),
-        given,
-        privileges,
+        clock,
+        api: kept,
+        api_stop,
+        gone: gone.clone(),
+        manager: manager.clone(),
+        seed,
     };
     let watching = manager
         .clone()
         .watch(requests, Arc::clone(&meters.counters), stop.clone());
-    let (open_tracker, is_ready, told) = (tracker.clone(), Arc::clone(&ready), manager.clone());
-    let planned = Arc::clone(&plan);
+    let (told, planned) = (manager.clone(), Arc::clone(&plan));
+    let directory = plan.node.state_directory.clone();
+    let (open_tracker, is_ready, stopping) = (tracker.clone(), Arc::clone(&ready), stop.clone());
+    let open_doors = Arc::new(OnceLock::new());
+    let seen_doors = Arc::clone(&open_doors);
     tracker.spawn(async move {
-        if open_wanted.await.is_ok() {
-            let result = opening.open(&open_tracker).await;
-            is_ready.store(result.is_ok(), Ordering::Release);
-            if result.is_ok() {
-                told.opened(&planned);
-                open_tracker.spawn(watching);
-            }
-            // Whoever started the server may not be waiting any more.
-            let _ = opened_tx.send(result);
-        }
+        // Where another server was taken over from they are open.
+        let result = match (doors, opening) {
+            (Some(doors), _) => Ok(doors),
+            (None, Some(opening)) if open_wanted.await.is_ok() => opening.open(&open_tracker, false).await,
+            (None, _) => return,
+        };
+        let result = result.map(|doors| {
+            is_ready.store(true, Ordering::Release);
+            told.opened(&planned);
+            open_tracker.spawn(watching);
+            let _ = seen_doors.set(Arc::clone(&doors));
+            open_tracker.spawn(host.with(doors).run(directory, stopping));
+        });
+        // Whoever started the server may not be waiting any more.
+        let _ = opened_tx.send(result);
     });
     Ok(Running {
         plan,
@@ -264,63 +318,10 @@ pub async fn start(file: &Path, mut given: Given, privileges: Privileges) -> Res
         runner,
         tracker,
         stop,
+        gone,
+        doors: open_doors,
         manager,
     })
-}
-
-impl Running {
-    /// The configuration that the server was started with.
-    #[must_use]
-    pub fn plan(&self) -> &Plan {
-        &self.plan
-    }
-
-    /// Waits until the sockets are open: every endpoint has a verdict, or `startup_wait` is over.
-    ///
-    /// # Errors
-    /// When a socket cannot be opened after all.
-    pub async fn opened(&mut self) -> anyhow::Result<()> {
-        match self.opened.take() {
-            Some(opened) => opened
-                .await
-                .context("the signal box broke off before the sockets were open")?,
-            None => Ok(()),
-        }
-    }
-
-    /// Whether the sockets are open.
-    #[must_use]
-    pub fn is_ready(&self) -> bool {
-        self.ready.load(Ordering::Acquire)
-    }
-
-    /// Returns when the signal box has ended by itself: answering on without decisions would be a silent lie.
-    pub async fn failed(&mut self) {
-        // A dropped sender means the same as a sent one.
-        let _ = (&mut self.failed).await;
-    }
-
-    /// Asks for a reload; the outcome is logged.
-    pub async fn reload(&self) {
-        let (reply, _) = oneshot::channel();
-        // A full queue means that reloads are on their way already.
-        let _ = self.reloads.try_send(Reload { reply });
-    }
-
-    /// Stops accepting, answers what is queued, writes what waits, and leaves.
-    pub async fn stop(self) {
-        self.manager.stopping();
-        self.stop.cancel();
-        self.tracker.close();
-        self.tracker.wait().await;
-        self.runner.stop().await;
-        // The signal box may have ended already.
-        let _ = self.messages.send(Message::Stop).await;
-        let joined = tokio::task::spawn_blocking(move || self.thread.join()).await;
-        if !matches!(joined, Ok(Ok(()))) {
-            tracing::error!(target: "pointsman::stop", "the signal box ended by a panic");
-        }
-    }
 }
 
 /// The plan, when at least one zone can be served (or there is none to serve).

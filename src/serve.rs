@@ -16,6 +16,7 @@ pub mod newcomers;
 pub mod progress;
 pub mod pulse;
 pub mod quotas;
+pub mod sampler;
 pub mod tcp;
 pub mod transactions;
 pub mod transfer;

@@ -138,7 +138,7 @@ impl Store {
         let last_alive = history::scribe::last_alive(&connection).map_err(unreadable)?;
         let owed = owed::read(&connection).map_err(unreadable)?;
         let pending = Arc::new(Pending::default());
-        let writer = Writer::start(connection, Arc::clone(&pending)).map_err(failed)?;
+        let writer = Writer::start(connection, path.clone(), Arc::clone(&pending)).map_err(failed)?;
         Ok((
             Self {
                 history: History::of(Some(path), Arc::clone(&pending)),
@@ -267,6 +267,24 @@ impl Store {
         }
         self.pending.ask(records, done);
         Ok(())
+    }
+
+    /// Gives the state file away, to the server that takes over: all that waits is written, then it is closed, and
+    /// `done` hears that. Until [`Store::reclaim`] nothing is written; should the server end before that, never.
+    ///
+    /// # Errors
+    /// When there is no store: `done` is not called.
+    pub fn lend(&self, done: Heard) -> Result<(), String> {
+        if self.writer.is_none() {
+            return Err("the state directory could not be used when the server started".to_owned());
+        }
+        self.pending.lend(done);
+        Ok(())
+    }
+
+    /// The other server did not want it after all: what waited meanwhile is written.
+    pub fn reclaim(&self) {
+        self.pending.reclaim();
     }
 
     /// Entries that could not be written when last tried, and why.

@@ -6,6 +6,7 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use tokio::sync::mpsc::UnboundedReceiver;
+use tokio::sync::oneshot;
 use tokio::task::{Id, JoinSet};
 use tokio_util::sync::CancellationToken;
 
@@ -42,6 +43,10 @@ pub enum Order {
     Change(Arc<Hook>, Arc<dyn Carrier>),
     /// The receiver was taken out of the configuration.
     Retire,
+    /// Nothing is to be sent until [`Order::Resume`]; told when nothing is under way any more.
+    Pause(oneshot::Sender<()>),
+    /// All goes on.
+    Resume,
 }
 
 /// The task of one receiver.
@@ -69,14 +74,24 @@ impl Courier {
     pub async fn run(mut self, mut orders: UnboundedReceiver<Order>, stop: CancellationToken) {
         let mut flying = JoinSet::new();
         let mut ids: HashMap<Id, u64> = HashMap::new();
+        // Whether nothing is to be sent, and who is to be told that nothing is under way.
+        let mut paused: Option<Option<oneshot::Sender<()>>> = None;
         self.count();
         loop {
-            while let Some(delivery) = self.queue.next(self.clock.now().moment) {
+            if ids.is_empty()
+                && let Some(told) = paused.as_mut().and_then(Option::take)
+            {
+                // Whoever asked may have left.
+                let _ = told.send(());
+            }
+            while paused.is_none()
+                && let Some(delivery) = self.queue.next(self.clock.now().moment)
+            {
                 let id = delivery.id;
                 let task = flying.spawn(self.carry(delivery));
                 ids.insert(task.id(), id);
             }
-            let wake = self.wake(!ids.is_empty());
+            let wake = self.wake(!ids.is_empty()).filter(|_| paused.is_none());
             tokio::select! {
                 biased;
                 () = stop.cancelled() => break,
@@ -87,6 +102,8 @@ impl Courier {
                         self.retire();
                         return;
                     }
+                    Some(Order::Pause(told)) => paused = Some(Some(told)),
+                    Some(Order::Resume) => paused = None,
                     Some(order) => self.obey(order),
                 },
                 () = sleep(wake) => {}
@@ -148,7 +165,7 @@ impl Courier {
                 self.queue.adapt(hook.longest_wait, hook.backlog);
                 self.carrier = carrier;
             }
-            Order::Retire => {}
+            Order::Retire | Order::Pause(_) | Order::Resume => {}
         }
     }
 

@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use arc_swap::ArcSwap;
 use tokio::sync::mpsc::{UnboundedSender, unbounded_channel};
+use tokio::sync::oneshot;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
@@ -150,6 +151,26 @@ impl Desk {
             .tracker
             .spawn_on(courier.run(inbox, parts.stop.clone()), &self.0.runtime);
         line
+    }
+
+    /// Sends nothing any more until [`Desk::resume`]; returns when nothing is under way.
+    pub async fn pause(&self) {
+        let lines = self.0.lines.load_full();
+        for line in lines.iter() {
+            let (told, quiet) = oneshot::channel();
+            if line.orders.send(Order::Pause(told)).is_ok() {
+                // A task that ends meanwhile sends nothing either.
+                let _ = quiet.await;
+            }
+        }
+    }
+
+    /// Goes on sending.
+    pub fn resume(&self) {
+        for line in self.0.lines.load().iter() {
+            // A task that has ended was told to stop.
+            let _ = line.orders.send(Order::Resume);
+        }
     }
 
     /// How it goes, in the order of the configuration.

@@ -13,6 +13,8 @@ mod events;
 mod files;
 #[path = "arguments/hand.rs"]
 mod hand;
+#[path = "arguments/serve.rs"]
+mod serve;
 
 use std::path::PathBuf;
 
@@ -24,6 +26,7 @@ pub(crate) use drill::{Drill, Look};
 pub(crate) use events::{Events, LookBack};
 pub(crate) use files::{Check, Demo, From, Import, Plan, Practice, Replay, Simulate};
 pub(crate) use hand::{Drain, Failover, Force, Lasting, State, Target};
+pub(crate) use serve::Serve;
 
 /// hickory warns of malformed transactions, which anybody can send in any number.
 pub(crate) const DEFAULT_LOG_LEVEL: &str = "info,hickory_proto=error,hickory_server=error";
@@ -109,8 +112,10 @@ pub(crate) enum LogFormat {
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
     /// Run the server
-    #[command(after_help = "Example:\n  pointsman serve --config /etc/pointsman/pointsman.toml")]
-    Serve,
+    #[command(
+        after_help = "Examples:\n  pointsman serve --config /etc/pointsman/pointsman.toml\n  pointsman serve --takeover"
+    )]
+    Serve(Serve),
     /// The two-minute tour on this machine: two practice backends, one stops, the answer follows
     #[command(after_help = "Example:\n  pointsman demo")]
     Demo(Demo),

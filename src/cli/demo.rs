@@ -164,6 +164,7 @@ async fn start(folder: &Path) -> anyhow::Result<Running> {
         &folder.join("pointsman.toml"),
         Default::default(),
         Default::default(),
+        None,
     )
     .await
     {

@@ -1,13 +1,15 @@
 //! `pointsman serve`: the server, until SIGTERM or SIGINT; SIGHUP reads the files again.
 
 use std::process::ExitCode;
+use std::time::Duration;
 
 use anyhow::Context;
 use tokio::signal::unix::{SignalKind, signal};
 
-use crate::cli::arguments::LogFormat;
+use crate::cli::arguments::{LogFormat, Serve};
 use crate::cli::{Common, Usage, output, terminal};
 use crate::config::diagnostic::render;
+use crate::run::takeover::bid::Wishes;
 use crate::run::{self, StartError};
 
 /// Threads for TCP, the API and probes; the UDP workers have their own.
@@ -17,7 +19,7 @@ const RUNTIME_THREADS: usize = 2;
 ///
 /// # Errors
 /// What the system refused: sockets, threads, the state directory.
-pub(super) fn run(common: &Common) -> anyhow::Result<ExitCode> {
+pub(super) fn run(common: &Common, options: &Serve) -> anyhow::Result<ExitCode> {
     start_logging(common.log_format, &common.log_level)?;
     let file = common.config_file()?;
     let given = run::supervisor::handed_over();
@@ -32,7 +34,7 @@ pub(super) fn run(common: &Common) -> anyhow::Result<ExitCode> {
         let mut hangup = signal(SignalKind::hangup())?;
         let mut terminate = signal(SignalKind::terminate())?;
         let mut interrupt = signal(SignalKind::interrupt())?;
-        let mut running = match run::start(&file, given, privileges).await {
+        let mut running = match run::start(&file, given, privileges, wishes(options)).await {
             Ok(running) => running,
             Err(StartError::Configuration(diagnostics)) => {
                 output::note(&render(&diagnostics, terminal::error_color()));
@@ -65,9 +67,18 @@ pub(super) fn run(common: &Common) -> anyhow::Result<ExitCode> {
         }
         loop {
             tokio::select! {
+                // A signal box that was handed over has ended, too.
+                biased;
                 _ = terminate.recv() => break,
                 _ = interrupt.recv() => break,
                 _ = hangup.recv() => running.reload().await,
+                () = running.taken_over() => {
+                    tokio::select! {
+                        () = running.linger() => {}
+                        _ = terminate.recv() => {}
+                    }
+                    break;
+                }
                 () = running.failed() => {
                     running.stop().await;
                     anyhow::bail!("the signal box broke off; leaving, so that the supervisor starts afresh");
@@ -77,6 +88,16 @@ pub(super) fn run(common: &Common) -> anyhow::Result<ExitCode> {
         tracing::info!(target: "pointsman::stop", "stopping");
         running.stop().await;
         Ok(ExitCode::SUCCESS)
+    })
+}
+
+/// What is wished of a takeover, when there is to be one.
+fn wishes(options: &Serve) -> Option<Wishes> {
+    options.takeover.then(|| Wishes {
+        announce: options.announce.clone(),
+        announce_plan: options.announce_plan,
+        queries: options.shadow_queries,
+        time: Duration::from_secs_f64(options.shadow_for),
     })
 }
 

@@ -1,7 +1,7 @@
 //! What the files mean: names looked up, defaults applied, contradictions found. Every mistake is reported at the
 //! place where it can be mended.
 
-mod abuse;
+pub(crate) mod abuse;
 pub(crate) mod api;
 pub(crate) mod binding;
 pub(crate) mod builder;

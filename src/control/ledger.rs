@@ -10,6 +10,8 @@ use std::collections::BTreeMap;
 use std::net::IpAddr;
 use std::time::Duration;
 
+use serde::{Deserialize, Serialize};
+
 use crate::control::step::Control;
 use crate::model::id::ServiceId;
 use crate::model::time::Moment;
@@ -21,7 +23,7 @@ pub use crate::policy::exclusive::Held;
 pub const GRACE: Duration = Duration::from_millis(500);
 
 /// What was answered, by service.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub struct Ledger {
     accounts: BTreeMap<String, Account>,
     /// Until when anything of an earlier life may be held; what it answered is not known address by address.
@@ -30,7 +32,7 @@ pub struct Ledger {
     earlier_ends: Moment,
 }
 
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
 struct Account {
     /// What the decision in force may answer, and for how long.
     current: Vec<IpAddr>,

@@ -4,6 +4,8 @@
 use std::collections::{BTreeMap, HashMap};
 use std::time::Duration;
 
+use serde::{Deserialize, Serialize};
+
 use crate::health::observation::{FaultClass, Finding, Phases};
 use crate::model::check::Target;
 use crate::model::histogram::Histogram;
@@ -44,7 +46,7 @@ static PHASES: [u64; 13] = [
 ];
 
 /// States in which time is counted.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub enum State {
     /// No verdict yet.
     #[default]
@@ -74,7 +76,7 @@ impl State {
 }
 
 /// How long one target was in which state, and how often that changed.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub(crate) struct Meter {
     pub state: State,
     since: Moment,

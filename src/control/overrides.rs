@@ -17,7 +17,7 @@ use crate::model::time::{Moment, Now, UnixTime};
 use crate::policy::readings::Forced;
 
 /// An override as it is on disk.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub struct StoredOverride {
     /// Larger ones came later.
     pub id: u64,

@@ -15,10 +15,10 @@ const FAILED: u16 = u16::MAX;
 const MANTISSA: u32 = 11;
 
 /// The last probes of one address, in two octets each.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub(crate) struct Recent {
     /// Made with the first probe.
-    ring: Option<Box<[u16; REMEMBERED]>>,
+    ring: Option<Box<[u16]>>,
     /// Where the next one goes.
     next: u8,
     /// How many there are.

@@ -275,7 +275,7 @@ impl Control {
         }
     }
 
-    fn wait_at_the_brake_again(&mut self, now: Now, effects: &mut Vec<Effect>) {
+    pub(super) fn wait_at_the_brake_again(&mut self, now: Now, effects: &mut Vec<Effect>) {
         for index in 0..self.watches.len() {
             let target = TargetId::from_index(index);
             if let Some(watch) = self.watches.get_mut(index)

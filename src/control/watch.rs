@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use serde::{Deserialize, Serialize};
+
 use crate::control::event::ProbeTicket;
 use crate::control::gate::Barrier;
 use crate::control::metering::{Meter, State};
@@ -69,7 +71,7 @@ pub(crate) struct Watch {
 }
 
 /// What was last seen of a target.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub(crate) struct LastSeen {
     pub finding: Option<Finding>,
     /// What an inverted check saw, when that became a success.
@@ -305,7 +307,7 @@ impl Watch {
 }
 
 /// When an endpoint said what it is.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Copy, Debug, Default, Serialize, Deserialize)]
 pub(crate) struct Word {
     /// When the probe began that heard the latest word.
     pub began: Moment,

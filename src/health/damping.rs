@@ -6,6 +6,8 @@
 
 use std::time::Duration;
 
+use serde::{Deserialize, Serialize};
+
 use crate::model::time::Moment;
 
 /// The count halves in this time: two failures in one half-hour are a pattern, two in a day are not.
@@ -16,7 +18,7 @@ const FIRST_HOLD: Duration = Duration::from_secs(60);
 const LONGEST_HOLD: Duration = Duration::from_secs(600);
 
 /// Decayed count of flaps.
-#[derive(Clone, Copy, Debug, Default, PartialEq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Damping {
     flaps: f32,
     at: Moment,

@@ -6,6 +6,8 @@
 
 use std::time::Duration;
 
+use serde::{Deserialize, Serialize};
+
 use crate::model::check::Treatment;
 use crate::model::time::UnixTime;
 
@@ -18,7 +20,7 @@ const LEAST_COUNT: u32 = 2;
 const DAY: u64 = 86_400;
 
 /// What is known of one target's lesser troubles.
-#[derive(Clone, Debug, Default, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Degradation {
     /// Mean latency of successes.
     mean: Option<Duration>,

@@ -4,13 +4,15 @@
 //! [`brake`](super::brake)). Coming up waits for `min_down` since it went down and for the damping's hold since it
 //! really came up; going down again meanwhile begins anew.
 
+use serde::{Deserialize, Serialize};
+
 use crate::health::damping::Damping;
 use crate::health::standing::{Health, Hold};
 use crate::model::check::Rules;
 use crate::model::time::{Moment, Now};
 
 /// Effective health of one target and what holds it.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub struct Gate {
     effective: Health,
     since: Now,

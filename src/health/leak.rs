@@ -3,6 +3,8 @@
 //! Failures by the endpoint's own word are counted; [`CLEARING`] good probes in a row clear the count. Lost probes
 //! are chance until more than half of them are lost over a long time.
 
+use serde::{Deserialize, Serialize};
+
 use crate::health::loss::Record;
 use crate::model::check::Rules;
 
@@ -14,7 +16,7 @@ pub const CLEARING: u16 = 10;
 const LOST_AT_LEAST: f32 = 30.0;
 
 /// Count of failures that interleave with successes.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Leak {
     failures: u16,
     good: u16,

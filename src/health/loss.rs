@@ -3,6 +3,8 @@
 //! Only failures that were followed by a success without a verdict in between are entered: those were chance (or
 //! a passing trouble). Failures that led to a verdict of down say nothing about chance. Old entries fade.
 
+use serde::{Deserialize, Serialize};
+
 /// How many probes the record remembers; older ones fade exponentially. 500 are forty minutes at the default
 /// interval: long enough for a bound on 20 % loss within 0.04, short enough to follow a path through the day.
 const MEMORY: f32 = 500.0;
@@ -20,7 +22,7 @@ const FORGOTTEN: f64 = 0.01;
 const DEVIATIONS: f64 = 1.28;
 
 /// Decayed counts of probes, and of failures by chance.
-#[derive(Clone, Copy, Debug, Default, PartialEq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Record {
     probes: f32,
     silent: f32,

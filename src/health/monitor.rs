@@ -10,6 +10,8 @@
 //!
 //! It knows no clock and sends nothing: the signal box says which role a probe had and when it began.
 
+use serde::{Deserialize, Serialize};
+
 use crate::health::leak::Leak;
 use crate::health::loss::Record;
 use crate::health::observation::{FaultClass, Finding};
@@ -73,7 +75,7 @@ pub enum Cause {
 }
 
 /// One target's state machine.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub struct Monitor {
     health: Health,
     leaking: bool,

@@ -3,6 +3,8 @@
 use std::fmt;
 use std::time::Duration;
 
+use serde::{Deserialize, Serialize};
+
 use crate::model::check::Claim;
 use crate::model::time::{Now, UnixTime};
 
@@ -52,7 +54,7 @@ impl Observation {
 }
 
 /// What an endpoint that answered said of itself.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Report {
     /// Its role, for checks that can tell.
     pub claim: Option<Claim>,
@@ -63,7 +65,7 @@ pub struct Report {
 }
 
 /// Good or bad.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Finding {
     /// The endpoint answered as the check asks.
     Good,
@@ -97,7 +99,7 @@ impl Finding {
 }
 
 /// Phases of a probe, in order.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub enum Phase {
     /// Finding the address.
     Resolve,
@@ -124,7 +126,7 @@ impl fmt::Display for Phase {
 }
 
 /// How a probe failed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub enum FaultClass {
     /// The connection was refused: somebody is there and says no.
     Refused,
@@ -217,7 +219,7 @@ impl Phases {
 }
 
 /// What an operator wants to see of a probe.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Evidence {
     /// A sentence: `connection refused`, `status 503, expected 200-299`.
     pub text: String,

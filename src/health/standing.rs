@@ -1,9 +1,11 @@
 //! Standing of one address of an endpoint: what is true, what is held, since when and why.
 
+use serde::{Deserialize, Serialize};
+
 use crate::model::time::{Moment, Now};
 
 /// What is known of a target.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub enum Health {
     /// No verdict yet.
     #[default]
@@ -30,7 +32,7 @@ impl Health {
 }
 
 /// Why a verdict other than the probes' own is in force.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Hold {
     /// Probes succeed, but it was down for less than `min_down`.
     MinDown {

@@ -9,6 +9,8 @@
 //! What a lossy record asks for beyond `fall` does not cost time: *confirming* probes are sent between the scheduled
 //! ones, so that all the failures are at hand when the `fall`-th scheduled probe ends.
 
+use serde::{Deserialize, Serialize};
+
 use crate::health::loss::Record;
 use crate::model::check::Rules;
 
@@ -17,7 +19,7 @@ use crate::model::check::Rules;
 pub const MOST: u16 = 14;
 
 /// Failures since the last success.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Run {
     /// Failed probes of the regular schedule; `fall` counts these.
     pub scheduled: u16,

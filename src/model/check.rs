@@ -15,6 +15,8 @@ pub use web::{
     Security, TcpCheck, TlsCheck, Transport,
 };
 
+use serde::{Deserialize, Serialize};
+
 use crate::model::id::{CheckId, TargetId, ZoneId};
 use crate::model::token::Token;
 
@@ -84,7 +86,7 @@ pub struct Treatment {
 }
 
 /// What an endpoint says it is, for checks that can tell (databases).
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub enum Claim {
     /// It takes writes.
     Primary,

@@ -5,7 +5,7 @@ use crate::model::selector::Selector;
 use crate::model::time::UnixTime;
 
 /// What an override makes of an endpoint.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, serde::Deserialize)]
 pub enum ForceKind {
     /// It is not answered any more; who was told of it may still come, until the answer has expired.
     Drain,

@@ -3,7 +3,7 @@
 use std::net::IpAddr;
 use std::time::Duration;
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::model::alias::Alias;
 use crate::model::facets::Facets;
@@ -155,7 +155,7 @@ pub enum Policy {
 }
 
 /// How much of an address stands for a client.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct StickyPrefix {
     /// Bits of IPv4, 1..=32.
     pub v4: u8,

@@ -12,7 +12,7 @@ pub mod tree;
 
 use std::net::IpAddr;
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::model::id::ServiceId;
 use crate::model::time::{Moment, Ttl};
@@ -20,10 +20,10 @@ use crate::policy::choice::client::ClientKey;
 use crate::policy::choice::tree::Tree;
 
 /// What a service answers from now on. Compared with the last one: equal means nothing to publish.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Decision {
     /// The service.
-    #[serde(skip)]
+    #[serde(skip, default = "nobodys")]
     pub service: ServiceId,
     /// For type A.
     pub a: Choice,
@@ -36,6 +36,11 @@ pub struct Decision {
     /// Addresses that are not down: what the host names of endpoints answer besides the above. Empty where endpoints
     /// have none.
     pub usable: Vec<IpAddr>,
+}
+
+/// Whoever reads a decision says whose it is: numbers are of one plan.
+fn nobodys() -> ServiceId {
+    ServiceId::from_index(usize::MAX)
 }
 
 impl Decision {
@@ -53,7 +58,7 @@ impl Decision {
 }
 
 /// What is answered for one family.
-#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Choice {
     /// Every address that may be picked, grouped by candidate; at most 65,535.
     pub addresses: Vec<IpAddr>,
@@ -62,7 +67,7 @@ pub struct Choice {
 }
 
 /// How to pick.
-#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Pick {
     /// NODATA: the service has no address of this family, or `when_all_down = "none"`.
@@ -84,14 +89,14 @@ pub enum Pick {
 }
 
 /// Walker's alias table over candidates: one dice throw, one comparison.
-#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Weighted {
     /// Candidates; at least one.
     pub columns: Vec<Column>,
 }
 
 /// A column of the alias table.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Column {
     /// Below this (of 2^32) the column's own candidate is taken, else `alias`'s.
     pub threshold: u64,
@@ -102,7 +107,7 @@ pub struct Column {
 }
 
 /// A run of addresses that are answered together.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Candidate {
     /// Index of the first in [`Choice::addresses`].
     pub first: u16,
@@ -153,7 +158,7 @@ impl Candidate {
 }
 
 /// TTL of a service's answers.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Lifetime {
     /// Always this.
@@ -185,7 +190,7 @@ impl Lifetime {
 }
 
 /// Why an answer is not what the operator would wish (RFC 8914).
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Degraded {
     /// INFO-CODE of RFC 8914 section 4: 3 (stale answer), 22 (no reachable authority), 0 (other) …
     pub code: u16,

@@ -3,6 +3,8 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use serde::{Deserialize, Serialize};
+
 use crate::model::check::Claim;
 use crate::model::force::ForceKind;
 use crate::model::id::{EndpointId, GroupId, TargetId};
@@ -13,7 +15,7 @@ use crate::policy::exclusive::Held;
 use crate::policy::failover::Seat;
 
 /// An address family: A and AAAA are judged apart unless the operator couples them.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub enum Family {
     /// A.
     V4,

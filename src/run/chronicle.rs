@@ -98,12 +98,19 @@ impl Chronicle {
         self.news.clone()
     }
 
-    /// Tells that the server begins, and until when the one before it is known to have lived.
-    pub fn begin(&mut self, now: Now, store: &Store) {
+    /// Tells that the server begins, and until when the one before it is known to have lived; `from`: it takes over from
+    /// that process.
+    pub fn begin(&mut self, now: Now, from: Option<i32>, store: &Store) {
         let version = env!("CARGO_PKG_VERSION");
         let alive = store.last_alive();
-        let text = format!("pointsman {version} starts");
-        let facts = json!({ "version": version, "alive_unix_ms": alive });
+        let (text, alive) = match from {
+            Some(pid) => (
+                format!("pointsman {version} takes over from process {pid}"),
+                Some(now.wall.0),
+            ),
+            None => (format!("pointsman {version} starts"), alive),
+        };
+        let facts = json!({ "version": version, "alive_unix_ms": alive, "takes_over_from": from });
         self.say(now, false, "started", text, facts, store);
         self.look(now, store);
     }
@@ -189,11 +196,24 @@ impl Chronicle {
         }
     }
 
-    /// Tells that the server ends.
-    pub fn end(&mut self, now: Now, store: &Store) {
+    /// Entries that the server before this one told, by kind.
+    pub fn inherit(&mut self, told: Vec<(String, bool, u64)>) {
+        for (kind, alarm, count) in told {
+            let sum = self.counts.entry((kind, alarm)).or_default();
+            *sum = sum.saturating_add(count);
+        }
+    }
+
+    /// Tells the chains of all failovers, as far as they came.
+    pub fn close_all(&mut self, now: Now, store: &Store) {
         for (service, waiting) in std::mem::take(&mut self.waiting) {
             self.close(now, service, waiting, store);
         }
+    }
+
+    /// Tells that the server ends.
+    pub fn end(&mut self, now: Now, store: &Store) {
+        self.close_all(now, store);
         self.say(
             now,
             false,

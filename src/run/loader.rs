@@ -54,6 +54,8 @@ pub struct Loader {
     /// What was loaded, with the addresses that names had when they were looked at last.
     in_force: Arc<Plan>,
     meters: Arc<Meters>,
+    /// What was loaded last, for those who want to see it.
+    shown: watch::Sender<Arc<Loaded>>,
     manager: Manager,
 }
 
@@ -62,7 +64,7 @@ impl Loader {
     #[must_use]
     pub fn new(
         file: PathBuf,
-        current: Loaded,
+        current: Arc<Loaded>,
         tables: Tables,
         messages: mpsc::Sender<Message>,
         (tcp, access, encrypted, receivers): Followers,
@@ -71,7 +73,8 @@ impl Loader {
     ) -> Self {
         Self {
             file,
-            current: Arc::new(current),
+            shown: watch::Sender::new(Arc::clone(&current)),
+            current,
             tables,
             messages,
             tcp,
@@ -83,6 +86,12 @@ impl Loader {
             meters,
             manager,
         }
+    }
+
+    /// What was loaded last, now and later.
+    #[must_use]
+    pub fn shown(&self) -> watch::Receiver<Arc<Loaded>> {
+        self.shown.subscribe()
     }
 
     /// Serves reload requests until `stop`; starts the watcher when the configuration wants one.
@@ -212,6 +221,7 @@ impl Loader {
         self.encrypted.send_replace(Arc::new(encrypted));
         self.receivers.follow(&plan.node.hooks);
         (self.current, self.tables, self.in_force) = (Arc::new(loaded), tables, plan);
+        self.shown.send_replace(Arc::clone(&self.current));
         memory::give_back();
         Ok(said)
     }

@@ -11,11 +11,10 @@ use tokio::sync::{mpsc, oneshot, watch};
 
 use crate::answer::published::Published;
 use crate::answer::snapshot::Snapshot;
-use crate::api::explain::explain;
-use crate::api::live::{Look, Request};
+use crate::api::live::Request;
 use crate::clock::Clock;
 use crate::control::drill::Stage;
-use crate::control::effect::{Done, Effect, HistoryEvent, Record, Refusal};
+use crate::control::effect::{Done, Effect, Refusal};
 use crate::control::event::{CommandTicket, Event, Remembered};
 use crate::control::step::Control;
 use crate::model::plan::Plan;
@@ -30,7 +29,10 @@ use crate::run::recorder::Recorder;
 use crate::simulate::recording::Entry;
 use crate::store::Store;
 
+pub mod handing;
 mod hands;
+mod requests;
+use handing::Handing;
 use hands::retention;
 
 /// How many events are taken before the effects so far are carried out.
@@ -45,6 +47,8 @@ pub enum Message {
     Replan(Arc<Plan>, Tables, oneshot::Sender<()>),
     /// A copy of the signal box at this moment, for what-if questions.
     Copy(oneshot::Sender<(Box<Control>, Now)>),
+    /// A successor wants to decide from now on.
+    HandOver(Handing),
     /// End.
     Stop,
 }
@@ -81,6 +85,21 @@ pub struct SignalBox {
     pub stages: mpsc::Sender<(Stage, Moment)>,
     /// The plan in force, for those who must know it.
     pub plans: watch::Sender<Arc<Plan>>,
+    /// What goes on where another server stopped, with effects that are not carried out yet.
+    pub begun: Option<Begun>,
+}
+
+/// A signal box that goes on where another server's stopped.
+#[derive(Debug)]
+pub struct Begun {
+    /// It.
+    pub control: Box<Control>,
+    /// What it wants; its first decisions are published already.
+    pub effects: Vec<Effect>,
+    /// The process that it takes over from.
+    pub from: i32,
+    /// What was told already, by kind, and whether somebody should look.
+    pub told: Vec<(String, bool, u64)>,
 }
 
 /// What the thread listens to.
@@ -127,6 +146,8 @@ struct Desk {
     commands: u64,
     swap: Swap,
     meters: DeskMeters,
+    /// The process that it took over from.
+    from: Option<i32>,
 }
 
 impl Desk {
@@ -137,9 +158,20 @@ impl Desk {
             recorder.record(Entry::start(&parts.plan, &remembered, now));
         }
         parts.store.keep(retention(&parts.plan));
-        let control = Control::new(Arc::clone(&parts.plan), remembered, parts.seed, now);
+        let begun = parts.begun.take();
+        let from = begun.as_ref().map(|begun| begun.from);
+        let (control, effects) = match begun {
+            Some(begun) => {
+                parts.chronicle.inherit(begun.told);
+                (*begun.control, begun.effects)
+            }
+            None => {
+                let plan = Arc::clone(&parts.plan);
+                (Control::new(plan, remembered, parts.seed, now), Vec::new())
+            }
+        };
         let snapshot = parts.published.load_full();
-        let (retired, effects, owed, waiting) = (Vec::new(), Vec::new(), Vec::new(), HashMap::new());
+        let (retired, owed, waiting) = (Vec::new(), Vec::new(), HashMap::new());
         Self {
             control,
             parts,
@@ -151,13 +183,14 @@ impl Desk {
             commands: 0,
             swap: Swap::default(),
             meters: DeskMeters::new(),
+            from,
         }
     }
 
     async fn run(mut self, mut inbox: Inbox) {
         self.parts
             .chronicle
-            .begin(self.parts.clock.now(), &self.parts.store);
+            .begin(self.parts.clock.now(), self.from, &self.parts.store);
         self.step(Event::Woke);
         self.carry_out();
         let mut look = Moment::ZERO;
@@ -172,6 +205,11 @@ impl Desk {
                 biased;
                 message = inbox.messages.recv() => match message {
                     None | Some(Message::Stop) => break,
+                    Some(Message::HandOver(handing)) => {
+                        if self.hand_over(handing).await {
+                            return;
+                        }
+                    }
                     Some(Message::Replan(plan, tables, reply)) => self.replan(plan, tables, reply),
                     Some(Message::Copy(reply)) => {
                         // Whoever asked may have left.
@@ -225,83 +263,6 @@ impl Desk {
             recorder.record(entry);
         }
         self.control.step(now, event, &mut self.effects);
-    }
-
-    fn serve(&mut self, request: Request) {
-        let now = self.parts.clock.now();
-        // In every arm: whoever asked may have left.
-        match request {
-            Request::Status { service: None, reply } => {
-                let _ = reply.send(Some(self.control.status(now)));
-            }
-            Request::Status {
-                service: Some(name),
-                reply,
-            } => {
-                let found = self.parts.plan.service_named(&name);
-                let status = found.map(|service| vec![self.control.service_status(service, now)]);
-                let _ = reply.send(status);
-            }
-            Request::Look(Look(look)) => look(&self.control, now),
-            Request::Explain { question, reply } => {
-                // What is due was not done yet only because this request came first.
-                if self.control.next_wake().is_some_and(|wake| wake <= now.moment) {
-                    self.step(Event::Woke);
-                    self.carry_out();
-                }
-                let _ = reply.send(explain(
-                    &self.parts.plan,
-                    &self.control,
-                    &self.snapshot,
-                    &question,
-                    now,
-                ));
-            }
-            Request::Metrics { reply } => {
-                let _ = reply.send(self.meters.panel(&self.control, &self.parts, now));
-            }
-            Request::Overrides { reply } => {
-                let _ = reply.send(self.control.overrides(now));
-            }
-            Request::Heartbeat {
-                service,
-                endpoint,
-                token,
-                word,
-                reply,
-            } => {
-                let targets = self.control.may_beat(&service, &endpoint, token.as_bytes());
-                for (target, _) in &targets {
-                    let (target, word) = (*target, word.clone());
-                    self.step(Event::Heartbeat { target, word });
-                }
-                let _ = reply.send(targets.iter().map(|(_, within)| *within).min());
-            }
-            Request::Seq { reply } => {
-                let _ = reply.send(self.parts.chronicle.last());
-            }
-            Request::Tell { alarm, kind } => {
-                self.effects
-                    .push(Effect::Tell(HistoryEvent { at: now, alarm, kind }));
-            }
-            Request::Keep(drill) => self.parts.store.remember(Record::Drill(drill)),
-            Request::Command {
-                by,
-                command,
-                manner,
-                reply,
-            } => {
-                self.commands += 1;
-                let ticket = CommandTicket(self.commands);
-                self.waiting.insert(ticket, reply);
-                self.step(Event::Commanded {
-                    ticket,
-                    by,
-                    command,
-                    manner,
-                });
-            }
-        }
     }
 
     /// Carries the effects out, in order; publishing comes first wherever it stands, since answers must not wait

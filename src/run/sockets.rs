@@ -1,7 +1,10 @@
 //! The doors: DNS sockets, opened when the verdicts are in, and the API's listener.
 
+use std::io;
 use std::net::{SocketAddr, TcpListener, UdpSocket};
-use std::sync::Arc;
+use std::os::fd::{AsFd, OwnedFd};
+use std::sync::atomic::AtomicBool;
+use std::sync::{Arc, Mutex};
 
 use anyhow::Context;
 use tokio::sync::{mpsc, watch};
@@ -16,6 +19,7 @@ use crate::clock::SystemClock;
 use crate::model::encrypted::Encrypted;
 use crate::model::plan::{NodeSettings, Plan, TcpSettings};
 use crate::run::bypass::Bypass;
+use crate::run::doors::Doors;
 use crate::run::privileges::Privileges;
 use crate::serve::counters::Counters;
 use crate::serve::encrypted::{self, EncryptedFronts};
@@ -97,8 +101,8 @@ fn workers(node: &NodeSettings) -> usize {
 }
 
 impl Opening {
-    /// Opens all sockets, then starts to read them.
-    pub(super) async fn open(self, tracker: &TaskTracker) -> anyhow::Result<()> {
+    /// Opens all sockets, then starts to read them; `beside` another process that does.
+    pub(super) async fn open(self, tracker: &TaskTracker, beside: bool) -> anyhow::Result<Arc<Doors>> {
         let (plan, given) = (Arc::clone(&self.plan), self.given);
         let opened = self.privileges.open(move || Bound::open(&plan.node, given));
         let Bound {
@@ -121,6 +125,17 @@ impl Opening {
             self.stop.clone(),
             tracker.clone(),
         );
+        let streams = listeners
+            .iter()
+            .chain(&encrypted.tls)
+            .chain(&encrypted.https)
+            .map(TcpListener::as_fd);
+        let kept: io::Result<Vec<OwnedFd>> = streams
+            .chain(encrypted.quic.iter().map(UdpSocket::as_fd))
+            .map(|socket| socket.try_clone_to_owned())
+            .collect();
+        let kept = kept.context("a listener cannot be kept")?;
+        let encrypted_stop = self.stop.child_token();
         tcp.listen(listeners, workers(&self.plan.node), &counters)
             .context("cannot start the TCP workers")?;
         let encrypted = if encrypted.is_empty() {
@@ -133,7 +148,7 @@ impl Opening {
                 transactions: transactions.clone(),
                 tcp: self.tcp,
                 settings: self.encrypted,
-                stop: self.stop.clone(),
+                stop: encrypted_stop.clone(),
             };
             let running = fronts.spawn(encrypted).await;
             Some(running.context("cannot serve DNS over TLS, QUIC or HTTPS")?)
@@ -144,21 +159,26 @@ impl Opening {
             clock: self.clock,
             counters: Arc::clone(&counters),
             transactions: sender,
+            sampler: Arc::default(),
             affinity: self.plan.node.affinity,
         };
-        let running = udp::spawn(datagrams, &front).context("cannot start the UDP workers")?;
+        let running = udp::spawn(datagrams, &front, beside).context("cannot start the UDP workers")?;
         let bypassing = bypass.spawn(&running, &front);
-        let stop = self.stop;
+        let doors = Arc::new(Doors {
+            udp: Mutex::new(Some(running)),
+            tcp,
+            bypassing: Mutex::new(Some(bypassing)),
+            encrypted: Mutex::new(encrypted),
+            encrypted_stop,
+            copies: Mutex::new(kept),
+            shared: AtomicBool::new(false),
+            sampler: front.sampler,
+        });
+        let (stop, closing) = (self.stop, Arc::clone(&doors));
         tracker.spawn(async move {
             stop.cancelled().await;
-            // Joining waits for threads, which a task must not. What comes past the kernel comes to the sockets once it
-            // has ended, so they end last.
-            let joined = tokio::task::spawn_blocking(move || {
-                bypassing.stop();
-                running.stop();
-                running.join();
-                encrypted.is_none_or(|thread| thread.join().is_ok())
-            });
+            // Joining waits for threads, which a task must not.
+            let joined = tokio::task::spawn_blocking(move || closing.close());
             if !matches!(joined.await, Ok(true)) {
                 tracing::error!(target: "pointsman::stop", "a thread that answers ended by a panic");
             }
@@ -170,20 +190,18 @@ impl Opening {
                 );
             }
         });
-        Ok(())
+        Ok(doors)
     }
 }
 
-/// Opens the API, when there is to be one.
-pub(super) async fn open_api(
+/// Opens the API's listener, when there is to be one.
+pub(super) async fn bind_api(
     plan: &Plan,
-    (given, privileges): (&mut Given, &Privileges),
-    live: Live,
-    tracker: &TaskTracker,
-    stop: CancellationToken,
-) -> anyhow::Result<()> {
+    given: &mut Given,
+    privileges: &Privileges,
+) -> anyhow::Result<Option<TcpListener>> {
     let Some(address) = plan.node.api else {
-        return Ok(());
+        return Ok(None);
     };
     let failed = |error| BindError {
         address,
@@ -197,7 +215,18 @@ pub(super) async fn open_api(
         opened.await?.map_err(failed)?
     };
     listener.set_nonblocking(true).map_err(failed)?;
-    let listener = tokio::net::TcpListener::from_std(listener).map_err(failed)?;
+    Ok(Some(listener))
+}
+
+/// Serves the API until `stop`.
+pub(super) fn serve_api(
+    listener: TcpListener,
+    live: Live,
+    tracker: &TaskTracker,
+    stop: CancellationToken,
+) -> anyhow::Result<()> {
+    let listener =
+        tokio::net::TcpListener::from_std(listener).context("the runtime cannot take a listener")?;
     let server = Server {
         access: live.access.clone(),
         router: router(live),

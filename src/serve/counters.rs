@@ -4,6 +4,8 @@
 //! A UDP worker is the only one that writes into its cell: a load and a store do ([`Cell::keep`]). Threads of the
 //! runtime may share one, and add ([`Cell::add`]).
 
+mod saved;
+
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -13,6 +15,8 @@ use crate::model::histogram::{Histogram, bucket};
 use crate::serve::kinds::{CODES, TYPES, column, row};
 use crate::serve::lanes::Row;
 use crate::serve::pulse::Pulses;
+
+pub use saved::Saved;
 
 /// Bounds of the time in which queries are answered, in nanoseconds.
 pub static LATENCY: [u64; 15] = [
@@ -70,6 +74,20 @@ macro_rules! counts {
             latency: [AtomicU64; LATENCY.len() + 1],
             lifetimes: [AtomicU64; LIFETIMES.len() + 1],
             lanes: Row,
+        }
+
+        impl Tally {
+            fn named(&self) -> Vec<(&'static str, u64)> {
+                vec![$((stringify!($name), self.$name),)*]
+            }
+
+            fn set(&mut self, name: &str, count: u64) {
+                match name {
+                    $(stringify!($name) => self.$name = count,)*
+                    // Counted by another version.
+                    _ => {}
+                }
+            }
         }
 
         impl Cell {
@@ -285,6 +303,16 @@ impl Counters {
         let mut cells = self.cells.lock().unwrap_or_else(PoisonError::into_inner);
         cells.push((transport, Arc::clone(&cell)));
         cell
+    }
+
+    /// Adds what another process counted beyond `before`.
+    pub fn inherit(&self, transport: &str, saved: &Saved, before: Option<&Saved>) {
+        // Cells are summed by names that live as long as the program.
+        let known = ["udp", "tcp", "tls", "quic", "https", "xdp"];
+        let Some(name) = known.into_iter().find(|known| *known == transport) else {
+            return;
+        };
+        self.cell(name).add(&mut saved.since(before));
     }
 
     /// Sums by transport (`"udp"`, `"tcp"`), in the order of their first cells.

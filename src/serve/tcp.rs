@@ -60,6 +60,7 @@ pub struct TcpServer {
     /// Connections, to be read without a lock.
     held: AtomicUsize,
     room: Mutex<Room>,
+    mailboxes: Mutex<Vec<Arc<Mailbox>>>,
     tracker: TaskTracker,
 }
 
@@ -121,6 +122,7 @@ impl TcpServer {
             stop,
             held: AtomicUsize::new(0),
             room: Mutex::new(Room::default()),
+            mailboxes: Mutex::default(),
             tracker,
         })
     }
@@ -162,6 +164,7 @@ impl TcpServer {
                 }
             }
         }
+        self.mailboxes().extend(mailboxes.iter().cloned());
         let stop = self.stop.clone();
         self.tracker.spawn(async move {
             stop.cancelled().await;
@@ -173,6 +176,16 @@ impl TcpServer {
             }
         });
         Ok(())
+    }
+
+    /// Accepts no more connections; those that are open go on. Who waits to be accepted is the affair of whoever else has
+    /// the listeners.
+    pub fn stop_accepting(&self) {
+        self.mailboxes().iter().for_each(|mailbox| mailbox.leave());
+    }
+
+    fn mailboxes(&self) -> MutexGuard<'_, Vec<Arc<Mailbox>>> {
+        self.mailboxes.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// How many connections are open.

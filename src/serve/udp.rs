@@ -8,7 +8,7 @@ use std::io;
 use std::net::UdpSocket;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicU8, Ordering};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
@@ -22,6 +22,7 @@ use crate::serve::cores;
 use crate::serve::counters::{Cell, Counters};
 use crate::serve::desk::Desk;
 use crate::serve::pulse::Pulse;
+use crate::serve::sampler::Sampler;
 use crate::sys::batch::{Batch, Queries};
 use crate::sys::option;
 use crate::sys::origin::ReturnPath;
@@ -33,6 +34,8 @@ const FAREWELL: usize = 256;
 /// How often a worker looks up what the kernel dropped, and without queries lets go of a snapshot that is no longer in
 /// force.
 const LOOK_UP: Duration = Duration::from_secs(1);
+/// The same while a server takes over from another: so long a worker may wait before it sees that it is to leave.
+const HASTE: Duration = Duration::from_millis(20);
 /// Pause after a failed receive call, so that a lasting failure does not take the core.
 const AFTER_ERROR: Duration = Duration::from_millis(5);
 
@@ -58,6 +61,8 @@ pub struct Front {
     pub counters: Arc<Counters>,
     /// Where transactions go.
     pub transactions: mpsc::Sender<Datagram>,
+    /// Takes queries out for a successor's trial.
+    pub sampler: Arc<Sampler>,
     /// Whether each thread stays on a core of its own.
     pub affinity: bool,
 }
@@ -65,23 +70,34 @@ pub struct Front {
 /// Running workers.
 #[derive(Debug)]
 pub struct UdpWorkers {
-    stop: Arc<AtomicBool>,
+    stop: Arc<AtomicU8>,
     sockets: Vec<Arc<UdpSocket>>,
     threads: Vec<JoinHandle<()>>,
 }
 
-/// Starts a thread for each socket.
+/// What a worker is to do.
+mod told {
+    /// Answer.
+    pub(super) const ANSWER: u8 = 0;
+    /// Answer what is queued, then end.
+    pub(super) const STOP: u8 = 1;
+    /// End after the batch at hand: what is queued is another process's.
+    pub(super) const LEAVE: u8 = 2;
+}
+
+/// Starts a thread for each socket. `beside`: another process reads the same sockets, so that how long a call waits
+/// stays its affair until [`UdpWorkers::take_time`].
 ///
 /// # Errors
 /// When a thread cannot be started; those that could are stopped.
-pub fn spawn(sockets: Vec<UdpSocket>, front: &Front) -> io::Result<UdpWorkers> {
+pub fn spawn(sockets: Vec<UdpSocket>, front: &Front, beside: bool) -> io::Result<UdpWorkers> {
     let mut workers = UdpWorkers {
-        stop: Arc::new(AtomicBool::new(false)),
+        stop: Arc::new(AtomicU8::new(told::ANSWER)),
         sockets: sockets.into_iter().map(Arc::new).collect(),
         threads: Vec::new(),
     };
     for (index, socket) in workers.sockets.iter().enumerate() {
-        socket.set_read_timeout(Some(LOOK_UP))?;
+        socket.set_read_timeout(Some(if beside { HASTE } else { LOOK_UP }))?;
         let worker = Worker {
             socket: Arc::clone(socket),
             stop: Arc::clone(&workers.stop),
@@ -117,10 +133,35 @@ impl UdpWorkers {
 
     /// Tells all to stop: each answers what is queued and ends.
     pub fn stop(&self) {
-        self.stop.store(true, Ordering::Release);
+        self.stop.store(told::STOP, Ordering::Release);
         for socket in &self.sockets {
             // Wakes the blocked receive call. The kernel says "not connected", and does it.
             let _ = socket2::SockRef::from(&**socket).shutdown(std::net::Shutdown::Read);
+        }
+    }
+
+    /// Tells all to leave the sockets to another process that reads them, too: each ends after the batch at hand, within
+    /// some 20 ms after [`UdpWorkers::make_haste`]. Not one query is lost.
+    pub fn leave(&self) {
+        self.stop.store(told::LEAVE, Ordering::Release);
+    }
+
+    /// Lets no call wait for long, so that workers could leave soon. The time belongs to the socket, for every process
+    /// that has it.
+    pub fn make_haste(&self) {
+        self.wait_at_most(HASTE);
+    }
+
+    /// Takes that back.
+    pub fn take_time(&self) {
+        self.wait_at_most(LOOK_UP);
+    }
+
+    fn wait_at_most(&self, time: Duration) {
+        for socket in &self.sockets {
+            if let Err(error) = socket.set_read_timeout(Some(time)) {
+                tracing::warn!(%error, "how long a UDP socket waits cannot be set");
+            }
         }
     }
 
@@ -156,7 +197,7 @@ impl Losses {
 
 struct Worker {
     socket: Arc<UdpSocket>,
-    stop: Arc<AtomicBool>,
+    stop: Arc<AtomicU8>,
     cell: Arc<Cell>,
     pulse: Arc<Pulse>,
     front: Front,
@@ -180,7 +221,11 @@ impl Worker {
         };
         let mut farewell = 0;
         loop {
-            let stopping = self.stop.load(Ordering::Acquire);
+            let told = self.stop.load(Ordering::Acquire);
+            if told == told::LEAVE {
+                return;
+            }
+            let stopping = told == told::STOP;
             if stopping {
                 farewell += 1;
             }
@@ -214,6 +259,9 @@ impl Worker {
                 desk.tally.overflows += losses.look(&self.socket, now.moment);
             }
             let (queries, mut replies) = batch.parts();
+            if self.front.sampler.is_open() {
+                self.front.sampler.take(&queries, now);
+            }
             desk.answer(now, snapshot.load(), queries, &mut replies, |index, query| {
                 self.hand_over(&queries, index, query)
             });

@@ -2,6 +2,7 @@
 //! failed is tried again later.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
 use std::time::Duration;
@@ -13,6 +14,9 @@ use crate::control::timeline::Entry;
 use crate::store::history::scribe::{BATCH, Retention, Scribe, forget, pulse};
 use crate::store::owed::Slips;
 use crate::store::{Counts, Heard, actives, drills, overrides};
+
+mod lending;
+use lending::{Lent, returned};
 
 /// How long to wait after a failure before the next try: a full disk is not freed in milliseconds.
 const RETRY: Duration = Duration::from_secs(5);
@@ -43,6 +47,7 @@ struct State {
     history_trouble: Option<String>,
     counts: Counts,
     closing: bool,
+    lent: Lent,
 }
 
 impl std::fmt::Debug for State {
@@ -150,11 +155,15 @@ pub(super) struct Writer {
 }
 
 impl Writer {
-    pub(super) fn start(connection: Connection, pending: Arc<Pending>) -> std::io::Result<Self> {
+    pub(super) fn start(
+        connection: Connection,
+        path: PathBuf,
+        pending: Arc<Pending>,
+    ) -> std::io::Result<Self> {
         let shared = Arc::clone(&pending);
         let thread = std::thread::Builder::new()
             .name("store".into())
-            .spawn(move || run(connection, &shared))?;
+            .spawn(move || run(connection, &path, &shared))?;
         Ok(Self {
             pending,
             thread: Some(thread),
@@ -173,7 +182,7 @@ impl Drop for Writer {
     }
 }
 
-fn run(mut connection: Connection, pending: &Pending) {
+fn run(mut connection: Connection, path: &Path, pending: &Pending) {
     let mut work = History::default();
     loop {
         let Turn {
@@ -205,6 +214,20 @@ fn run(mut connection: Connection, pending: &Pending) {
         if closing && (failed || pending.lock().is_done()) {
             return;
         }
+        if let Some(done) = pending.to_be_lent(failed) {
+            if failed {
+                done(Err("what waits for the disk cannot be written".to_owned()));
+                continue;
+            }
+            drop(connection);
+            done(Ok(()));
+            let Some(again) = returned(path, pending) else {
+                return;
+            };
+            connection = again;
+            work = History::default();
+            continue;
+        }
         if failed {
             pending.wait_for_better();
         }
@@ -225,7 +248,8 @@ impl Pending {
     /// Waits until there is something to do, and takes it; with `tidying` there is.
     fn turn(&self, tidying: bool) -> Turn {
         let mut state = self.lock();
-        while !tidying && state.is_done() && state.alive.is_none() && !state.closing {
+        let asked = |state: &State| matches!(state.lent, Lent::Asked(_));
+        while !tidying && state.is_done() && state.alive.is_none() && !state.closing && !asked(&state) {
             state = self.changed.wait(state).unwrap_or_else(PoisonError::into_inner);
         }
         Turn {
@@ -251,14 +275,6 @@ impl Pending {
                 state.records.entry(key).or_insert(record);
             }
         }
-    }
-
-    /// Waits a while after a failure; somebody who asks is served at once.
-    fn wait_for_better(&self) {
-        let waited = self.changed.wait_timeout_while(self.lock(), RETRY, |state| {
-            !state.closing && state.asked.is_empty()
-        });
-        drop(waited.unwrap_or_else(PoisonError::into_inner));
     }
 }
 

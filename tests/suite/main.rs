@@ -62,6 +62,7 @@ mod simulation_reload;
 mod simulation_startup;
 mod streams;
 mod support;
+mod takeover;
 mod terminal;
 mod treatments;
 #[cfg(all(feature = "xdp", target_os = "linux"))]

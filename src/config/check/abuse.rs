@@ -1,6 +1,6 @@
 //! `[dns.cookies]` and `[dns.rate_limit]`.
 
-use std::sync::OnceLock;
+use std::sync::{Mutex, PoisonError};
 
 use data_encoding::HEXLOWER_PERMISSIVE;
 use ring::rand::{SecureRandom, SystemRandom};
@@ -38,11 +38,19 @@ pub(super) fn cookies(dns: &Table<'_>, files: &mut Files) -> CookieSettings {
 
 /// One for the process's life, so that cookies stay good over reloads; `None` where the system has no chance to give.
 fn own() -> Option<[u8; 16]> {
-    static OWN: OnceLock<Option<[u8; 16]>> = OnceLock::new();
-    *OWN.get_or_init(|| {
+    let mut own = OWN.lock().unwrap_or_else(PoisonError::into_inner);
+    if own.is_none() {
         let mut secret = [0; 16];
-        SystemRandom::new().fill(&mut secret).ok().map(|()| secret)
-    })
+        *own = SystemRandom::new().fill(&mut secret).ok().map(|()| secret);
+    }
+    *own
+}
+
+static OWN: Mutex<Option<[u8; 16]>> = Mutex::new(None);
+
+/// Goes on with the secret of the server that is taken over from: its clients' cookies stay good.
+pub(crate) fn go_on_with(secret: [u8; 16]) {
+    *OWN.lock().unwrap_or_else(PoisonError::into_inner) = Some(secret);
 }
 
 /// What is in `secret_file`; `None` without one, or when it has mistakes, which are reported.

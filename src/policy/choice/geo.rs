@@ -1,11 +1,11 @@
 //! Branches by where the client is.
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::model::place::{Located, Point, Region};
 
 /// Branches by region, then by distance.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Geo {
     /// In order; of each region the node that speaks for it.
     regions: Vec<(Region, u32)>,

@@ -6,13 +6,13 @@
 
 use std::net::IpAddr;
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::model::service::StickyPrefix;
 use crate::policy::choice::client::{ClientKey, number, width};
 
 /// Branches by hash of the client's prefix.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Sticky {
     /// How much of an address stands for a client.
     pub prefix: StickyPrefix,
@@ -21,7 +21,7 @@ pub struct Sticky {
 }
 
 /// A branch under [`Sticky`].
-#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Pinned {
     /// Of the member's name, see [`seed`].
     pub seed: u64,

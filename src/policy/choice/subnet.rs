@@ -2,13 +2,13 @@
 
 use std::net::IpAddr;
 
-use serde::{Serialize, Serializer};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use crate::model::plan::Prefix;
 use crate::policy::choice::client::{ClientKey, last_number, number, width};
 
 /// Stretches of addresses, each with its branch, for both families.
-#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Subnet {
     v4: Vec<Stretch>,
     v6: Vec<Stretch>,
@@ -16,9 +16,9 @@ pub struct Subnet {
 
 /// Addresses from `first` up to the next stretch's first. Between two networks' ends nothing changes, so that all
 /// addresses of a stretch have the same networks around them.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 struct Stretch {
-    #[serde(serialize_with = "in_digits")]
+    #[serde(serialize_with = "in_digits", deserialize_with = "of_digits")]
     first: u128,
     node: u32,
 }
@@ -70,6 +70,12 @@ impl Subnet {
 /// As text: a number of JSON is not so long for every reader.
 fn in_digits<S: Serializer>(number: &u128, to: S) -> Result<S::Ok, S::Error> {
     to.collect_str(number)
+}
+
+/// The same back.
+fn of_digits<'de, D: Deserializer<'de>>(from: D) -> Result<u128, D::Error> {
+    let digits = String::deserialize(from)?;
+    digits.parse().map_err(serde::de::Error::custom)
 }
 
 /// Sweeps over the networks in the order of addresses, the wider first; those that are open form a stack.

@@ -1,6 +1,6 @@
 //! A choice that depends on the client: nodes that each lead to one of their branches, down to a run of addresses.
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::policy::choice::client::ClientKey;
 use crate::policy::choice::geo::Geo;
@@ -9,14 +9,14 @@ use crate::policy::choice::subnet::Subnet;
 use crate::policy::choice::{Candidate, Picked};
 
 /// The nodes; the first is the root, and every branch leads to a later one.
-#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Tree {
     /// At least one.
     pub nodes: Vec<Node>,
 }
 
 /// How to go on.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Node {
     /// Not at all: these addresses.
@@ -32,7 +32,7 @@ pub enum Node {
 }
 
 /// Walker's alias table over branches.
-#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Fork {
     /// At least one.
     pub columns: Vec<ForkColumn>,
@@ -41,7 +41,7 @@ pub struct Fork {
 }
 
 /// A column of the alias table.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ForkColumn {
     /// Below this (of 2^32) the column's own branch is taken, else that of column `alias`.
     pub threshold: u64,

@@ -13,9 +13,13 @@ impl Bypass {
         Self
     }
 
-    pub(super) fn spawn(self, _: &UdpWorkers, _: &Front) -> Self {
-        self
+    pub(super) fn spawn(self, _: &UdpWorkers, _: &Front) -> Bypassing {
+        Bypassing
     }
+}
 
+pub(super) struct Bypassing;
+
+impl Bypassing {
     pub(super) fn stop(self) {}
 }

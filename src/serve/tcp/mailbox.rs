@@ -14,6 +14,8 @@ pub(in crate::serve) struct Mailbox {
     evicted: Mutex<Vec<u64>>,
     has_evicted: AtomicBool,
     stop: AtomicBool,
+    /// Whether no more connections are to be accepted.
+    leave: AtomicBool,
     /// Wakes the thread, which never reads it: it waits for changes.
     pub(super) bell: OwnedFd,
 }
@@ -28,6 +30,7 @@ impl Mailbox {
             evicted: Mutex::default(),
             has_evicted: AtomicBool::new(false),
             stop: AtomicBool::new(false),
+            leave: AtomicBool::new(false),
             bell: eventfd(0, EventfdFlags::CLOEXEC | EventfdFlags::NONBLOCK)?,
         })
     }
@@ -46,6 +49,16 @@ impl Mailbox {
     pub(super) fn stop(&self) {
         self.stop.store(true, Ordering::Release);
         self.ring();
+    }
+
+    /// Has the thread accept no more connections; it serves those that it has.
+    pub(super) fn leave(&self) {
+        self.leave.store(true, Ordering::Release);
+        self.ring();
+    }
+
+    pub(super) fn is_leaving(&self) -> bool {
+        self.leave.load(Ordering::Acquire)
     }
 
     pub(super) fn is_stopping(&self) -> bool {

@@ -134,6 +134,11 @@ impl Worker {
             }
             self.pulse.beat();
             shift.now = self.server.clock.now();
+            if self.mailbox.is_leaving() && shift.deaf != Some(Moment::FAR) {
+                // Who waits to be accepted is the affair of whoever else has the listeners.
+                shift.deaf = Some(Moment::FAR);
+                self.turn_away();
+            }
             self.look_up(shift);
             let snapshot: &Snapshot = snapshot.load();
             let earlier = std::mem::take(&mut shift.ready);

@@ -35,9 +35,10 @@ fn serve_from(published: Arc<Published>, address: &str, workers: usize) -> Serve
         clock: SystemClock::start(),
         counters: Arc::clone(&counters),
         transactions,
+        sampler: Arc::default(),
         affinity: false,
     };
-    let workers = udp::spawn(sockets, &front).unwrap();
+    let workers = udp::spawn(sockets, &front, false).unwrap();
     Server {
         address,
         counters,
