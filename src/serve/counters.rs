@@ -305,16 +305,6 @@ impl Counters {
         cell
     }
 
-    /// Adds what another process counted beyond `before`.
-    pub fn inherit(&self, transport: &str, saved: &Saved, before: Option<&Saved>) {
-        // Cells are summed by names that live as long as the program.
-        let known = ["udp", "tcp", "tls", "quic", "https", "xdp"];
-        let Some(name) = known.into_iter().find(|known| *known == transport) else {
-            return;
-        };
-        self.cell(name).add(&mut saved.since(before));
-    }
-
     /// Sums by transport (`"udp"`, `"tcp"`), in the order of their first cells.
     #[must_use]
     pub fn totals(&self) -> Vec<(&'static str, Tally)> {

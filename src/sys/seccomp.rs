@@ -64,7 +64,7 @@ const ALLOWED: &[c_long] = &[
     // Signals
     libc::SYS_rt_sigaction, libc::SYS_rt_sigprocmask, libc::SYS_rt_sigreturn, libc::SYS_rt_sigtimedwait,
     libc::SYS_rt_sigpending, libc::SYS_rt_sigsuspend, libc::SYS_rt_tgsigqueueinfo, libc::SYS_sigaltstack,
-    libc::SYS_tgkill, libc::SYS_tkill, libc::SYS_kill,
+    libc::SYS_tgkill, libc::SYS_tkill, libc::SYS_kill, libc::SYS_pidfd_open, libc::SYS_pidfd_send_signal,
     // Threads and the process itself; `clone` without namespaces, below. `clone3` keeps its flags in memory, where no
     // filter sees them: without it the C library takes `clone`.
     libc::SYS_set_robust_list, libc::SYS_get_robust_list, libc::SYS_set_tid_address, libc::SYS_rseq,

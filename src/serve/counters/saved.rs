@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::Tally;
+use super::{Counters, Tally};
 
 /// A tally under names.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -27,7 +27,7 @@ impl Saved {
     }
 
     /// What was counted beyond `before`.
-    pub(super) fn since(&self, before: Option<&Self>) -> Tally {
+    fn since(&self, before: Option<&Self>) -> Tally {
         let mut tally = Tally::default();
         for (name, count) in &self.counts {
             let known = before.and_then(|before| before.counts.iter().find(|(other, _)| other == name));
@@ -51,5 +51,17 @@ impl Saved {
             *count = of(Some(&self.lifetimes), at).saturating_sub(of(before.map(|b| &b.lifetimes), at));
         }
         tally
+    }
+}
+
+impl Counters {
+    /// Adds what another process counted beyond `before`.
+    pub fn inherit(&self, transport: &str, saved: &Saved, before: Option<&Saved>) {
+        // Cells are summed by names that live as long as the program.
+        let known = ["udp", "tcp", "tls", "quic", "https", "xdp"];
+        let Some(name) = known.into_iter().find(|known| *known == transport) else {
+            return;
+        };
+        self.cell(name).add(&mut saved.since(before));
     }
 }
