@@ -135,7 +135,7 @@ fn interfaces_are_named_once_and_a_binary_that_cannot_use_them_says_so() {
     assert_eq!(xdp.unwrap(), ["eth0", "eth1"]);
     let can = cfg!(all(feature = "xdp", target_os = "linux"));
     assert_eq!(
-        said.contains("2:11: warning: this pointsman was built without"),
+        said.contains("2:5: warning: this pointsman was built without"),
         !can,
         "{said}"
     );
