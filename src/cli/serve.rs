@@ -44,9 +44,14 @@ pub(super) fn run(common: &Common, options: &Serve) -> anyhow::Result<ExitCode> 
             Err(StartError::System(error)) => return Err(error),
         };
         let opened = tokio::select! {
-            opened = running.opened() => opened,
-            _ = terminate.recv() => Ok(()),
-            _ = interrupt.recv() => Ok(()),
+            opened = running.opened() => Some(opened),
+            _ = terminate.recv() => None,
+            _ = interrupt.recv() => None,
+        };
+        // Told to stop before the sockets were open, or at the very moment: it is not told twice.
+        let Some(opened) = opened else {
+            running.stop().await;
+            return Ok(ExitCode::SUCCESS);
         };
         if let Err(error) = opened {
             running.stop().await;
