@@ -106,8 +106,14 @@ def family(pid):
 
 
 def cpu_seconds(pids):
+    def spent(task):
+        try:
+            return int((task / "schedstat").read_text().split()[0])
+        except FileNotFoundError:  # A thread that has ended meanwhile.
+            return 0
+
     tasks = (task for pid in pids for task in pathlib.Path(f"/proc/{pid}/task").iterdir())
-    return sum(int((task / "schedstat").read_text().split()[0]) for task in tasks) / 1e9
+    return sum(map(spent, tasks)) / 1e9
 
 
 def memory_mb(pids):
