@@ -44,8 +44,9 @@ fn answer(stream: &mut TcpStream) -> std::io::Result<Vec<u8>> {
 
 fn asks(stream: &mut TcpStream, id: u16) -> bool {
     stream.write_all(&question(id)).is_ok()
-        && answer(stream)
-            .is_ok_and(|answer| answer[..2] == id.to_be_bytes() && answer.ends_with(&[192, 0, 2, 80]))
+        && answer(stream).is_ok_and(|answer| {
+            answer[..2] == id.to_be_bytes() && answer.windows(4).any(|octets| octets == [192, 0, 2, 80])
+        })
 }
 
 fn resident_megabytes(server: &Server) -> u64 {
