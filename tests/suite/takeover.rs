@@ -41,6 +41,19 @@ impl Link {
         std::fs::read_to_string(&self.log).unwrap_or_default()
     }
 
+    /// Waits until it logs this.
+    fn wait_for(&self, what: &str) {
+        let begun = Instant::now();
+        while !self.log().contains(what) {
+            assert!(
+                begun.elapsed() < Duration::from_secs(60),
+                "no `{what}`:\n{}",
+                self.log()
+            );
+            std::thread::park_timeout(Duration::from_millis(10));
+        }
+    }
+
     /// Waits until it has ended by itself; its exit code.
     fn end(&mut self, within: Duration) -> Option<i32> {
         let mut code = None;
@@ -66,11 +79,10 @@ fn begin() -> (Folder, Link) {
     let folder = Folder::new("");
     folder.zone(SERVICE);
     let first = Link::start(&folder, 0, &[]);
-    wait_until(
-        &format!("listens; log:\n{}", first.log()),
-        Duration::from_secs(30),
-        || first.log().contains("listening (UDP and TCP)") && folder.path("state/control.sock").exists(),
-    );
+    first.wait_for("listening (UDP and TCP)");
+    wait_until("the control socket is there", Duration::from_secs(10), || {
+        folder.path("state/control.sock").exists()
+    });
     (folder, first)
 }
 
@@ -144,16 +156,16 @@ impl Load {
             }));
             let (stop, received) = (Arc::clone(&load.stop), Arc::clone(&load.received));
             load.threads.push(std::thread::spawn(move || {
-                // Numbers come again after 65,536 queries; an answer counts once each time round.
-                let mut seen = vec![false; 65_536];
+                // Numbers come again after 65,536 queries: sooner it is a second answer to one of them.
+                let (mut last, mut count) = (vec![0u64; 65_536], 65_536u64);
                 let mut octets = [0; 512];
                 loop {
                     match reader.recv(&mut octets) {
                         Ok(length) if length > 12 && octets[7] == 1 => {
                             let id = usize::from(u16::from_be_bytes([octets[0], octets[1]]));
-                            assert!(!seen[id], "two answers to one query");
-                            seen[id] = true;
-                            seen[(id + 32_768) % 65_536] = false;
+                            count += 1;
+                            assert!(count - last[id] > 16_384, "two answers to one query");
+                            last[id] = count;
                             received.fetch_add(1, Ordering::Relaxed);
                         }
                         Ok(_) => panic!("a wrong answer"),
@@ -188,11 +200,7 @@ fn load_loses_no_query_and_tcp_clients_finish_while_one_server_after_another_tak
         let mut client = TcpStream::connect(folder.dns).expect("connects");
         assert!(ask(&mut client).is_some());
         let next = Link::start(&folder, nth, &["--takeover", "--shadow-for", "0.1"]);
-        wait_until(
-            &format!("takes over; log:\n{}", next.log()),
-            Duration::from_secs(60),
-            || next.log().contains("listening (UDP and TCP)"),
-        );
+        next.wait_for("listening (UDP and TCP)");
         // Whoever was connected is answered still.
         let answer = ask(&mut client);
         assert!(answer.is_some(), "a connection was cut; log:\n{}", current.log());

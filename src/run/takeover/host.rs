@@ -117,8 +117,10 @@ impl Host {
                 return;
             }
         }
-        // Nobody may have connected, and the directory may be gone.
-        let _ = std::fs::remove_file(path);
+        // The path may be the successor's by now; and the directory may be gone.
+        if !host.parts.gone.is_cancelled() {
+            let _ = std::fs::remove_file(path);
+        }
     }
 }
 
