@@ -116,7 +116,7 @@ def main():
         f'[state]\ndirectory = "state"\n[api]\nlisten = "127.0.0.1:{api}"\n[probes]\nconcurrency = 2000\n')
     zone = ['origin = "churn.test"\nnameservers = ["ns.example.net"]\nhostmaster = "h.example.net"\nttl = "1s"\n'
             f'[checks.c]\ntype = "http"\nport = {http}\ninterval = "100s"\nfast_interval = "100s"\nfall = 1\nrise = 1\n'
-            'false_alarm = 1.0\ndamping = false\n']
+            'false_alarm = 0.9\ndamping = false\n']
     zone += [f'[services.s{n}]\npolicy = "failover"\ncheck = "c"\nendpoints = [{{ name = "a", address = "{address(n)}" }}, '
              '{ name = "b", address = "127.0.0.2" }]\n' for n in range(options.services)]
     (folder / "zones/churn.test.toml").write_text("".join(zone))
