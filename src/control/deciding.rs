@@ -146,6 +146,22 @@ impl Control {
         effects.append(&mut said);
     }
 
+    /// Decides every service and publishes all, those that answer as before, too: for another plan, or another life.
+    pub(super) fn decide_all(&mut self, now: Now, effects: &mut Vec<Effect>) {
+        let plan = self.plan.clone();
+        let mut said = Vec::new();
+        let decisions = plan
+            .services
+            .iter()
+            .filter_map(|service| {
+                let changed = self.decide_one(now, service.id, &mut said);
+                changed.or_else(|| self.desks.get(service.id.index())?.last.clone())
+            })
+            .collect();
+        self.publish_first(decisions, effects);
+        effects.append(&mut said);
+    }
+
     /// Decides one service; its decision when it differs from what is published.
     pub(super) fn decide_one(&mut self, now: Now, id: ServiceId, said: &mut Vec<Effect>) -> Option<Decision> {
         let plan = self.plan.clone();

@@ -75,17 +75,7 @@ impl Control {
         Self::tell(now, false, kind, effects);
         self.dirty.clear();
         if self.opened {
-            let mut said = Vec::new();
-            let decisions = plan
-                .services
-                .iter()
-                .filter_map(|service| {
-                    let changed = self.decide_one(now, service.id, &mut said);
-                    changed.or_else(|| self.desks.get(service.id.index())?.last.clone())
-                })
-                .collect();
-            self.publish_first(decisions, effects);
-            effects.append(&mut said);
+            self.decide_all(now, effects);
             let unknown: Vec<TargetId> = new
                 .iter()
                 .copied()

@@ -179,18 +179,8 @@ impl Control {
             self.refresh(now, TargetId::from_index(index));
         }
         self.wait_at_the_brake_again(now, effects);
-        let mut said = Vec::new();
         self.dirty.clear();
-        let decisions = plan
-            .services
-            .iter()
-            .filter_map(|service| {
-                let changed = self.decide_one(now, service.id, &mut said);
-                changed.or_else(|| self.desks.get(service.id.index())?.last.clone())
-            })
-            .collect();
-        self.publish_first(decisions, effects);
-        effects.append(&mut said);
+        self.decide_all(now, effects);
         if !new.is_empty() || total > matched.iter().flatten().count() {
             let kept = matched.iter().flatten().count();
             let kind = HistoryKind::Planned {
